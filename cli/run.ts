@@ -1,0 +1,130 @@
+import { Console, Effect, Option } from "effect"
+import { Argument, Command, Flag, TerminalCapabilities } from "effect/cli"
+import type { Scenario } from "#sim/world/scenario.ts"
+import { roomVersions } from "#spec-impl/core/room-version.ts"
+import { Engine } from "./engine.ts"
+import { jsonFlag } from "./json-flag.ts"
+import { suggestName } from "./nearest-name.ts"
+import { NotAsExpected, UsageError } from "./outcome.ts"
+import { presentReport } from "./present-report.ts"
+import { exitCodeOfReport, reportToJson } from "./run-json.ts"
+
+const parseInteger = (word: string, min: number): Option.Option<number> => {
+  const value = /^\d+$/.test(word) ? Number(word) : Number.NaN
+  return Number.isSafeInteger(value) && value >= min ? Option.some(value) : Option.none()
+}
+
+/** A flag whose value is a whole number, at least `min`. */
+const integerFlag = (name: string, min: number) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar("N"),
+    Flag.filterMap(
+      (word) => parseInteger(word, min),
+      () => `a whole number from ${min} to 2^53 − 1`,
+    ),
+  )
+
+const knownVersions = roomVersions.map(({ id }) => id)
+
+const parseRoomVersions = (list: string): Option.Option<readonly string[]> => {
+  const ids = [...new Set(list.split(","))]
+  return ids.every((id) => knownVersions.includes(id)) ? Option.some(ids) : Option.none()
+}
+
+const parameters = {
+  scenario: Argument.String("scenario").pipe(
+    Argument.withDescription("The story to play; `netsplit scenarios` lists them"),
+  ),
+  seed: integerFlag("seed", 0).pipe(
+    Flag.withDescription("What all chance in the run comes from; 1 unless given"),
+    Flag.withDefault(1),
+  ),
+  roomVersion: Flag.String("room-version").pipe(
+    Flag.withMetavar("V,V…"),
+    Flag.withDescription("Room versions, 1–12, one run for each; the scenario's own unless given"),
+    Flag.filterMap(
+      parseRoomVersions,
+      () => `room versions from ${knownVersions[0]} to ${knownVersions.at(-1)}, with commas between them`,
+    ),
+    Flag.optional,
+  ),
+  servers: integerFlag("servers", 1).pipe(
+    Flag.withDescription("How many homeservers; no fewer than the scenario names, which is also the default"),
+    Flag.optional,
+  ),
+  transport: Flag.Literals("transport", ["http", "direct"]).pipe(
+    Flag.withDescription("Whole requests as bytes (http), or typed calls (direct, not there yet)"),
+    Flag.withDefault("http"),
+  ),
+  until: integerFlag("until", 1).pipe(
+    Flag.withMetavar("STEP"),
+    Flag.withDescription("Stop after this step (one task dispatched or one promise delivered)"),
+    Flag.optional,
+  ),
+  json: jsonFlag,
+}
+
+const findScenario = Effect.fnUntraced(function* (name: string) {
+  const scenarios = yield* (yield* Engine).scenarios
+  const found = scenarios.find((scenario) => scenario.name === name)
+  if (found !== undefined) return found
+  const advice = suggestName(
+    name,
+    scenarios.map((scenario) => scenario.name),
+  )
+  return yield* new UsageError({ message: `unknown scenario "${name}"; ${advice}` })
+})
+
+/** What the parser cannot know: flags that do not fit each other, or the scenario. */
+const checkFit = (
+  input: Command.Command.Config.Infer<typeof parameters>,
+  scenario: Scenario,
+  roomVersions: readonly string[],
+): Effect.Effect<"http", UsageError> => {
+  const refuse = (message: string) => Effect.fail(new UsageError({ message }))
+  if (input.transport === "direct") {
+    return refuse("--transport direct is not there yet; leave it out, or say http")
+  }
+  if (Option.isSome(input.until) && roomVersions.length !== 1) {
+    return refuse(`--until takes one room version: add --room-version ${roomVersions[0]}`)
+  }
+  const { name, serversDefault } = scenario
+  if (Option.isSome(input.servers) && input.servers.value < serversDefault) {
+    return refuse(`--servers ${input.servers.value} is too few: the story of ${name} needs ${serversDefault}`)
+  }
+  return Effect.succeed(input.transport)
+}
+
+/** `netsplit run`: plays one scenario and tells which servers disagree, about what, and why. */
+export const run = Command.make(
+  "run",
+  parameters,
+  Effect.fnUntraced(function* (input) {
+    const scenario = yield* findScenario(input.scenario)
+    const roomVersions = Option.getOrElse(input.roomVersion, () => scenario.roomVersionsDefault)
+    const transport = yield* checkFit(input, scenario, roomVersions)
+    const report = yield* (yield* Engine).run(scenario, {
+      seed: input.seed,
+      roomVersions,
+      transport,
+      ...(Option.isSome(input.servers) && { servers: input.servers.value }),
+      ...(Option.isSome(input.until) && { until: input.until.value }),
+    })
+    const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
+    yield* Console.log(input.json ? reportToJson(report) : presentReport(report, scenario, canColor))
+    const exitCode = exitCodeOfReport(report)
+    if (exitCode !== 0) return yield* new NotAsExpected({ exitCode })
+  }),
+).pipe(
+  Command.withDescription(
+    "Play a scenario and tell which servers disagree, about which piece of room state, and why. " +
+      "Exit code: 0 as expected, 1 not so, 2 unknown, 64 wrong usage.",
+  ),
+  Command.withShortDescription("Play a scenario"),
+  Command.withExamples([
+    {
+      command: "netsplit run phantom-join-rules --room-version 10,12 --seed 17",
+      description: "One seed, two room versions",
+    },
+  ]),
+)

@@ -1,0 +1,63 @@
+/**
+ * Is every event that honest tips reach held, or rejected, by every honest server, and is no queue stuck?
+ * Says nothing of state.
+ */
+import { domainOf } from "#spec-impl/core/identifiers.ts"
+import type { Unsent } from "#spec-impl/homeserver/destinations.ts"
+import type { HeldRoom } from "./agreement.ts"
+
+/** A room as one server holds it, with what that server has yet to send. */
+export interface LiveRoom extends HeldRoom {
+  readonly unsent: readonly Unsent[]
+}
+
+/** Why a room is not live, one sentence each; none where it is. */
+export const findStuck = (rooms: readonly LiveRoom[]): readonly string[] => [
+  ...rooms.flatMap(({ server, unsent }) =>
+    unsent.map(
+      ({ destination, eventCount, failures }) =>
+        `${server} has ${eventCount} events for ${destination}, after ${failures} failures`,
+    ),
+  ),
+  ...rooms.flatMap((room) => missingIn(room, rooms)),
+]
+
+const missingIn = (room: HeldRoom, rooms: readonly HeldRoom[]): readonly string[] => {
+  const missing = new Map<string, string>()
+  for (const other of rooms) {
+    const beforeJoin = ancestorsOf(other, parentsOfJoins(room))
+    for (const eventId of ancestorsOf(other, other.dag.forwardExtremities())) {
+      if (!beforeJoin.has(eventId) && room.dag.timeline(eventId) === undefined) {
+        missing.set(eventId, other.server)
+      }
+    }
+  }
+  const [first] = missing
+  return first === undefined
+    ? []
+    : [`${room.server} misses ${missing.size} events that others hold, ${first[0]} of ${first[1]} for one`]
+}
+
+/** `from` and all that came before, as that server holds it. */
+const ancestorsOf = ({ dag }: HeldRoom, from: readonly string[]): ReadonlySet<string> => {
+  const seen = new Set<string>()
+  const waiting = [...from]
+  for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
+    const record = dag.timeline(eventId)
+    if (record === undefined || seen.has(eventId)) continue
+    seen.add(eventId)
+    waiting.push(...record.event.prevEvents)
+  }
+  return seen
+}
+
+/** A server need not hold what came before its own ways into the room. */
+const parentsOfJoins = (room: HeldRoom): readonly string[] =>
+  [...room.dag.records()].flatMap((record) =>
+    record.place === "timeline" &&
+    record.stateSource.kind === "claimed" &&
+    record.event.type === "m.room.member" &&
+    domainOf(record.event.sender) === room.server
+      ? record.event.prevEvents
+      : [],
+  )

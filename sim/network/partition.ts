@@ -1,0 +1,86 @@
+/** Cuts: which links carry nothing, and what is lost when a cut falls while it is on its way. */
+import { Effect } from "effect"
+
+/** A cut of one link: `one-way` takes what goes from the source to the destination, and nothing else. */
+export type CutDirection = "both" | "one-way"
+
+/** Groups of servers that cannot speak to each other. */
+export type Groups = readonly (readonly string[])[]
+
+interface Passage {
+  readonly source: string
+  readonly destination: string
+  isLost: boolean
+}
+
+/** All cuts of a network, and the messages that are on their way. Says nothing of time. */
+export class Partition {
+  #groupsOf: ReadonlyMap<string, ReadonlySet<number>> = new Map()
+  readonly #cutFrom = new Map<string, Set<string>>()
+  readonly #passages = new Set<Passage>()
+
+  /**
+   * Cuts every link between servers that share no group; takes the place of the groups before. A server in two
+   * groups is a bridge; one in no group keeps all its links.
+   */
+  split(groups: Groups): void {
+    const groupsOf = new Map<string, Set<number>>()
+    for (const [group, servers] of groups.entries()) {
+      for (const server of servers) groupsOf.set(server, (groupsOf.get(server) ?? new Set()).add(group))
+    }
+    this.#groupsOf = groupsOf
+    this.#losePassages()
+  }
+
+  /** Cuts one link, whatever the groups. */
+  cut(source: string, destination: string, direction: CutDirection): void {
+    this.#setCut(source, destination, true)
+    if (direction === "both") this.#setCut(destination, source, true)
+    this.#losePassages()
+  }
+
+  /** Undoes `cut`; servers of different groups stay apart. */
+  mend(source: string, destination: string, direction: CutDirection): void {
+    this.#setCut(source, destination, false)
+    if (direction === "both") this.#setCut(destination, source, false)
+  }
+
+  /** Undoes every cut. What was lost stays lost. */
+  heal(): void {
+    this.#groupsOf = new Map()
+    this.#cutFrom.clear()
+  }
+
+  /** Whether messages from `source` to `destination` are lost. */
+  blocks(source: string, destination: string): boolean {
+    if (this.#cutFrom.get(source)?.has(destination)) return true
+    const groups = this.#groupsOf.get(source)
+    const others = this.#groupsOf.get(destination)
+    return groups !== undefined && others !== undefined && groups.isDisjointFrom(others)
+  }
+
+  /** Takes a message over a link in that time; false where a cut took it. */
+  readonly cross = (source: string, destination: string, ms: number): Effect.Effect<boolean> =>
+    Effect.suspend(() => {
+      if (this.blocks(source, destination)) return Effect.succeed(false)
+      const passage: Passage = { source, destination, isLost: false }
+      this.#passages.add(passage)
+      return Effect.sleep(ms).pipe(
+        Effect.map(() => !passage.isLost),
+        Effect.ensuring(Effect.sync(() => this.#passages.delete(passage))),
+      )
+    })
+
+  #setCut(source: string, destination: string, isCut: boolean): void {
+    const from = this.#cutFrom.get(source) ?? new Set()
+    if (isCut) from.add(destination)
+    else from.delete(destination)
+    this.#cutFrom.set(source, from)
+  }
+
+  #losePassages(): void {
+    for (const passage of this.#passages) {
+      if (this.blocks(passage.source, passage.destination)) passage.isLost = true
+    }
+  }
+}

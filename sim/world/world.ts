@@ -1,0 +1,101 @@
+/** Homeservers on a simulated network, each of them whole: the code that serves HTTPS, over bytes in memory. */
+import { Context, Effect, Layer } from "effect"
+import { HttpClient } from "effect/http"
+import { type HomeserverSettings, Settings } from "#spec-impl/homeserver/settings.ts"
+import { Chance } from "#spec-impl/homeserver/chance.ts"
+import { Destinations } from "#spec-impl/homeserver/destinations.ts"
+import { layerChapters, layerHomeserver } from "#spec-impl/homeserver/homeserver.ts"
+import { ServerIdentity } from "#spec-impl/homeserver/identity.ts"
+import { Incoming } from "#spec-impl/homeserver/incoming.ts"
+import { LocalUsers } from "#spec-impl/homeserver/local-users.ts"
+import { type RoomListener, Rooms } from "#spec-impl/homeserver/rooms.ts"
+import { Signatures } from "#spec-impl/homeserver/signatures/signatures.ts"
+import { makeSigningKey } from "#spec-impl/homeserver/signatures/signing-key.ts"
+import { FederationClient } from "#spec-impl/federation/client.ts"
+import { federationRoutes } from "#spec-impl/federation/server.ts"
+import { wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
+import { EventStore } from "#spec-impl/store/event-store.ts"
+import { MemoryDisk, memoryStore } from "#spec-impl/store/memory.ts"
+import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
+import type { Kernel } from "../kernel/kernel.ts"
+import type { Network } from "../network/network.ts"
+
+/** A virtual homeserver, as the stage and the checks see it. */
+export interface VirtualServer {
+  readonly name: string
+  readonly users: LocalUsers["Service"]
+  readonly rooms: Rooms["Service"]
+  readonly destinations: Destinations["Service"]
+  readonly incoming: Incoming["Service"]
+}
+
+/** What all servers of a world share. */
+export interface WorldParts {
+  readonly kernel: Kernel
+  readonly network: Network["Service"]
+  readonly signatures: Signatures["Service"]
+  readonly settings: Partial<HomeserverSettings>
+}
+
+/** Boots a server and attaches it to the network, for as long as the scope lives. */
+export const bootServer = Effect.fnUntraced(function* (name: string, parts: WorldParts) {
+  const { kernel, network, signatures } = parts
+  const chance = Chance.of({ bytes: (length, ...key) => kernel.chance.bytes(length, name, ...key) })
+  const seed = chance.bytes(32, "signing-key")
+  const surroundings = Layer.mergeAll(
+    Layer.succeed(Chance, chance),
+    Layer.succeed(Signatures, signatures),
+    Settings.layer(parts.settings),
+    Layer.succeed(EventStore, tracedStore(name, kernel, memoryStore(new MemoryDisk()))),
+    ServerIdentity.layer({
+      serverName: name,
+      signingKey: makeSigningKey(signatures, "ed25519:1", seed),
+      oldKeys: [],
+    }),
+    Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, network.send)),
+  )
+  const homeserver = layerHomeserver(verdictTracer(name, kernel)).pipe(
+    Layer.provideMerge(FederationClient.layer),
+    Layer.provideMerge(surroundings),
+  )
+  const services = yield* kernel.buildLayer(name, homeserver)
+  const handler = yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
+  yield* network.attach(name, handler)
+  return {
+    name,
+    users: Context.get(services, LocalUsers),
+    rooms: Context.get(services, Rooms),
+    destinations: Context.get(services, Destinations),
+    incoming: Context.get(services, Incoming),
+  } satisfies VirtualServer
+})
+
+/** The store, with a seam before each commit, and each group in the trace. */
+const tracedStore = (
+  name: string,
+  kernel: Kernel,
+  store: EventStore["Service"],
+): EventStore["Service"] => ({
+  ...store,
+  commit: (group) =>
+    kernel.seam("store").pipe(
+      Effect.andThen(Effect.sync(() => kernel.trace.record("store", name, canonicalJsonBytes({ ...group })))),
+      Effect.andThen(store.commit(group)),
+    ),
+})
+
+/** What each server decided about each event: what a report draws. */
+const verdictTracer =
+  (name: string, kernel: Kernel): RoomListener =>
+  (room, record) =>
+    Effect.sync(() =>
+      kernel.trace.record(
+        "event",
+        name,
+        room.roomId,
+        record.event.eventId,
+        record.place,
+        record.verdict,
+        record.objection === undefined ? "" : `${record.objection.check} ${record.objection.rule}`,
+      ),
+    )

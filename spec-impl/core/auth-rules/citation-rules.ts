@@ -1,0 +1,82 @@
+/** The rules on an event's auth_events: 2 in rooms 1–11, 3 in room 12 (rooms §Authorisation rules). */
+import type { Event } from "../event.ts"
+import type { RoomVersion } from "../room-version.ts"
+import { authEventKeys } from "./auth-events-selection.ts"
+import type { AuthContext, AuthOutcome } from "./rule.ts"
+
+/** An event that another one cites, with what was made of it. */
+export interface Citation {
+  readonly event: Event
+  readonly rejected: boolean
+}
+
+interface CitationRule {
+  readonly says: string
+  readonly objects: (event: Event, citations: readonly Citation[], version: RoomVersion) => boolean
+}
+
+/** A rule on citations with its number. */
+export interface NumberedCitationRule extends CitationRule {
+  readonly number: string
+  readonly outcome: AuthOutcome
+}
+
+const keyOf = ({ event }: Citation): string => JSON.stringify([event.type, event.stateKey])
+
+const rules: readonly (CitationRule & { readonly unless?: (version: RoomVersion) => boolean })[] = [
+  {
+    says: "auth_events name one type and state_key twice",
+    objects: (_event, citations) => new Set(citations.map(keyOf)).size < citations.length,
+  },
+  {
+    says: "auth_events name an event that is none of its",
+    objects: (event, citations, version) => {
+      const selected = new Set(authEventKeys(event, version).map((key) => JSON.stringify(key)))
+      return citations.some((citation) => !selected.has(keyOf(citation)))
+    },
+  },
+  {
+    says: "an auth event was rejected",
+    objects: (_event, citations) => citations.some(({ rejected }) => rejected),
+  },
+  {
+    says: "auth_events name no create event",
+    objects: (_event, citations) => !citations.some(({ event }) => event.type === "m.room.create"),
+    unless: (version) => version.auth.createInAuthEvents === "forbidden",
+  },
+  {
+    says: "an auth event is of another room",
+    objects: (event, citations) => citations.some((citation) => citation.event.roomId !== event.roomId),
+  },
+]
+
+/** The rules of that version, numbered. */
+export const citationRulesOf = (version: RoomVersion): readonly NumberedCitationRule[] => {
+  const known = lists.get(version)
+  if (known !== undefined) return known
+  const family = version.roomIdIsCreateHash ? 3 : 2
+  const list = rules
+    .filter((rule) => rule.unless?.(version) !== true)
+    .map((rule, at) => {
+      const number = `${family}.${at + 1}`
+      return { ...rule, number, outcome: { allowed: false, rule: number, reason: rule.says } }
+    })
+  lists.set(version, list)
+  return list
+}
+
+const lists = new WeakMap<RoomVersion, readonly NumberedCitationRule[]>()
+
+/**
+ * What speaks against the auth_events of `event`, all of which are given, or undefined. The create event is
+ * judged before these rules and cites nothing.
+ */
+export const objectionToCitations = (
+  rulesToTry: readonly NumberedCitationRule[],
+  event: Event,
+  citations: readonly Citation[],
+  { version }: AuthContext,
+): AuthOutcome | undefined =>
+  event.type === "m.room.create"
+    ? undefined
+    : rulesToTry.find((rule) => rule.objects(event, citations, version))?.outcome

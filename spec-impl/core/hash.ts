@@ -1,0 +1,28 @@
+/** Hashes of events (server-server API §Signing Events). */
+import { hash } from "node:crypto"
+import { encodeBase64 } from "./base64.ts"
+import { canonicalJsonBytes } from "./json/encode.ts"
+import type { JsonObject, JsonValue } from "./json/value.ts"
+import { redact } from "./redaction.ts"
+import type { RoomVersion } from "./room-version.ts"
+
+/** SHA-256 of bytes, or of text as UTF-8. */
+export const sha256 = (data: Uint8Array | string): Uint8Array => hash("sha256", data, "buffer")
+
+/** SHA-1 of text as UTF-8, in hexadecimal: state resolution v1 breaks ties by it. */
+export const sha1Hex = (text: string): string => hash("sha1", text, "hex")
+
+/** `object` without those keys. */
+export const without = (object: JsonObject, keys: readonly string[]): JsonObject => {
+  const rest: Record<string, JsonValue> = Object.create(null)
+  for (const key of Object.keys(object)) if (!keys.includes(key)) rest[key] = object[key]!
+  return rest
+}
+
+/** §Calculating the content hash for an event: unpadded base64. */
+export const contentHash = (pdu: JsonObject): string =>
+  encodeBase64(sha256(canonicalJsonBytes(without(pdu, ["unsigned", "signatures", "hashes"]))))
+
+/** §Calculating the reference hash for an event. */
+export const referenceHash = (pdu: JsonObject, version: RoomVersion): Uint8Array =>
+  sha256(canonicalJsonBytes(without(redact(pdu, version), ["signatures", "unsigned"])))

@@ -1,0 +1,38 @@
+import { canonicalIntegerMax } from "../limits.ts"
+import { isJsonArray, JsonFloat, type JsonObject, type JsonValue, repeatedKeys } from "./value.ts"
+
+/** Objects from the lenient parser in which a key stood more than once carry this mark. */
+interface Marked {
+  readonly [repeatedKeys]?: readonly string[]
+}
+
+/**
+ * What makes a value not canonical by the rules of rooms 6+ (rooms/v6 §Canonical JSON), or undefined: a float,
+ * an exponent, `-0`, an integer beyond 2^53 − 1, a key that stands twice.
+ */
+export const canonicalProblem = (value: JsonValue): string | undefined => {
+  const waiting: JsonValue[] = [value]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const problem = problemOf(next)
+    if (problem !== undefined) return problem
+    if (isJsonArray(next)) for (const item of next) waiting.push(item)
+    else if (typeof next === "object" && next !== null && !(next instanceof JsonFloat)) {
+      for (const key of Object.keys(next)) waiting.push((next as JsonObject)[key]!)
+    }
+  }
+  return undefined
+}
+
+const problemOf = (value: JsonValue): string | undefined => {
+  if (typeof value === "bigint") return `the integer ${value} is out of range`
+  if (typeof value === "number") {
+    if (!Number.isInteger(value) || Object.is(value, -0)) return `${value} is not an integer`
+    return Math.abs(value) > canonicalIntegerMax ? `the integer ${value} is out of range` : undefined
+  }
+  if (value instanceof JsonFloat) return `${value.value} is written as a float`
+  if (typeof value === "object" && value !== null) {
+    const repeated = (value as Marked)[repeatedKeys]
+    if (repeated !== undefined) return `the key ${JSON.stringify(repeated[0])} stands twice`
+  }
+  return undefined
+}

@@ -1,0 +1,111 @@
+/** Canonical JSON (appendices §Canonical JSON): shortest form, keys sorted by code point, UTF-8. */
+import { JsonFloat, type JsonObject, type JsonValue } from "./value.ts"
+
+/** Orders by code point. UTF-16 order differs: it puts U+10000 and above before U+E000. */
+export const compareCodePoints = (a: string, b: string): number => {
+  const length = Math.min(a.length, b.length)
+  for (let at = 0; at < length; at++) {
+    const unitA = a.charCodeAt(at)
+    const unitB = b.charCodeAt(at)
+    if (unitA !== unitB) return inCodePointOrder(unitA) - inCodePointOrder(unitB)
+  }
+  return a.length - b.length
+}
+
+/** Moves surrogates above the rest of the plane, where the code points that they make up belong. */
+const inCodePointOrder = (unit: number): number =>
+  unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800
+
+const unusual = /[^ !#-[\]-~]/
+
+/** `JSON.stringify` escapes exactly what canonical JSON wants escaped, but for lone surrogates. */
+const quote = (text: string): string => (unusual.test(text) || text.includes("\\") ? JSON.stringify(text) : `"${text}"`)
+
+/** Keys in canonical order; most objects come sorted already, and most keys are ASCII. */
+const sortedKeys = (object: JsonObject): string[] => {
+  const keys = Object.keys(object)
+  for (let at = 1; at < keys.length; at++) {
+    if (compareCodePoints(keys[at - 1]!, keys[at]!) > 0) return keys.sort(compareCodePoints)
+  }
+  return keys
+}
+
+interface Frame {
+  readonly value: JsonObject | readonly JsonValue[]
+  readonly keys: readonly string[] | undefined
+  next: number
+}
+
+/** The canonical form as text. Never recurses: depth is bounded by memory alone. */
+export const canonicalJson = (value: JsonValue): string => {
+  const simple = encodeSimple(value)
+  if (simple !== undefined) return simple
+  let text = ""
+  const frames: Frame[] = []
+  let entering: JsonValue | undefined = value
+  for (;;) {
+    if (entering !== undefined) {
+      const frame = open(entering as JsonObject | readonly JsonValue[])
+      frames.push(frame)
+      text += frame.keys === undefined ? "[" : "{"
+      entering = undefined
+    }
+    const frame = frames.at(-1)
+    if (frame === undefined) return text
+    const { keys } = frame
+    const length = keys === undefined ? (frame.value as readonly JsonValue[]).length : keys.length
+    while (frame.next < length) {
+      const at = frame.next++
+      if (at > 0) text += ","
+      let child: JsonValue
+      if (keys === undefined) child = (frame.value as readonly JsonValue[])[at]!
+      else {
+        const key = keys[at]!
+        text += `${quote(key)}:`
+        child = (frame.value as JsonObject)[key]!
+      }
+      const leaf = encodeSimple(child)
+      if (leaf === undefined) {
+        entering = child
+        break
+      }
+      text += leaf
+    }
+    if (entering !== undefined) continue
+    text += keys === undefined ? "]" : "}"
+    frames.pop()
+  }
+}
+
+const open = (value: JsonObject | readonly JsonValue[]): Frame =>
+  Array.isArray(value)
+    ? { value, keys: undefined, next: 0 }
+    : { value, keys: sortedKeys(value as JsonObject), next: 0 }
+
+/** Anything but a non-empty array or object. */
+const encodeSimple = (value: JsonValue): string | undefined => {
+  switch (typeof value) {
+    case "string":
+      return quote(value)
+    case "number":
+      return encodeNumber(value)
+    case "bigint":
+    case "boolean":
+      return String(value)
+    default:
+      if (value === null) return "null"
+      return value instanceof JsonFloat ? encodeNumber(value.value) : undefined
+  }
+}
+
+/** Whole numbers without fraction or exponent, as the specification's example normalises `-0` and `1e10`. */
+const encodeNumber = (value: number): string => {
+  if (!Number.isFinite(value)) throw new Error(`${value} cannot be written as JSON`)
+  if (Object.is(value, -0)) return "0"
+  return Number.isInteger(value) && Math.abs(value) >= 1e21 ? BigInt(value).toString() : String(value)
+}
+
+const encoder = new TextEncoder()
+
+/** The canonical form as bytes. */
+export const canonicalJsonBytes = (value: JsonValue): Uint8Array => encoder.encode(canonicalJson(value))

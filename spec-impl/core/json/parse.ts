@@ -1,0 +1,268 @@
+/** A JSON parser that keeps what `JSON.parse` hides, and whose depth is bounded by memory alone. */
+import { JsonFloat, type JsonValue, repeatedKeys } from "./value.ts"
+
+/** Text that is not JSON, or not the JSON that was asked for. */
+export class MalformedJson extends Error {
+  readonly problem: string
+  /** In UTF-16 units from the start. */
+  readonly offset: number
+  constructor(problem: string, offset: number) {
+    super(`${problem} at offset ${offset}`)
+    this.problem = problem
+    this.offset = offset
+  }
+}
+
+/**
+ * Parses JSON. `strict` refuses what canonical JSON refuses (rooms/v6 §Canonical JSON): floats, exponents, `-0`,
+ * integers beyond 2^53 − 1, repeated keys. `lenient` keeps all that: see `value.ts`. Both refuse invalid UTF-8,
+ * lone surrogates, a byte-order mark, and floats too large for a double. Throws `MalformedJson`.
+ */
+export const parseJson = (input: string | Uint8Array, mode: "strict" | "lenient"): JsonValue =>
+  new Parser(typeof input === "string" ? input : decode(input), mode === "strict").parse()
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const decode = (bytes: Uint8Array): string => {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    throw new MalformedJson("invalid UTF-8", 0)
+  }
+}
+
+type OpenObject = Record<string | symbol, unknown>
+
+/** An array or object whose end has not come yet. */
+interface Frame {
+  readonly array: JsonValue[] | undefined
+  readonly object: OpenObject | undefined
+  key: string
+}
+
+const zero = 0x30
+const isDigit = (unit: number): boolean => unit >= zero && unit <= 0x39
+const escapes: Readonly<Record<string, string>> = {
+  '"': '"',
+  "\\": "\\",
+  "/": "/",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+}
+
+class Parser {
+  readonly #text: string
+  readonly #strict: boolean
+  readonly #frames: Frame[] = []
+  #at = 0
+
+  constructor(text: string, strict: boolean) {
+    this.#text = text
+    this.#strict = strict
+  }
+
+  parse(): JsonValue {
+    for (;;) {
+      let value = this.#openOrLeaf()
+      while (value !== undefined) {
+        const frame = this.#frames.at(-1)
+        if (frame === undefined) {
+          this.#skipSpace()
+          if (this.#at < this.#text.length) this.#fail("text after the end")
+          return value
+        }
+        value = this.#put(frame, value)
+      }
+    }
+  }
+
+  /** Reads a leaf or an empty array or object; for any other one opens a frame and gives undefined. */
+  #openOrLeaf(): JsonValue | undefined {
+    this.#skipSpace()
+    const unit = this.#text.charCodeAt(this.#at)
+    switch (unit) {
+      case 0x7b: {
+        this.#at++
+        const object: OpenObject = Object.create(null)
+        this.#skipSpace()
+        if (this.#take(0x7d)) return object as unknown as JsonValue
+        this.#frames.push({ array: undefined, object, key: this.#readKey() })
+        return undefined
+      }
+      case 0x5b: {
+        this.#at++
+        const array: JsonValue[] = []
+        this.#skipSpace()
+        if (this.#take(0x5d)) return array
+        this.#frames.push({ array, object: undefined, key: "" })
+        return undefined
+      }
+      case 0x22:
+        return this.#readString()
+      case 0x74:
+        return this.#word("true", true)
+      case 0x66:
+        return this.#word("false", false)
+      case 0x6e:
+        return this.#word("null", null)
+      default:
+        return this.#readNumber(unit)
+    }
+  }
+
+  /** Puts a value where it belongs, and gives the array or object that is complete with it, if one is. */
+  #put(frame: Frame, value: JsonValue): JsonValue | undefined {
+    if (frame.array !== undefined) frame.array.push(value)
+    else this.#assign(frame.object!, frame.key, value)
+    this.#skipSpace()
+    if (this.#take(0x2c)) {
+      if (frame.object !== undefined) {
+        this.#skipSpace()
+        frame.key = this.#readKey()
+      }
+      return undefined
+    }
+    if (!this.#take(frame.array === undefined ? 0x7d : 0x5d)) this.#fail("a comma or an end is missing")
+    this.#frames.pop()
+    return frame.array ?? (frame.object as unknown as JsonValue)
+  }
+
+  #assign(object: OpenObject, key: string, value: JsonValue): void {
+    if (key in object) {
+      if (this.#strict) this.#fail(`the key ${JSON.stringify(key)} stands twice`)
+      const repeated = (object[repeatedKeys] as string[] | undefined) ?? []
+      Object.defineProperty(object, repeatedKeys, { value: [...repeated, key], configurable: true })
+    }
+    object[key] = value
+  }
+
+  #readKey(): string {
+    if (this.#text.charCodeAt(this.#at) !== 0x22) this.#fail("a key is missing")
+    const key = this.#readString()
+    this.#skipSpace()
+    if (!this.#take(0x3a)) this.#fail("a colon is missing")
+    return key
+  }
+
+  #readString(): string {
+    const start = ++this.#at
+    for (;;) {
+      const unit = this.#text.charCodeAt(this.#at)
+      if (unit === 0x22) {
+        const plain = this.#text.slice(start, this.#at++)
+        return this.#checked(plain, start)
+      }
+      if (unit === 0x5c) return this.#readEscaped(start)
+      if (unit < 0x20 || Number.isNaN(unit)) this.#fail("a string does not end")
+      this.#at++
+    }
+  }
+
+  #readEscaped(start: number): string {
+    let text = this.#text.slice(start, this.#at)
+    for (;;) {
+      const unit = this.#text.charCodeAt(this.#at)
+      if (unit === 0x22) {
+        this.#at++
+        return this.#checked(text, start)
+      }
+      if (unit < 0x20 || Number.isNaN(unit)) this.#fail("a string does not end")
+      if (unit === 0x5c) text += this.#readEscape()
+      else {
+        const from = this.#at
+        let next = unit
+        while (next !== 0x22 && next !== 0x5c && next >= 0x20) next = this.#text.charCodeAt(++this.#at)
+        text += this.#text.slice(from, this.#at)
+      }
+    }
+  }
+
+  #readEscape(): string {
+    const letter = this.#text.charAt(this.#at + 1)
+    if (letter === "u") {
+      const digits = this.#text.slice(this.#at + 2, this.#at + 6)
+      if (!/^[0-9A-Fa-f]{4}$/.test(digits)) this.#fail("an escape is not four hexadecimal digits")
+      this.#at += 6
+      return String.fromCharCode(Number.parseInt(digits, 16))
+    }
+    const meant = Object.hasOwn(escapes, letter) ? escapes[letter] : undefined
+    if (meant === undefined) this.#fail("there is no such escape")
+    this.#at += 2
+    return meant
+  }
+
+  #checked(text: string, start: number): string {
+    if (!text.isWellFormed()) throw new MalformedJson("a lone surrogate", start)
+    return text
+  }
+
+  #readNumber(first: number): JsonValue {
+    const start = this.#at
+    const negative = this.#take(0x2d)
+    const lead = negative ? this.#text.charCodeAt(this.#at) : first
+    if (!isDigit(lead)) this.#fail("a value is missing")
+    this.#skipDigits()
+    if (lead === zero && this.#at - start > (negative ? 2 : 1)) this.#fail("a number begins with 0")
+    const whole = this.#at
+    if (this.#take(0x2e)) this.#wantDigits()
+    const unit = this.#text.charCodeAt(this.#at)
+    if (unit === 0x65 || unit === 0x45) {
+      this.#at++
+      if (!this.#take(0x2b)) this.#take(0x2d)
+      this.#wantDigits()
+    }
+    const text = this.#text.slice(start, this.#at)
+    return this.#at === whole ? this.#integer(text, start) : this.#float(text, start)
+  }
+
+  #integer(text: string, start: number): JsonValue {
+    const value = Number(text)
+    if (Object.is(value, -0)) return this.#float(text, start)
+    if (Number.isSafeInteger(value)) return value
+    if (this.#strict) throw new MalformedJson(`the integer ${text.slice(0, 40)} is out of range`, start)
+    return BigInt(text)
+  }
+
+  #float(text: string, start: number): JsonValue {
+    if (this.#strict) throw new MalformedJson(`${text.slice(0, 40)} is written as a float`, start)
+    const value = Number(text)
+    if (!Number.isFinite(value)) throw new MalformedJson(`${text.slice(0, 40)} is out of range`, start)
+    return new JsonFloat(value)
+  }
+
+  #wantDigits(): void {
+    if (!isDigit(this.#text.charCodeAt(this.#at))) this.#fail("digits are missing")
+    this.#skipDigits()
+  }
+
+  #skipDigits(): void {
+    while (isDigit(this.#text.charCodeAt(this.#at))) this.#at++
+  }
+
+  #word(word: string, value: JsonValue): JsonValue {
+    if (!this.#text.startsWith(word, this.#at)) this.#fail("a value is missing")
+    this.#at += word.length
+    return value
+  }
+
+  #skipSpace(): void {
+    for (;;) {
+      const unit = this.#text.charCodeAt(this.#at)
+      if (unit !== 0x20 && unit !== 0x0a && unit !== 0x0d && unit !== 0x09) return
+      this.#at++
+    }
+  }
+
+  #take(unit: number): boolean {
+    if (this.#text.charCodeAt(this.#at) !== unit) return false
+    this.#at++
+    return true
+  }
+
+  #fail(problem: string): never {
+    throw new MalformedJson(problem, this.#at)
+  }
+}

@@ -1,0 +1,45 @@
+import type { Event } from "../event.ts"
+import type { StateMap } from "../state-resolution/state-map.ts"
+
+/**
+ * What a server made of an event that it keeps (server-server API §Checks performed on receipt of a PDU).
+ * A dropped event leaves no record.
+ */
+export type Verdict = "accepted" | "rejected" | "soft-failed"
+
+/** Where the state before an event came from: from its parents, or from what another server claimed. */
+export type StateSource = { readonly kind: "computed" } | { readonly kind: "claimed"; readonly by: string }
+
+/** An event that a server holds, with what it decided about it. */
+export type EventRecord = OutlierRecord | TimelineRecord
+
+/** Why an event was not accepted: which of the seven checks, and the rule by which it failed. */
+export interface Objection {
+  /** 4: its own auth_events; 5: the state before it; 6: the current state. */
+  readonly check: 4 | 5 | 6
+  readonly rule: string
+  readonly reason: string
+}
+
+interface Held {
+  readonly event: Event
+  readonly verdict: Verdict
+  /** Undefined for an accepted event. */
+  readonly objection: Objection | undefined
+  /** Its place in the auth graph; −1 for message events, and for events that their own auth_events reject. */
+  readonly index: number
+}
+
+/** Held for the sake of the events that cite it; its place in the room's history is not known. */
+export interface OutlierRecord extends Held {
+  readonly place: "outlier"
+}
+
+/** Part of the room's history: the state before and after it is known. */
+export interface TimelineRecord extends Held {
+  readonly place: "timeline"
+  readonly stateBefore: StateMap
+  /** The state before, with the event applied unless it was rejected (§Rejection). */
+  readonly stateAfter: StateMap
+  readonly stateSource: StateSource
+}

@@ -1,0 +1,54 @@
+import type { Verdict } from "./event-record.ts"
+
+/** What the extremities need to know of the history around an event. */
+export interface History {
+  /** Undefined for an event that is not part of the history. */
+  readonly verdictOf: (eventId: string) => Verdict | undefined
+  readonly parentsOf: (eventId: string) => readonly string[]
+  readonly childrenOf: (eventId: string) => readonly string[]
+}
+
+/** An event that is about to become part of the history, whether at its end or in its middle. */
+export interface Newcomer {
+  readonly eventId: string
+  readonly verdict: Verdict
+  readonly prevEvents: readonly string[]
+}
+
+/**
+ * The forward extremities once `newcomer` is part of the history: the accepted events without an accepted
+ * descendant. A rejected or soft-failed event is neither an extremity nor in the way: an accepted child of a
+ * soft-failed event still covers that event's parents (server-server API §Soft failure, with its example).
+ */
+export const extremitiesWith = (
+  before: ReadonlySet<string>,
+  newcomer: Newcomer,
+  history: History,
+): ReadonlySet<string> => {
+  const accepted = newcomer.verdict === "accepted"
+  const covered = nearestAccepted(history.childrenOf(newcomer.eventId), history, history.childrenOf).length > 0
+  if (!accepted && !covered) return before
+  const after = new Set(before)
+  if (accepted && !covered) after.add(newcomer.eventId)
+  for (const eventId of nearestAccepted(newcomer.prevEvents, history, history.parentsOf)) after.delete(eventId)
+  return after
+}
+
+/** The accepted events reached from `start` by `next`, passing through rejected and soft-failed ones only. */
+const nearestAccepted = (
+  start: readonly string[],
+  history: History,
+  next: (eventId: string) => readonly string[],
+): readonly string[] => {
+  const found: string[] = []
+  const seen = new Set<string>()
+  const waiting = [...start]
+  for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
+    if (seen.has(eventId)) continue
+    seen.add(eventId)
+    const verdict = history.verdictOf(eventId)
+    if (verdict === "accepted") found.push(eventId)
+    else if (verdict !== undefined) waiting.push(...next(eventId))
+  }
+  return found
+}

@@ -1,0 +1,251 @@
+/**
+ * A room as one server knows it: the events it holds, the state around each, and the forward extremities.
+ *
+ * Nothing here waits or writes: `examine…` computes what would become of an event, the homeserver makes that
+ * durable, and `apply` then lets everybody see it. So nobody reads what is not committed.
+ */
+import { type AuthContext, type AuthOutcome, authorise, authoriseCitations } from "../auth-rules/authorise.ts"
+import type { Event } from "../event.ts"
+import type { Readings } from "../readings.ts"
+import type { RoomVersion } from "../room-version.ts"
+import { AuthGraph } from "../state-resolution/auth-graph.ts"
+import type { resolve } from "../state-resolution/resolve.ts"
+import { StateMap } from "../state-resolution/state-map.ts"
+import { viewOfCitations, viewOfState } from "./auth-views.ts"
+import type { EventRecord, Objection, OutlierRecord, StateSource, TimelineRecord, Verdict } from "./event-record.ts"
+import { extremitiesWith, type History } from "./forward-extremities.ts"
+
+/** What a room needs from outside: its rules, its readings, and the two pure functions that may be shared. */
+export interface RoomRules {
+  readonly version: RoomVersion
+  readonly readings: Readings
+  readonly resolve: typeof resolve
+  readonly verify: AuthContext["signatures"]["verify"]
+}
+
+/** How an event stands to the room's present: `new` ones face the current state too (check 6). */
+export type Arrival = "new" | "historical"
+
+export class RoomDag {
+  readonly rules: RoomRules
+  readonly graph: AuthGraph
+  readonly #records = new Map<string, EventRecord>()
+  readonly #children = new Map<string, string[]>()
+  readonly #signedRestrictedJoins = new Set<string>()
+  readonly #history: History
+  readonly #context: AuthContext
+  #extremities: ReadonlySet<string> = new Set()
+  #currentState: StateMap | undefined
+
+  constructor(rules: RoomRules) {
+    this.rules = rules
+    this.graph = new AuthGraph(rules.version)
+    this.#context = {
+      version: rules.version,
+      readings: rules.readings,
+      signatures: {
+        restrictedJoinIsSigned: (event) => this.restrictedJoinIsSigned(event.eventId),
+        verify: rules.verify,
+      },
+    }
+    this.#history = {
+      verdictOf: (eventId) => this.timeline(eventId)?.verdict,
+      parentsOf: (eventId) => this.timeline(eventId)?.event.prevEvents ?? [],
+      childrenOf: (eventId) => this.childrenOf(eventId),
+    }
+  }
+
+  /** What is held of `eventId`, outliers included. */
+  record(eventId: string): EventRecord | undefined {
+    return this.#records.get(eventId)
+  }
+
+  /** What is held of `eventId` as part of the history. */
+  timeline(eventId: string): TimelineRecord | undefined {
+    const record = this.#records.get(eventId)
+    return record?.place === "timeline" ? record : undefined
+  }
+
+  /** All that is held, in the order in which it came. */
+  records(): IterableIterator<EventRecord> {
+    return this.#records.values()
+  }
+
+  /** Timeline events that name `eventId` among their prev_events. */
+  childrenOf(eventId: string): readonly string[] {
+    return this.#children.get(eventId) ?? []
+  }
+
+  /** Ids of the forward extremities, by code point. */
+  forwardExtremities(): readonly string[] {
+    return [...this.#extremities].sort()
+  }
+
+  /** What the forward extremities will be once `record` is applied, by code point. */
+  forwardExtremitiesWith(record: TimelineRecord): readonly string[] {
+    return [...this.#extremitiesWith(record)].sort()
+  }
+
+  /** The room's create event, where it is held and was not rejected. */
+  create(): Event | undefined {
+    return this.graph.createEvent()
+  }
+
+  /** The room's state: the resolution of the states after its forward extremities. */
+  currentState(): StateMap {
+    this.#currentState ??= this.stateBeforeChildOf(this.forwardExtremities())
+    return this.#currentState
+  }
+
+  /** The state before an event whose parents are `prevEvents`, all of which must be part of the history. */
+  stateBeforeChildOf(prevEvents: readonly string[]): StateMap {
+    const states = prevEvents.map((eventId) => {
+      const parent = this.timeline(eventId)
+      if (parent === undefined) throw new Error(`no state is known after ${eventId}`)
+      return parent.stateAfter
+    })
+    if (states.length === 0) return StateMap.empty
+    if (states.every((state) => state === states[0])) return states[0]!
+    return this.rules.resolve(this.graph, states, this.#context)
+  }
+
+  /** The event of `state` under that type and key. */
+  eventIn(state: StateMap, type: string, stateKey: string): Event | undefined {
+    return viewOfState(this.graph, state).get(type, stateKey)
+  }
+
+  /** The ids of all events in `state`, by no order that means anything. */
+  eventIdsIn(state: StateMap): string[] {
+    const ids: string[] = []
+    state.forEach((index) => ids.push(this.graph.event(index).eventId))
+    return ids
+  }
+
+  /** Those parents of `event` that are not part of the history. */
+  missingPrevEvents(event: Event): readonly string[] {
+    return event.prevEvents.filter((eventId) => this.timeline(eventId) === undefined)
+  }
+
+  /** Those auth events of `event` that are not held at all. */
+  missingAuthEvents(event: Event): readonly string[] {
+    return event.authEvents.filter((eventId) => !this.#records.has(eventId))
+  }
+
+  /** Notes, as checked on receipt, that the server of `join_authorised_via_users_server` signed the event. */
+  noteSignedRestrictedJoin(eventId: string): void {
+    this.#signedRestrictedJoins.add(eventId)
+  }
+
+  /** Whether that was noted. */
+  restrictedJoinIsSigned(eventId: string): boolean {
+    return this.#signedRestrictedJoins.has(eventId)
+  }
+
+  /** Check 4 alone, for an event whose place in the history is not known. All its auth events must be held. */
+  examineOutlier(event: Event): OutlierRecord {
+    const objection = this.#objectionByCitations(event)
+    return {
+      place: "outlier",
+      event,
+      verdict: objection === undefined ? "accepted" : "rejected",
+      objection,
+      index: objection === undefined ? this.#intern(event) : -1,
+    }
+  }
+
+  /**
+   * Checks 4 to 6 (§Checks performed on receipt of a PDU), for an event whose auth events are all held.
+   * `claimed` is the state before it as another server gave it; without it all parents must be in the history.
+   */
+  examine(
+    event: Event,
+    arrival: Arrival,
+    claimed?: { readonly state: StateMap; readonly by: string },
+  ): TimelineRecord {
+    const stateBefore = claimed?.state ?? this.stateBeforeChildOf(event.prevEvents)
+    const stateSource: StateSource =
+      claimed === undefined ? { kind: "computed" } : { kind: "claimed", by: claimed.by }
+    const byCitations = this.#objectionByCitations(event)
+    const objection =
+      byCitations ??
+      this.#objectionByState(event, stateBefore, 5) ??
+      (arrival === "historical" || this.#extremities.size === 0
+        ? undefined
+        : this.#objectionByState(event, this.currentState(), 6))
+    const verdict: Verdict =
+      objection === undefined ? "accepted" : objection.check === 6 ? "soft-failed" : "rejected"
+    const index = byCitations === undefined ? this.#intern(event) : -1
+    const applies = verdict !== "rejected" && index >= 0
+    return {
+      place: "timeline",
+      event,
+      verdict,
+      objection,
+      index,
+      stateBefore,
+      stateAfter: applies ? this.applied(stateBefore, index) : stateBefore,
+      stateSource,
+    }
+  }
+
+  /** Why an event that has yet to be signed would not be allowed at the end of the history, if so. */
+  objectionNow(draft: Event): Objection | undefined {
+    return this.#objectionByState(draft, this.currentState(), 6)
+  }
+
+  /** `state` with the event at `index` in its place. */
+  applied(state: StateMap, index: number): StateMap {
+    return state.set(this.graph, index)
+  }
+
+  /** Lets everybody see what was examined. A record of the history replaces an outlier's of the same event. */
+  apply(record: EventRecord): void {
+    const { eventId, prevEvents } = record.event
+    if (this.timeline(eventId) !== undefined) return
+    this.#records.set(eventId, record)
+    if (record.index >= 0) this.graph.setRejected(record.index, record.verdict === "rejected")
+    if (record.place === "outlier") return
+    for (const parent of prevEvents) {
+      const siblings = this.#children.get(parent)
+      if (siblings === undefined) this.#children.set(parent, [eventId])
+      else siblings.push(eventId)
+    }
+    this.#extremities = this.#extremitiesWith(record)
+    this.#currentState = undefined
+  }
+
+  #extremitiesWith({ event, verdict }: TimelineRecord): ReadonlySet<string> {
+    return extremitiesWith(
+      this.#extremities,
+      { eventId: event.eventId, verdict, prevEvents: event.prevEvents },
+      this.#history,
+    )
+  }
+
+  #intern(event: Event): number {
+    return event.stateKey === undefined ? -1 : this.graph.add(event)
+  }
+
+  #objectionByState(event: Event, state: StateMap, check: 5 | 6): Objection | undefined {
+    return objectionIn(authorise(event, viewOfState(this.graph, state), this.#context), check)
+  }
+
+  #objectionByCitations(event: Event): Objection | undefined {
+    const cited = event.authEvents.map((eventId) => {
+      const record = this.#records.get(eventId)
+      if (record === undefined) throw new Error(`${event.eventId} cites ${eventId}, which is not held`)
+      return { event: record.event, rejected: record.verdict === "rejected" }
+    })
+    const objection = authoriseCitations(event, cited, this.#context)
+    if (objection !== undefined) return objectionIn(objection, 4)
+    const create = this.rules.version.roomIdIsCreateHash ? this.create() : undefined
+    const view = viewOfCitations(
+      cited.map((citation) => citation.event),
+      create,
+    )
+    return objectionIn(authorise(event, view, this.#context), 4)
+  }
+}
+
+const objectionIn = (outcome: AuthOutcome, check: Objection["check"]): Objection | undefined =>
+  outcome.allowed ? undefined : { check, rule: outcome.rule, reason: outcome.reason }

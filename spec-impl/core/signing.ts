@@ -1,0 +1,131 @@
+/**
+ * Signatures, as data: what must be verified, and what outcomes mean. Who verifies is not this file's business
+ * (appendices §Signing JSON, server-server API §Signing Events).
+ */
+import { decodeBase64, encodeBase64 } from "./base64.ts"
+import type { Event } from "./event.ts"
+import { contentHash, without } from "./hash.ts"
+import { domainOf } from "./identifiers.ts"
+import { canonicalJsonBytes } from "./json/encode.ts"
+import { isJsonObject, type JsonObject } from "./json/value.ts"
+import { redact } from "./redaction.ts"
+import type { RoomVersion } from "./room-version.ts"
+
+/** One signature to verify, once the key of that server and id is known. */
+export interface SignatureCheck {
+  readonly server: string
+  readonly keyId: string
+  /** Empty where the signature is not base64: it verifies under no key. */
+  readonly signature: Uint8Array
+  readonly message: Uint8Array
+}
+
+/** What became of one check. */
+export type SignatureOutcome = "valid" | "invalid" | "unknown-key" | "expired-key"
+
+/** A policy server's signature is for check 7, never for this. */
+const policyServerKeyId = "ed25519:policy_server"
+
+/** The bytes that a signature of `object` covers (appendices §Signing Details). */
+export const signingBytes = (object: JsonObject): Uint8Array =>
+  canonicalJsonBytes(without(object, ["signatures", "unsigned"]))
+
+/** The Ed25519 signatures of `server` on `object` (appendices §Checking for a Signature). */
+export const jsonSignatureChecks = (object: JsonObject, server: string): readonly SignatureCheck[] => {
+  const message = signingBytes(object)
+  return signaturesOf(object, server).map(([keyId, signature]) => ({ server, keyId, signature, message }))
+}
+
+/** The signatures of `server` on an event, over its redacted form; a policy server's are left out. */
+export const eventSignatureChecks = (
+  event: Event,
+  version: RoomVersion,
+  server: string,
+): readonly SignatureCheck[] => {
+  const signatures = signaturesOf(event.pdu, server).filter(([keyId]) => keyId !== policyServerKeyId)
+  if (signatures.length === 0) return []
+  const message = signingBytes(redact(event.pdu, version))
+  return signatures.map(([keyId, signature]) => ({ server, keyId, signature, message }))
+}
+
+const signaturesOf = (object: JsonObject, server: string): readonly (readonly [string, Uint8Array])[] => {
+  const signatures = object["signatures"]
+  const ofServer =
+    isJsonObject(signatures) && Object.hasOwn(signatures, server) ? signatures[server] : undefined
+  if (!isJsonObject(ofServer)) return []
+  return Object.keys(ofServer)
+    .filter((keyId) => keyId.startsWith("ed25519:"))
+    .sort()
+    .map((keyId) => {
+      const text = ofServer[keyId]
+      return [keyId, (typeof text === "string" ? decodeBase64(text) : undefined) ?? new Uint8Array(0)] as const
+    })
+}
+
+/**
+ * The servers whose signature an event needs (§Checks performed on receipt of a PDU, 2): the sender's, but for
+ * an invite by a third party; in rooms 1 and 2 also that of the event id.
+ */
+export const requiredSigners = (event: Event, version: RoomVersion): readonly string[] => {
+  const signers = new Set<string>()
+  const sender = domainOf(event.sender)
+  if (sender !== undefined && !isThirdPartyInvite(event)) signers.add(sender)
+  const named = version.eventIdServerSigns ? domainOf(event.eventId) : undefined
+  if (named !== undefined) signers.add(named)
+  return [...signers]
+}
+
+const isThirdPartyInvite = ({ type, content }: Event): boolean =>
+  type === "m.room.member" &&
+  content["membership"] === "invite" &&
+  Object.hasOwn(content, "third_party_invite")
+
+/** The server that must have signed by rule 4.2 of rooms 8–11 and 5.2 of room 12, if the event names one. */
+export const restrictedJoinSigner = (event: Event): string | undefined => {
+  const user = event.type === "m.room.member" ? event.content["join_authorised_via_users_server"] : undefined
+  return typeof user === "string" ? domainOf(user) : undefined
+}
+
+/**
+ * Whether a server signed, from the outcomes of all its signatures (§Validating hashes and signatures, v1.19):
+ * those by unknown or expired keys do not count, every other one must hold, and there must be one.
+ */
+export const judgeSignatures = (
+  outcomes: readonly SignatureOutcome[],
+): "verified" | "failed" | "unverifiable" => {
+  if (outcomes.includes("invalid")) return "failed"
+  return outcomes.includes("valid") ? "verified" : "unverifiable"
+}
+
+/** `object` with one signature more; the others stay. */
+export const withSignature = (
+  object: JsonObject,
+  server: string,
+  keyId: string,
+  signature: Uint8Array,
+): JsonObject => {
+  const signatures = isJsonObject(object["signatures"]) ? object["signatures"] : {}
+  const ofServer = isJsonObject(signatures[server]) ? signatures[server] : {}
+  return {
+    ...object,
+    signatures: { ...signatures, [server]: { ...ofServer, [keyId]: encodeBase64(signature) } },
+  }
+}
+
+type Sign = (message: Uint8Array) => Uint8Array
+
+/** Signs any object (appendices §Signing JSON). */
+export const signJson = (object: JsonObject, server: string, keyId: string, sign: Sign): JsonObject =>
+  withSignature(object, server, keyId, sign(signingBytes(object)))
+
+/** Adds the content hash and a signature (§Adding hashes and signatures to outgoing events). */
+export const signEvent = (
+  pdu: JsonObject,
+  version: RoomVersion,
+  server: string,
+  keyId: string,
+  sign: Sign,
+): JsonObject => {
+  const hashed = { ...pdu, hashes: { sha256: contentHash(pdu) } }
+  return withSignature(hashed, server, keyId, sign(signingBytes(redact(hashed, version))))
+}

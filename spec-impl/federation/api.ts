@@ -1,0 +1,24 @@
+/**
+ * The server-server API, one group a chapter of the specification. The routes of a server and the client that
+ * calls it both derive from it.
+ */
+import { HttpApi, type HttpApiGroup } from "effect/http-api"
+import { DiscoveryApi } from "./discovery/api.ts"
+import { HistoryApi } from "./history/api.ts"
+import { KeysApi } from "./keys/api.ts"
+import { RoomsApi } from "./rooms/api.ts"
+import { TransactionsApi } from "./transactions/api.ts"
+
+export class FederationApi extends HttpApi.make("federation")
+  .add(DiscoveryApi)
+  .add(KeysApi)
+  .add(TransactionsApi)
+  .add(RoomsApi)
+  .add(HistoryApi) {}
+
+/** The groups of `FederationApi`. */
+export type FederationGroups =
+  typeof FederationApi extends HttpApi.HttpApi<string, infer Groups> ? Groups : never
+
+/** The handlers of all chapters, as `HttpApiBuilder.group(FederationApi, …)` makes them. */
+export type FederationChapters = HttpApiGroup.ToService<"federation", FederationGroups>

@@ -1,0 +1,67 @@
+/** Server-server API §Retrieving event authorisation information, §Backfilling, §Retrieving events. */
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+import { Authentication } from "../authentication.ts"
+import { AnyJsonInteger, AnyJsonObject, answerBody, requestBody } from "../json-body.ts"
+import { AnswerWithin, MatrixEndpoint } from "../matrix-endpoint.ts"
+import { PathIdentifier, Repeated } from "../parameters.ts"
+
+const roomId = PathIdentifier
+const eventId = PathIdentifier
+const pdus = Schema.Array(AnyJsonObject)
+
+/** Events in the shape of a transaction. */
+export const Events = Schema.Struct({
+  origin: Schema.String,
+  origin_server_ts: AnyJsonInteger,
+  pdus,
+})
+
+/** Which events the asking server has, and which it wants filled in between. */
+export const MissingEvents = Schema.Struct({
+  earliest_events: Schema.Array(Schema.String),
+  latest_events: Schema.Array(Schema.String),
+  limit: Schema.optionalKey(Schema.Int),
+  min_depth: Schema.optionalKey(AnyJsonInteger),
+})
+
+/** What a server tells of a room's past. */
+export class HistoryApi extends HttpApiGroup.make("history")
+  .add(
+    HttpApiEndpoint.get("eventAuth", "/_matrix/federation/v1/event_auth/:roomId/:eventId", {
+      params: { roomId, eventId },
+      success: answerBody(Schema.Struct({ auth_chain: pdus })),
+    }),
+    HttpApiEndpoint.get("backfill", "/_matrix/federation/v1/backfill/:roomId", {
+      params: { roomId },
+      query: { v: Repeated, limit: Schema.Int },
+      success: answerBody(Events),
+    }),
+    HttpApiEndpoint.post("getMissingEvents", "/_matrix/federation/v1/get_missing_events/:roomId", {
+      params: { roomId },
+      payload: requestBody(MissingEvents),
+      success: answerBody(Schema.Struct({ events: pdus })),
+    }),
+    HttpApiEndpoint.get("state", "/_matrix/federation/v1/state/:roomId", {
+      params: { roomId },
+      query: { event_id: Schema.String },
+      success: answerBody(Schema.Struct({ pdus, auth_chain: pdus })),
+    }),
+    HttpApiEndpoint.get("stateIds", "/_matrix/federation/v1/state_ids/:roomId", {
+      params: { roomId },
+      query: { event_id: Schema.String },
+      success: answerBody(
+        Schema.Struct({
+          pdu_ids: Schema.Array(Schema.String),
+          auth_chain_ids: Schema.Array(Schema.String),
+        }),
+      ),
+    }),
+    HttpApiEndpoint.get("event", "/_matrix/federation/v1/event/:eventId", {
+      params: { eventId },
+      success: answerBody(Events),
+    }),
+  )
+  .annotateEndpoints(AnswerWithin, "60 seconds")
+  .middleware(Authentication)
+  .middleware(MatrixEndpoint) {}

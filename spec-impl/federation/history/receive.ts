@@ -1,0 +1,108 @@
+/** Server-server API §Backfilling and retrieving missing events, §Retrieving events: the receiving half. */
+import { Clock, Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import type { Event } from "../../core/event.ts"
+import type { JsonObject } from "../../core/json/value.ts"
+import { missingEventsDefault } from "../../core/limits.ts"
+import type { TimelineRecord } from "../../core/room-dag/event-record.ts"
+import { authChain, backfill, eventsOf, missingEvents } from "../../core/room-dag/walks.ts"
+import { ServerIdentity } from "../../homeserver/identity.ts"
+import { joinedServersIn } from "../../homeserver/room-members.ts"
+import { type Room, Rooms } from "../../homeserver/rooms.ts"
+import { FederationApi } from "../api.ts"
+import { Origin } from "../authentication.ts"
+import { forbidden, notFound } from "../matrix-error.ts"
+
+/** What this server gives at most, whatever is asked (Synapse's bounds). */
+const missingEventsMax = 20
+const backfillEventsMax = 100
+
+export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (handlers) =>
+  handlers
+    .handle("eventAuth", ({ params: { roomId, eventId } }) =>
+      Effect.gen(function* () {
+        const room = yield* roomFor(roomId, [eventId])
+        const record = room.dag.record(eventId)
+        if (record === undefined) return yield* notFound(`event ${eventId} is not held here`)
+        return { auth_chain: pdusOf(authChain(room.dag, [eventId])) }
+      }),
+    )
+    .handle("backfill", ({ params: { roomId }, query }) =>
+      Effect.gen(function* () {
+        const room = yield* roomFor(roomId, query.v)
+        const limit = Math.min(Math.max(query.limit, 0), backfillEventsMax)
+        return yield* asTransaction(pdusOf(backfill(room.dag, query.v, limit)))
+      }),
+    )
+    .handle("getMissingEvents", ({ params: { roomId }, payload }) =>
+      Effect.gen(function* () {
+        const room = yield* roomFor(roomId, payload.latest_events)
+        const events = missingEvents(room.dag, {
+          earliest: payload.earliest_events,
+          latest: payload.latest_events,
+          limit: Math.min(Math.max(payload.limit ?? missingEventsDefault, 0), missingEventsMax),
+          depthMin: payload.min_depth ?? 0,
+        })
+        return { events: pdusOf(events) }
+      }),
+    )
+    .handle("state", ({ params: { roomId }, query }) =>
+      Effect.gen(function* () {
+        const room = yield* roomFor(roomId, [query.event_id])
+        const stateIds = stateIdsBefore(room, yield* timelineEvent(room, query.event_id))
+        return {
+          pdus: pdusOf(eventsOf(room.dag, stateIds)),
+          auth_chain: pdusOf(authChain(room.dag, stateIds)),
+        }
+      }),
+    )
+    .handle("stateIds", ({ params: { roomId }, query }) =>
+      Effect.gen(function* () {
+        const room = yield* roomFor(roomId, [query.event_id])
+        const stateIds = stateIdsBefore(room, yield* timelineEvent(room, query.event_id))
+        const chain = authChain(room.dag, stateIds).map((event) => event.eventId)
+        return { pdu_ids: stateIds, auth_chain_ids: chain.sort() }
+      }),
+    )
+    .handle("event", ({ params: { eventId } }) =>
+      Effect.gen(function* () {
+        const rooms = yield* Rooms
+        const room = rooms.all().find((held) => held.dag.record(eventId) !== undefined)
+        if (room === undefined) return yield* notFound(`event ${eventId} is not held here`)
+        yield* roomFor(room.roomId, [eventId])
+        return yield* asTransaction(pdusOf(eventsOf(room.dag, [eventId])))
+      }),
+    ),
+)
+
+/**
+ * The room, for a server that has a member in it now, or had one before one of the events that it asks about
+ * (a kicked server must be able to take in its own kick): else 404 unknown, 403 not in the room.
+ */
+const roomFor = Effect.fnUntraced(function* (roomId: string, about: readonly string[]) {
+  const rooms = yield* Rooms
+  const origin = yield* Origin
+  const room = yield* rooms.get(roomId)
+  const states = about.flatMap((eventId) => room.dag.timeline(eventId)?.stateBefore ?? [])
+  const wasThere = [room.dag.currentState(), ...states].some((state) =>
+    joinedServersIn(room.dag, state).has(origin),
+  )
+  if (wasThere) return room
+  return yield* forbidden(`${origin} is not in room ${roomId}`)
+})
+
+const timelineEvent = Effect.fnUntraced(function* (room: Room, eventId: string) {
+  const record = room.dag.timeline(eventId)
+  return record ?? (yield* notFound(`the state at event ${eventId} is not known here`))
+})
+
+/** The state before the event, as the specification has it (Dendrite gives the state after it). */
+const stateIdsBefore = (room: Room, record: TimelineRecord): readonly string[] =>
+  room.dag.eventIdsIn(record.stateBefore).sort()
+
+const pdusOf = (events: readonly Event[]): readonly JsonObject[] => events.map((event) => event.pdu)
+
+const asTransaction = Effect.fnUntraced(function* (pdus: readonly JsonObject[]) {
+  const { serverName } = yield* ServerIdentity
+  return { origin: serverName, origin_server_ts: yield* Clock.currentTimeMillis, pdus }
+})

@@ -1,0 +1,78 @@
+/**
+ * JSON bodies for HttpApi that keep what `JSON.parse` would hide: bodies are bytes of type
+ * `application/json`, read by core's own parser and written in its canonical form.
+ */
+import { Context, Effect, Schema, SchemaIssue, SchemaTransformation } from "effect"
+import { HttpApiSchema } from "effect/http-api"
+import { canonicalJsonBytes } from "../core/json/encode.ts"
+import { parseJson } from "../core/json/parse.ts"
+import { isJsonInteger, isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
+
+/** The JSON value in `bytes`, read leniently, or undefined where it is no JSON. */
+export const readJson = (bytes: Uint8Array): JsonValue | undefined => {
+  try {
+    return parseJson(bytes, "lenient")
+  } catch {
+    return undefined
+  }
+}
+
+/** Any JSON value. */
+export const AnyJson = Schema.declare<JsonValue>((_input): _input is JsonValue => true)
+
+/** A JSON object whose insides the API leaves to the core: PDUs, EDUs, key objects. */
+export const AnyJsonObject = Schema.declare<JsonObject>(
+  (input): input is JsonObject => isJsonObject(input as JsonValue),
+  { expected: "a JSON object" },
+)
+
+/** An integer of any size. */
+export const AnyJsonInteger = Schema.declare<number | bigint>(
+  (input): input is number | bigint => isJsonInteger(input as JsonValue),
+  { expected: "an integer" },
+)
+
+/**
+ * The body of the request at hand, parsed once for its signature and its handler
+ * (server-server API §API standards: every PUT and POST carries a JSON object).
+ */
+export class ReceivedBody extends Context.Service<
+  ReceivedBody,
+  {
+    /** Undefined where the method has no body. */
+    readonly content: JsonObject | undefined
+  }
+>()("netsplit/ReceivedBody") {}
+
+const json = HttpApiSchema.asUint8Array({ contentType: "application/json" })
+
+/** A request's body: a JSON object as `schema` describes it. */
+export const requestBody = <S extends Schema.Top>(schema: S) =>
+  Schema.Uint8Array.pipe(
+    Schema.decodeTo(
+      schema,
+      SchemaTransformation.transformEffect<S["Encoded"], Uint8Array, ReceivedBody>({
+        decode: () => Effect.map(ReceivedBody, (body) => body.content as S["Encoded"]),
+        encode: (value) => Effect.sync(() => canonicalJsonBytes(value as JsonValue)),
+      }),
+    ),
+    json,
+  )
+
+/** An answer's body: JSON as `schema` describes it. */
+export const answerBody = <S extends Schema.Top>(schema: S) =>
+  Schema.Uint8Array.pipe(
+    Schema.decodeTo(
+      schema,
+      SchemaTransformation.transformEffect<S["Encoded"], Uint8Array>({
+        decode: (bytes, options) => {
+          const value = readJson(bytes)
+          return value === undefined
+            ? Effect.fail(new SchemaIssue.InvalidValue({ expected: "JSON" }, undefined, options))
+            : Effect.succeed(value as S["Encoded"])
+        },
+        encode: (value) => Effect.sync(() => canonicalJsonBytes(value as JsonValue)),
+      }),
+    ),
+    json,
+  )

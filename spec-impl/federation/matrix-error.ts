@@ -1,0 +1,106 @@
+/**
+ * The errors that Matrix servers answer each other with: a status and `{errcode, error, …}`
+ * (client-server API §Standard error response, used by the server-server API as well).
+ */
+import { Data, Effect, Schema, SchemaTransformation } from "effect"
+import { HttpServerRespondable, HttpServerResponse } from "effect/http"
+import { HttpApiSchema } from "effect/http-api"
+import { canonicalJsonBytes } from "../core/json/encode.ts"
+import { isJsonObject, type JsonObject } from "../core/json/value.ts"
+import { AnyJsonObject, readJson } from "./json-body.ts"
+
+/** A standard error, as a server means to answer it or as one was answered. */
+export class MatrixError
+  extends Data.TaggedError("MatrixError")<{
+    /** The HTTP status. */
+    readonly status: number
+    /** One of the specification's codes, or whatever the other server made up. */
+    readonly errcode: string
+    /** For people. */
+    readonly error: string
+    /** Further members of the body, `room_version` for one. */
+    readonly details?: JsonObject
+  }>
+  implements HttpServerRespondable.Respondable
+{
+  override get message(): string {
+    return `${this.status} ${this.errcode}: ${this.error}`
+  }
+
+  /** The body as it goes over the wire. */
+  get body(): JsonObject {
+    return { ...this.details, errcode: this.errcode, error: this.error }
+  }
+
+  [HttpServerRespondable.symbol](): Effect.Effect<HttpServerResponse.HttpServerResponse> {
+    return Effect.succeed(matrixErrorResponse(this))
+  }
+}
+
+/** What a server sends for `error`. */
+export const matrixErrorResponse = (error: MatrixError): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.uint8Array(canonicalJsonBytes(error.body), {
+    status: error.status,
+    contentType: "application/json",
+  })
+
+/**
+ * The error that a server meant by an answer of this status and body. A body that is not a standard error
+ * gives `M_UNKNOWN`.
+ */
+export const matrixErrorFromAnswer = (status: number, body: Uint8Array): MatrixError => {
+  const value = readJson(body)
+  if (isJsonObject(value) && typeof value.errcode === "string") {
+    const { errcode, error, ...details } = value
+    return new MatrixError({
+      status,
+      errcode: value.errcode,
+      error: typeof error === "string" ? error : "",
+      ...(Object.keys(details).length > 0 ? { details } : {}),
+    })
+  }
+  return new MatrixError({ status, errcode: "M_UNKNOWN", error: `answered ${status} without a Matrix error` })
+}
+
+/** How the API declares its errors. Servers and clients map them themselves, for the sake of the status. */
+export const MatrixErrorSchema = AnyJsonObject.pipe(
+  Schema.decodeTo(
+    Schema.instanceOf(MatrixError),
+    SchemaTransformation.transform({
+      decode: (body) => matrixErrorFromAnswer(400, canonicalJsonBytes(body)),
+      encode: (error: MatrixError) => error.body,
+    }),
+  ),
+  HttpApiSchema.status(400),
+)
+
+const withStatus = (status: number, errcode: string) => (error: string, details?: JsonObject) =>
+  new MatrixError({ status, errcode, error, ...(details === undefined ? {} : { details }) })
+
+/** 400: the body is JSON, but not what the endpoint wants. */
+export const badJson = withStatus(400, "M_BAD_JSON")
+/** 400: the body is not JSON. */
+export const notJson = withStatus(400, "M_NOT_JSON")
+/** 400: a parameter is missing. */
+export const missingParameter = withStatus(400, "M_MISSING_PARAM")
+/** 400: a parameter has no meaning here, or an event is not what the endpoint is for. */
+export const invalidParameter = withStatus(400, "M_INVALID_PARAM")
+/** 401: the request is not signed as it must be (§Request Authentication). */
+export const unauthorised = withStatus(401, "M_UNAUTHORIZED")
+/** 403. */
+export const forbidden = withStatus(403, "M_FORBIDDEN")
+/** 404: no such room, event, user. */
+export const notFound = withStatus(404, "M_NOT_FOUND")
+/** 404: no such endpoint (§Unsupported endpoints). */
+export const unrecognised = withStatus(404, "M_UNRECOGNIZED")
+/** 405: the endpoint has other methods (§Unsupported endpoints). */
+export const unrecognisedMethod = withStatus(405, "M_UNRECOGNIZED")
+/** 400: the resident server can check none of a restricted room's conditions (§Restricted rooms). */
+export const unableToAuthoriseJoin = withStatus(400, "M_UNABLE_TO_AUTHORISE_JOIN")
+/** 400: the resident server has no one who may let this user in; another might (§Restricted rooms). */
+export const unableToGrantJoin = withStatus(400, "M_UNABLE_TO_GRANT_JOIN")
+/** 400: the asking server does not know the room's version, which is named in `room_version`. */
+export const incompatibleRoomVersion = (roomVersion: string): MatrixError =>
+  withStatus(400, "M_INCOMPATIBLE_ROOM_VERSION")(`the room is of version ${roomVersion}`, {
+    room_version: roomVersion,
+  })

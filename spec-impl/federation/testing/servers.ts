@@ -1,0 +1,172 @@
+/** For tests: servers in memory, joined by a wire that delivers at once and that a test may tamper with. */
+import { createPrivateKey, createPublicKey } from "node:crypto"
+import { Context, Effect, Layer } from "effect"
+import { HttpClient } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { encodeBase64 } from "../../core/base64.ts"
+import { canonicalJson } from "../../core/json/encode.ts"
+import type { JsonObject } from "../../core/json/value.ts"
+import { ServerIdentity } from "../../homeserver/identity.ts"
+import { KeyRing } from "../../homeserver/key-ring.ts"
+import { Signatures } from "../../homeserver/signatures/signatures.ts"
+import type { SigningKey } from "../../homeserver/signatures/signing-key.ts"
+import { FederationApi } from "../api.ts"
+import { Origin } from "../authentication.ts"
+import { FederationClient } from "../client.ts"
+import { DiscoveryReceive } from "../discovery/receive.ts"
+import { readJson } from "../json-body.ts"
+import { KeysReceive } from "../keys/receive.ts"
+import { forbidden, incompatibleRoomVersion } from "../matrix-error.ts"
+import { federationRoutes } from "../server.ts"
+import {
+  WireError,
+  type WireHandler,
+  type WireRequest,
+  type WireResponse,
+  wireHandler,
+  wireHttpClient,
+} from "../wire.ts"
+import { formatXMatrix, requestSigningBytes } from "../x-matrix.ts"
+
+/** Signs and verifies at once. */
+export const nodeSignatures = Effect.runSync(Effect.provide(Signatures, Signatures.layerNode))
+
+/** The key whose seed is that byte, repeated. */
+export const keyFromByte = (keyId: string, byte: number): SigningKey => {
+  const seed = new Uint8Array(32).fill(byte)
+  const pkcs8 = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), seed])
+  const publicKey = createPublicKey(createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" }))
+  return {
+    keyId,
+    seed,
+    publicKey: new Uint8Array(publicKey.export({ format: "der", type: "spki" }).subarray(-32)),
+  }
+}
+
+/** What the handlers of a test server were given, in order. */
+export interface Received {
+  readonly origin: string
+  readonly params: Readonly<Record<string, string>>
+  readonly query?: unknown
+  readonly payload?: unknown
+}
+
+/** Handlers that note what they get. `/send` answers its body, `make_join` fails unless version 10 is among `ver`. */
+const chapters = (received: Received[]) => {
+  const noted = <A>(given: Omit<Received, "origin">, answer: A) =>
+    Effect.map(Origin, (origin) => {
+      const { params, query, payload } = given
+      received.push({ origin, params, query, payload })
+      return answer
+    })
+  const events = { origin: "test", origin_server_ts: 0, pdus: [] }
+  return Layer.mergeAll(
+    DiscoveryReceive,
+    KeysReceive,
+    HttpApiBuilder.group(FederationApi, "transactions", (handlers) =>
+      handlers.handle("send", (request) =>
+        noted(request, { pdus: {}, received: request.payload as unknown as JsonObject }),
+      ),
+    ),
+    HttpApiBuilder.group(FederationApi, "rooms", (handlers) =>
+      handlers
+        .handle("makeJoin", (request) =>
+          request.query.ver?.includes("10")
+            ? noted(request, { room_version: "10", event: {} })
+            : Effect.fail(incompatibleRoomVersion("10")),
+        )
+        .handle("sendJoin", (request) =>
+          noted(request, { state: [], auth_chain: [], event: request.payload }),
+        ),
+    ),
+    HttpApiBuilder.group(FederationApi, "history", (handlers) =>
+      handlers
+        .handle("eventAuth", () => Effect.fail(forbidden("not in the room")))
+        .handle("backfill", (request) => noted(request, events))
+        .handle("getMissingEvents", (request) => noted(request, { events: [] }))
+        .handle("state", () => Effect.die("a fault of the handler"))
+        .handle("stateIds", (request) => noted(request, { pdu_ids: [], auth_chain_ids: [] }))
+        .handle("event", (request) => noted(request, events)),
+    ),
+  )
+}
+
+/** A server of a test. */
+export interface TestServer {
+  readonly name: string
+  readonly client: FederationClient["Service"]
+  readonly keyRing: KeyRing["Service"]
+  readonly received: readonly Received[]
+}
+
+/** What carries the requests of a test. */
+export interface TestWire {
+  readonly handlers: Map<string, WireHandler>
+  /** All requests that were sent, in order. */
+  readonly sent: WireRequest[]
+  /** What a test does to a request on its way. */
+  tamper: (request: WireRequest) => Effect.Effect<WireRequest, WireError>
+  /** What a test does to an answer on its way. */
+  tamperAnswer: (response: WireResponse) => WireResponse
+}
+
+export const makeWire = (): TestWire => ({
+  handlers: new Map(),
+  sent: [],
+  tamper: Effect.succeed,
+  tamperAnswer: (response) => response,
+})
+
+/** Takes a request over the wire, as `wireHttpClient` wants it. */
+export const carry =
+  (wire: TestWire) =>
+  (request: WireRequest): Effect.Effect<WireResponse, WireError> =>
+    Effect.gen(function* () {
+      wire.sent.push(request)
+      const arrived = yield* wire.tamper(request)
+      const handler = wire.handlers.get(arrived.destination)
+      if (handler === undefined) return yield* new WireError({ reason: "refused" })
+      return wire.tamperAnswer(yield* handler(arrived))
+    })
+
+/** `request`, signed as its source would sign it. */
+export const signedBy = (key: SigningKey, request: WireRequest): WireRequest => {
+  const { source: origin, destination, method, target: uri, body } = request
+  const content = body.length === 0 ? {} : { content: canonicalJson(readJson(body) ?? null) }
+  const message = requestSigningBytes({ method, uri, origin, destination, ...content })
+  const sig = encodeBase64(nodeSignatures.sign(key.seed, message))
+  const authorization = formatXMatrix({ origin, destination, key: key.keyId, sig })
+  return { ...request, headers: { ...request.headers, authorization } }
+}
+
+/** A server on that wire. */
+export const startServer = Effect.fnUntraced(function* (
+  wire: TestWire,
+  name: string,
+  signingKey: SigningKey,
+  oldKeys: ServerIdentity["Service"]["oldKeys"] = [],
+) {
+  const received: Received[] = []
+  const services = KeyRing.layer.pipe(
+    Layer.provideMerge(FederationClient.layer),
+    Layer.provideMerge(
+      Layer.mergeAll(
+        ServerIdentity.layer({ serverName: name, signingKey, oldKeys }),
+        Layer.succeed(Signatures, nodeSignatures),
+        Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, carry(wire))),
+      ),
+    ),
+  )
+  const context = yield* Layer.buildWithMemoMap(services, yield* Layer.makeMemoMap, yield* Effect.scope)
+  const handler = yield* wireHandler(federationRoutes(chapters(received))).pipe(
+    Effect.provideContext(context),
+  )
+  wire.handlers.set(name, handler)
+  const server: TestServer = {
+    name,
+    client: Context.get(context, FederationClient),
+    keyRing: Context.get(context, KeyRing),
+    received,
+  }
+  return server
+})

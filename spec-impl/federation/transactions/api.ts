@@ -1,0 +1,29 @@
+/** Server-server API §Transactions. */
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+import { transactionEdusMax, transactionPdusMax } from "../../core/limits.ts"
+import { Authentication } from "../authentication.ts"
+import { AnyJson, AnyJsonInteger, AnyJsonObject, answerBody, requestBody } from "../json-body.ts"
+import { AnswerWithin, MatrixEndpoint } from "../matrix-endpoint.ts"
+import { PathIdentifier } from "../parameters.ts"
+
+/** What one server sends another. PDUs and EDUs are left to their own checks, one by one. */
+export const Transaction = Schema.Struct({
+  origin: Schema.optionalKey(Schema.String),
+  origin_server_ts: Schema.optionalKey(AnyJsonInteger),
+  pdus: Schema.Array(AnyJson).check(Schema.isMaxLength(transactionPdusMax)),
+  edus: Schema.optionalKey(Schema.Array(AnyJsonObject).check(Schema.isMaxLength(transactionEdusMax))),
+})
+
+/** `PUT /_matrix/federation/v1/send/{txnId}`. */
+export class TransactionsApi extends HttpApiGroup.make("transactions")
+  .add(
+    HttpApiEndpoint.put("send", "/_matrix/federation/v1/send/:transactionId", {
+      params: { transactionId: PathIdentifier },
+      payload: requestBody(Transaction),
+      // `{pdus: {<event id>: {} or {error}}}`, kept and given again as it is to whoever repeats the transaction.
+      success: answerBody(AnyJsonObject),
+    }).annotate(AnswerWithin, "60 seconds"),
+  )
+  .middleware(Authentication)
+  .middleware(MatrixEndpoint) {}

@@ -1,0 +1,214 @@
+/**
+ * What goes to other servers, one record a destination, with a fiber only while there is something to send
+ * (server-server API §Transactions).
+ *
+ * A destination that answers gets its events in order. One that failed gets, once it answers again, the same
+ * transaction once more, and then no backlog but the forward extremities of what it missed: it asks for the
+ * rest itself. Its waits double; anything that comes in from it ends the wait.
+ */
+import { Clock, Context, Effect, Latch, Layer } from "effect"
+import { encodeBase64Url } from "../core/base64.ts"
+import type { Event } from "../core/event.ts"
+import { sha256 } from "../core/hash.ts"
+import { transactionPdusMax } from "../core/limits.ts"
+import { FederationClient } from "../federation/client.ts"
+import type { DestinationWrite, EventReference, TransactionInFlight } from "../store/event-store.ts"
+import { EventStore } from "../store/event-store.ts"
+import { ServerIdentity } from "./identity.ts"
+import { Rooms } from "./rooms.ts"
+import { Settings } from "./settings.ts"
+
+interface Destination {
+  readonly name: string
+  inFlight: TransactionInFlight | undefined
+  /** In the order of sending. */
+  pending: EventReference[]
+  /** Events that it missed and that no later missed event has for a parent, by event id. */
+  readonly missed: Map<string, EventReference>
+  failures: number
+  sending: boolean
+  /** Closed while it waits to be tried again. */
+  readonly retry: Latch.Latch
+}
+
+/** What one destination has yet to get: for observers. */
+export interface Unsent {
+  readonly destination: string
+  readonly eventCount: number
+  readonly failures: number
+}
+
+export class Destinations extends Context.Service<
+  Destinations,
+  {
+    /** What to keep in the group of `event`, before it is sent to those servers. */
+    readonly writesFor: (roomId: string, event: Event, servers: Iterable<string>) => readonly DestinationWrite[]
+    /** Sends a committed event. */
+    readonly send: (roomId: string, event: Event, servers: Iterable<string>) => Effect.Effect<void>
+    /** A server that speaks to us can be spoken to: it is tried at once. */
+    readonly heardFrom: (server: string) => Effect.Effect<void>
+    readonly unsent: () => readonly Unsent[]
+  }
+>()("netsplit/Destinations") {
+  /** Goes on with what the store has kept unsent. */
+  static readonly layer = Layer.effect(
+    Destinations,
+    Effect.gen(function* () {
+      const store = yield* EventStore
+      const client = yield* FederationClient
+      const settings = yield* Settings
+      const { serverName } = yield* ServerIdentity
+      const rooms = yield* Rooms
+      const scope = yield* Effect.scope
+      const destinations = new Map<string, Destination>()
+
+      const destinationOf = (name: string): Destination => {
+        const known = destinations.get(name)
+        if (known !== undefined) return known
+        const made: Destination = {
+          name,
+          inFlight: undefined,
+          pending: [],
+          missed: new Map(),
+          failures: 0,
+          sending: false,
+          retry: Latch.makeUnsafe(true),
+        }
+        destinations.set(name, made)
+        return made
+      }
+
+      const eventOf = ([roomId, eventId]: EventReference): Event | undefined =>
+        rooms.find(roomId)?.dag.record(eventId)?.event
+
+      const begin = Effect.fnUntraced(function* (destination: Destination, nowMs: number) {
+        const events = takeNext(destination)
+        const content = [serverName, destination.name, nowMs, ...events.flat()].join("\n")
+        const inFlight = { transactionId: encodeBase64Url(sha256(content)).slice(0, 22), events }
+        destination.inFlight = inFlight
+        yield* store.commit({ destinations: [{ destination: destination.name, inFlight }] })
+        return inFlight
+      })
+
+      const sendOnce = Effect.fnUntraced(function* (destination: Destination) {
+        const nowMs = yield* Clock.currentTimeMillis
+        const { transactionId, events } = destination.inFlight ?? (yield* begin(destination, nowMs))
+        const payload = {
+          origin: serverName,
+          origin_server_ts: nowMs,
+          pdus: events.flatMap((reference) => eventOf(reference)?.pdu ?? []),
+        }
+        yield* client.call(destination.name, (api) =>
+          api.transactions.send({ params: { transactionId }, payload }),
+        )
+        destination.inFlight = undefined
+        destination.failures = 0
+        yield* store.commit({
+          destinations: [{ destination: destination.name, settled: events, inFlight: null }],
+        })
+      })
+
+      const waitToRetry = Effect.fnUntraced(function* (destination: Destination) {
+        destination.failures += 1
+        yield* settleCovered(destination)
+        const waitMs = Math.min(settings.retryMsMin * 2 ** (destination.failures - 1), settings.retryMsMax)
+        destination.retry.closeUnsafe()
+        yield* destination.retry.await.pipe(Effect.timeoutOption(waitMs))
+        destination.retry.openUnsafe()
+      })
+
+      /** Turns a backlog into the tips of what is missed. */
+      const settleCovered = Effect.fnUntraced(function* (destination: Destination) {
+        const settled = destination.pending.splice(0).flatMap((reference) => {
+          const event = eventOf(reference)
+          return event === undefined ? [] : miss(destination, reference, event)
+        })
+        if (settled.length === 0) return
+        yield* store.commit({ destinations: [{ destination: destination.name, settled }] }).pipe(Effect.ignore)
+      })
+
+      const sendAll = Effect.fnUntraced(function* (destination: Destination) {
+        while (eventCount(destination) > 0) {
+          yield* sendOnce(destination).pipe(Effect.catch(() => waitToRetry(destination)))
+        }
+        destination.sending = false
+      })
+
+      const start = (destination: Destination): Effect.Effect<void> => {
+        if (destination.sending || eventCount(destination) === 0) return Effect.void
+        destination.sending = true
+        return Effect.asVoid(Effect.forkIn(sendAll(destination), scope))
+      }
+
+      for (const kept of yield* store.destinations) {
+        const destination = destinationOf(kept.destination)
+        destination.inFlight = kept.inFlight
+        const inFlight = new Set(kept.inFlight?.events.map(([, eventId]) => eventId))
+        for (const reference of kept.unsent) {
+          const event = eventOf(reference)
+          if (event !== undefined && !inFlight.has(event.eventId)) miss(destination, reference, event)
+        }
+        yield* start(destination)
+      }
+
+      return Destinations.of({
+        writesFor: (roomId, event, servers) =>
+          [...servers].map((name) => ({
+            destination: name,
+            queued: [[roomId, event.eventId]],
+            settled: isBehind(destinationOf(name)) ? coveredBy(destinationOf(name), event) : [],
+          })),
+        send: Effect.fnUntraced(function* (roomId: string, event: Event, servers: Iterable<string>) {
+          for (const name of servers) {
+            const destination = destinationOf(name)
+            const reference = [roomId, event.eventId] as const
+            if (isBehind(destination)) miss(destination, reference, event)
+            else destination.pending.push(reference)
+            yield* start(destination)
+          }
+        }),
+        heardFrom: (server) => Effect.sync(() => void destinations.get(server)?.retry.openUnsafe()),
+        unsent: () =>
+          [...destinations.values()]
+            .filter((destination) => eventCount(destination) > 0)
+            .map((destination) => ({
+              destination: destination.name,
+              eventCount: eventCount(destination),
+              failures: destination.failures,
+            })),
+      })
+    }),
+  )
+}
+
+/** Until it has caught up, what is new for it joins what it missed. */
+const isBehind = ({ failures, missed }: Destination): boolean => failures > 0 || missed.size > 0
+
+const eventCount = ({ inFlight, pending, missed }: Destination): number =>
+  (inFlight?.events.length ?? 0) + pending.length + missed.size
+
+/** Takes what the next transaction will carry: what is pending, or else the tips of what was missed. */
+const takeNext = (destination: Destination): readonly EventReference[] => {
+  if (destination.pending.length > 0) return destination.pending.splice(0, transactionPdusMax)
+  const tips = [...destination.missed.values()].slice(0, transactionPdusMax)
+  for (const [, eventId] of tips) destination.missed.delete(eventId)
+  return tips
+}
+
+const coveredBy = ({ missed }: Destination, event: Event): readonly EventReference[] =>
+  event.prevEvents.flatMap((parent) => {
+    const reference = missed.get(parent)
+    return reference === undefined ? [] : [reference]
+  })
+
+/** Notes that the destination missed `event`, and gives the missed events that are covered by it. */
+const miss = (
+  destination: Destination,
+  reference: EventReference,
+  event: Event,
+): readonly EventReference[] => {
+  const covered = coveredBy(destination, event)
+  for (const [, eventId] of covered) destination.missed.delete(eventId)
+  destination.missed.set(event.eventId, reference)
+  return covered
+}

@@ -1,0 +1,121 @@
+/** Check 2 on receipt of a PDU: the signatures of the servers that must have signed it. */
+import { Effect } from "effect"
+import type { Event } from "../core/event.ts"
+import type { RoomVersion } from "../core/room-version.ts"
+import {
+  eventSignatureChecks,
+  judgeSignatures,
+  requiredSigners,
+  type SignatureCheck,
+  type SignatureOutcome,
+} from "../core/signing.ts"
+import type { KnownKeys } from "./known-keys.ts"
+import type { Signatures } from "./signatures/signatures.ts"
+
+/** Whether all servers that must have signed an event have, or what is missing. */
+export type EventSignatures = "verified" | { readonly failed: string }
+
+/** Where keys come from. */
+interface KeySource {
+  readonly keysOf: (server: string) => KnownKeys
+  /** Asks the server for its keys, unless it was asked just now. */
+  readonly refresh: (server: string) => Effect.Effect<void>
+}
+
+/** Whether one server signed one event. */
+interface Question {
+  readonly event: Event
+  readonly server: string
+  readonly checks: readonly SignatureCheck[]
+}
+
+/** How many servers are asked for keys at a time. */
+const concurrency = 16
+
+/** Verifies the required signatures of events of one room, all at once. */
+export const verifyEventSignatures = Effect.fnUntraced(function* (
+  source: KeySource,
+  signatures: Signatures["Service"],
+  events: readonly Event[],
+  version: RoomVersion,
+) {
+  const questions = events.flatMap((event) =>
+    requiredSigners(event, version).map((server) => questionOf(event, version, server)),
+  )
+  const problems = yield* answerQuestions(source, signatures, questions, version)
+  const failures = new Map<Event, string>()
+  for (const [position, { event }] of questions.entries()) {
+    const problem = problems[position]
+    if (problem !== undefined && !failures.has(event)) failures.set(event, problem)
+  }
+  return events.map((event): EventSignatures => {
+    const failed = failures.get(event)
+    return failed === undefined ? "verified" : { failed }
+  })
+})
+
+/** Whether `server` signed the event, whoever else must have. */
+export const verifySignatureOf = Effect.fnUntraced(function* (
+  source: KeySource,
+  signatures: Signatures["Service"],
+  event: Event,
+  version: RoomVersion,
+  server: string,
+) {
+  const [problem] = yield* answerQuestions(source, signatures, [questionOf(event, version, server)], version)
+  return problem === undefined
+})
+
+const questionOf = (event: Event, version: RoomVersion, server: string): Question => ({
+  event,
+  server,
+  checks: eventSignatureChecks(event, version, server),
+})
+
+/** For each question what is wrong, or undefined. */
+const answerQuestions = Effect.fnUntraced(function* (
+  source: KeySource,
+  signatures: Signatures["Service"],
+  questions: readonly Question[],
+  { keyValidity }: RoomVersion,
+) {
+  const keyFor = ({ event, server }: Question, { keyId }: SignatureCheck) =>
+    source.keysOf(server).forEvent(keyId, event.originServerTs, keyValidity)
+  const lacking = new Set<string>()
+  for (const question of questions) {
+    for (const check of question.checks) {
+      const isKnown = keyFor(question, check) !== undefined
+      if (!isKnown && source.keysOf(check.server).mayChange(check.keyId)) lacking.add(check.server)
+    }
+  }
+  yield* Effect.forEach(lacking, source.refresh, { concurrency, discard: true })
+  // Looked up once: while signatures are verified, keys may come in.
+  const keys = questions.map((question) => question.checks.map((check) => keyFor(question, check)))
+  const asked = questions.flatMap(({ checks }, position) =>
+    checks.flatMap(({ message, signature }, place) => {
+      const publicKey = keys[position]?.[place]
+      return publicKey === undefined ? [] : [{ publicKey, message, signature }]
+    }),
+  )
+  const answers = (yield* signatures.verifyAll(asked)).values()
+  return questions.map((question, position) => {
+    const outcomes = question.checks.map(({ keyId }, place): SignatureOutcome => {
+      if (keys[position]?.[place] !== undefined) return answers.next().value ? "valid" : "invalid"
+      return source.keysOf(question.server).has(keyId) ? "expired-key" : "unknown-key"
+    })
+    return problemIn(question, outcomes)
+  })
+})
+
+const problemIn = (
+  { server, checks }: Question,
+  outcomes: readonly SignatureOutcome[],
+): string | undefined => {
+  if (checks.length === 0) return `${server} has not signed it`
+  const verdict = judgeSignatures(outcomes)
+  if (verdict === "verified") return undefined
+  const keys = checks.map(({ keyId }, position) => `${keyId}: ${outcomes[position]}`).join(", ")
+  return verdict === "failed"
+    ? `a signature of ${server} is wrong (${keys})`
+    : `no key of ${server} is good for it (${keys})`
+}

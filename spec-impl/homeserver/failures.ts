@@ -1,0 +1,13 @@
+import { MatrixError } from "../federation/matrix-error.ts"
+
+/** 502: another server's answer cannot be used; its own fault, and nothing the user did wrong. */
+export const badAnswer = (error: string): MatrixError =>
+  new MatrixError({ status: 502, errcode: "M_UNKNOWN", error })
+
+/** 500: the store did not keep what was to be acknowledged, so nothing is. */
+export const storeFailed = (error: string): MatrixError =>
+  new MatrixError({ status: 500, errcode: "M_UNKNOWN", error })
+
+/** 400: a user asked for a room of a version that this server does not make. */
+export const unsupportedRoomVersion = (error: string): MatrixError =>
+  new MatrixError({ status: 400, errcode: "M_UNSUPPORTED_ROOM_VERSION", error })

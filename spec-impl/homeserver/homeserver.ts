@@ -1,0 +1,31 @@
+/** A whole homeserver: the same code in the simulator and behind HTTPS. */
+import { Layer } from "effect"
+import { DiscoveryReceive } from "../federation/discovery/receive.ts"
+import { HistoryReceive } from "../federation/history/receive.ts"
+import { KeysReceive } from "../federation/keys/receive.ts"
+import { RoomsReceive } from "../federation/rooms/receive.ts"
+import { TransactionsReceive } from "../federation/transactions/receive.ts"
+import { Destinations } from "./destinations.ts"
+import { Incoming } from "./incoming.ts"
+import { KeyRing } from "./key-ring.ts"
+import { LocalUsers } from "./local-users.ts"
+import { type RoomListener, Rooms } from "./rooms.ts"
+
+/**
+ * The services of a homeserver. What is left to give: its identity, settings, store, signatures, chance, and a
+ * client that reaches other servers. `listener` hears of each event as it is applied.
+ */
+export const layerHomeserver = (listener?: RoomListener) =>
+  Layer.mergeAll(LocalUsers.layer, Incoming.layer).pipe(
+    Layer.provideMerge(Destinations.layer),
+    Layer.provideMerge(Layer.mergeAll(Rooms.layer(listener), KeyRing.layer)),
+  )
+
+/** The handlers of all chapters. */
+export const layerChapters = Layer.mergeAll(
+  DiscoveryReceive,
+  KeysReceive,
+  TransactionsReceive,
+  RoomsReceive,
+  HistoryReceive,
+)

@@ -1,0 +1,136 @@
+/** What comes in by `/send`: each PDU taken through the checks, its missing history fetched first. */
+import { Context, Deferred, Effect, Layer, Semaphore } from "effect"
+import type { Event } from "../core/event.ts"
+import { eventIdOf } from "../core/event-id.ts"
+import type { JsonObject, JsonValue } from "../core/json/value.ts"
+import { isJsonObject } from "../core/json/value.ts"
+import type { MatrixError } from "../federation/matrix-error.ts"
+import { FederationClient } from "../federation/client.ts"
+import { EventStore } from "../store/event-store.ts"
+import { admit } from "./admission.ts"
+import { backfillBefore } from "./backfill.ts"
+import { Destinations } from "./destinations.ts"
+import { KeyRing } from "./key-ring.ts"
+import { storeFailed } from "./failures.ts"
+import { fillGap } from "./missing-events.ts"
+import { type Room, Rooms } from "./rooms.ts"
+import { Settings } from "./settings.ts"
+import { readPdu, vetEvents } from "./vetting.ts"
+
+/** For each PDU by event id: nothing, or why it was not taken in. */
+export interface TransactionAnswer extends JsonObject {
+  readonly pdus: { readonly [eventId: string]: { readonly error?: string } }
+}
+
+/** Takes in transactions, each once (§Transactions: the same id from the same origin gets the same answer). */
+export class Incoming extends Context.Service<
+  Incoming,
+  {
+    /** The answer of `/send`: `{pdus: {event id: {} or {error}}}`, once what was accepted is durable. */
+    readonly receiveTransaction: (
+      origin: string,
+      transactionId: string,
+      pdus: readonly JsonValue[],
+    ) => Effect.Effect<TransactionAnswer, MatrixError>
+    /** How many transactions and fetches of history are under way: for observers. */
+    readonly busy: () => number
+  }
+>()("netsplit/Incoming") {
+  static readonly layer = Layer.effect(
+    Incoming,
+    Effect.gen(function* () {
+      const store = yield* EventStore
+      const destinations = yield* Destinations
+      const rooms = yield* Rooms
+      const scope = yield* Effect.scope
+      const services = yield* Effect.context<FederationClient | KeyRing | Rooms | Settings>()
+      const underWay = new Map<string, Deferred.Deferred<TransactionAnswer, MatrixError>>()
+      let backfills = 0
+
+      const backfillLater = (room: Room, origin: string, claimed: readonly string[]) => {
+        if (claimed.length === 0) return Effect.void
+        backfills += 1
+        return backfillBefore(room, origin, claimed).pipe(
+          Effect.ignore,
+          Effect.ensuring(Effect.sync(() => void (backfills -= 1))),
+          Effect.forkIn(scope),
+          Effect.asVoid,
+        )
+      }
+
+      const receiveEvent = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
+        if (room.dag.timeline(event.eventId) !== undefined) return
+        const claimed = yield* fillGap(room, origin, event)
+        yield* admit(room, event, "new")
+        yield* backfillLater(room, origin, claimed)
+      })
+
+      /** One entry of the answer; only a store that fails is the whole transaction's failure. */
+      const receivePdu = Effect.fnUntraced(function* (origin: string, pdu: JsonValue) {
+        const room = isJsonObject(pdu) ? rooms.find(String(pdu["room_id"])) : undefined
+        if (room === undefined) return [nameOf(pdu, undefined), { error: "not in that room" }] as const
+        const name = nameOf(pdu, room)
+        const read = readPdu(pdu, room, { checkReferenceCounts: true })
+        if ("problem" in read) return [name, { error: read.problem }] as const
+        const [vetted] = yield* vetEvents(room, [read.event])
+        if (vetted === undefined || "problem" in vetted) {
+          return [name, { error: vetted?.problem ?? "not verified" }] as const
+        }
+        return yield* Semaphore.withPermits(room.receiving, 1)(receiveEvent(room, origin, vetted.event)).pipe(
+          Effect.as([name, {}] as const),
+          Effect.catchTags({
+            MissingHistory: ({ why }) => Effect.succeed([name, { error: why }] as const),
+            MatrixError: ({ error }) => Effect.succeed([name, { error }] as const),
+            FederationUnreachable: ({ message }) => Effect.succeed([name, { error: message }] as const),
+          }),
+        )
+      })
+
+      const receiveOnce = Effect.fnUntraced(function* (
+        origin: string,
+        transactionId: string,
+        pdus: readonly JsonValue[],
+      ) {
+        const known = yield* store.answer(origin, transactionId)
+        if (known !== undefined) return known
+        const results: Record<string, { readonly error?: string }> = Object.create(null)
+        for (const pdu of pdus) {
+          const [name, result] = yield* receivePdu(origin, pdu)
+          results[name] = result
+        }
+        const answer: TransactionAnswer = { pdus: results }
+        yield* store.commit({ answers: [{ origin, transactionId, answer }] })
+        return answer
+      })
+
+      return Incoming.of({
+        receiveTransaction: Effect.fnUntraced(function* (origin, transactionId, pdus) {
+          yield* destinations.heardFrom(origin)
+          const key = `${origin}\n${transactionId}`
+          const running = underWay.get(key)
+          if (running !== undefined) return yield* Deferred.await(running)
+          const answered = Deferred.makeUnsafe<TransactionAnswer, MatrixError>()
+          underWay.set(key, answered)
+          const work = receiveOnce(origin, transactionId, pdus).pipe(
+            Effect.catchTag("StoreFailure", ({ detail }) => Effect.fail(storeFailed(detail))),
+            Effect.onExit((exit) =>
+              Effect.sync(() => underWay.delete(key)).pipe(Effect.andThen(Deferred.done(answered, exit))),
+            ),
+            Effect.provide(services),
+          )
+          yield* Effect.forkIn(work, scope)
+          return yield* Deferred.await(answered)
+        }),
+        busy: () => underWay.size + backfills,
+      })
+    }),
+  )
+}
+
+/** How the answer names a PDU: by its event id where it has one. */
+const nameOf = (pdu: JsonValue, room: Room | undefined): string => {
+  if (!isJsonObject(pdu)) return "?"
+  const given = pdu["event_id"]
+  const derived = room === undefined ? undefined : eventIdOf(pdu, room.version)
+  return derived ?? (typeof given === "string" ? given : "?")
+}

@@ -1,0 +1,146 @@
+/** How this server makes events of its own: parents, auth events, depth, hash and signature. */
+import { Clock, Effect } from "effect"
+import { authEventKeys } from "../core/auth-rules/auth-events-selection.ts"
+import { encodeBase64 } from "../core/base64.ts"
+import type { Event } from "../core/event.ts"
+import { parseEvent } from "../core/event-format.ts"
+import { referenceHash } from "../core/hash.ts"
+import type { JsonObject, JsonValue } from "../core/json/value.ts"
+import { canonicalIntegerMax, depthMaxLenient, prevEventsMax } from "../core/limits.ts"
+import type { RoomDag } from "../core/room-dag/room-dag.ts"
+import type { RoomVersion } from "../core/room-version.ts"
+import { signEvent } from "../core/signing.ts"
+import { badJson, forbidden, type MatrixError } from "../federation/matrix-error.ts"
+import { commitAndSend, whileWriting } from "./admission.ts"
+import { Chance } from "./chance.ts"
+import { ServerIdentity } from "./identity.ts"
+import type { Room } from "./rooms.ts"
+import { Signatures } from "./signatures/signatures.ts"
+
+/** What a user wants said. */
+export interface Draft {
+  readonly type: string
+  readonly sender: string
+  readonly content: JsonObject
+  /** Undefined for a message event. */
+  readonly stateKey: string | undefined
+}
+
+/** Makes an event of `draft` at the end of the room's history, and sends it. Forbidden by rule: 403. */
+export const sendLocalEvent = Effect.fnUntraced(function* (room: Room, draft: Draft) {
+  return yield* whileWriting(
+    room,
+    Effect.gen(function* () {
+      const pdu = yield* completeDraft(room, draft)
+      const event = yield* readOwn(yield* signAsSelf(pdu, room.version), room.version)
+      const record = room.dag.examine(event, "new")
+      if (record.objection !== undefined) {
+        const { rule, reason } = record.objection
+        return yield* forbidden(`rejected by ${rule}: ${reason}`)
+      }
+      yield* commitAndSend(room, record)
+      return event
+    }),
+  )
+})
+
+/** `draft` with all but hash and signature, as it would stand at the end of the room's history now. */
+export const completeDraft = Effect.fnUntraced(function* (room: Room, draft: Draft) {
+  const originServerTs = yield* Clock.currentTimeMillis
+  const { dag, version } = room
+  const prevEvents = yield* chooseParents(room)
+  const state = dag.stateBeforeChildOf(prevEvents)
+  const authEvents = authEventKeys(draft, version).flatMap(
+    ([type, stateKey]) => dag.eventIn(state, type, stateKey)?.eventId ?? [],
+  )
+  const pdu: Record<string, JsonValue> = {
+    type: draft.type,
+    sender: draft.sender,
+    content: draft.content,
+    origin_server_ts: originServerTs,
+    depth: depthAfter(dag, prevEvents, version),
+    prev_events: references(dag, prevEvents, version),
+    auth_events: references(dag, authEvents, version),
+  }
+  if (draft.stateKey !== undefined) pdu["state_key"] = draft.stateKey
+  const isCreate = draft.type === "m.room.create" && prevEvents.length === 0
+  if (!(version.roomIdIsCreateHash && isCreate)) pdu["room_id"] = room.roomId
+  return pdu as JsonObject
+})
+
+/** An unsigned draft as the authorisation rules read it: without an id, since it has no hash yet. */
+export const draftedEvent = (pdu: JsonObject, draft: Draft, room: Room): Event => ({
+  ...draft,
+  eventId: "",
+  roomId: room.roomId,
+  originServerTs: 0,
+  depth: 0,
+  authEvents: [],
+  prevEvents: room.dag.forwardExtremities(),
+  redacts: undefined,
+  pdu,
+})
+
+/** Adds hash, signature and, in rooms 1 and 2, an event id that this server picks. */
+export const signAsSelf = Effect.fnUntraced(function* (pdu: JsonObject, version: RoomVersion) {
+  const { serverName, signingKey } = yield* ServerIdentity
+  const signatures = yield* Signatures
+  const named =
+    version.eventId === "opaque" ? { ...pdu, event_id: yield* pickEventId(pdu, serverName) } : pdu
+  return signEvent(named, version, serverName, signingKey.keyId, (message) =>
+    signatures.sign(signingKey.seed, message),
+  )
+})
+
+/** An event of this server's own making; one that breaks the format was badly drafted: 400. */
+export const readOwn = (pdu: JsonObject, version: RoomVersion): Effect.Effect<Event, MatrixError> => {
+  const parsed = parseEvent(pdu, version)
+  return "event" in parsed
+    ? Effect.succeed(parsed.event)
+    : Effect.fail(badJson(`such an event cannot be: ${parsed.problem}`))
+}
+
+/** Above the number that an event may cite, which of the forward extremities it cites is left to chance. */
+const chooseParents = Effect.fnUntraced(function* (room: Room) {
+  const extremities = room.dag.forwardExtremities()
+  if (extremities.length <= prevEventsMax) return extremities
+  const chance = yield* Chance
+  const drawn = extremities.map((eventId) => ({
+    eventId,
+    draw: encodeBase64(chance.bytes(8, "prev-events", room.roomId, eventId)),
+  }))
+  drawn.sort((a, b) => (a.draw < b.draw ? -1 : 1))
+  return drawn
+    .slice(0, prevEventsMax)
+    .map(({ eventId }) => eventId)
+    .sort()
+})
+
+const pickEventId = Effect.fnUntraced(function* (pdu: JsonObject, serverName: string) {
+  const chance = yield* Chance
+  const label = [pdu["room_id"], pdu["sender"], pdu["type"], pdu["state_key"], pdu["origin_server_ts"]]
+  const bytes = chance.bytes(15, "event-id", JSON.stringify([label, pdu["prev_events"]]))
+  return `$${encodeBase64(bytes).replaceAll("+", "-").replaceAll("/", "_")}:${serverName}`
+})
+
+/** §PDUs: one more than the deepest parent, and never more than the room version allows. */
+const depthAfter = (dag: RoomDag, prevEvents: readonly string[], version: RoomVersion): number | bigint => {
+  let deepest: number | bigint = 0
+  for (const eventId of prevEvents) {
+    const depth = dag.timeline(eventId)?.event.depth ?? 0
+    if (depth > deepest) deepest = depth
+  }
+  const depthMax = version.depthMax === "2^53-1" ? canonicalIntegerMax : depthMaxLenient
+  if (deepest >= depthMax) return depthMax
+  const next = BigInt(deepest) + 1n
+  return next <= BigInt(canonicalIntegerMax) ? Number(next) : next
+}
+
+/** Rooms 1 and 2 cite an event with its hash (rooms/v1 §Event format). */
+const references = (dag: RoomDag, eventIds: readonly string[], version: RoomVersion): JsonValue =>
+  version.eventReferences === "ids"
+    ? eventIds
+    : eventIds.flatMap((eventId) => {
+        const pdu = dag.record(eventId)?.event.pdu
+        return pdu === undefined ? [] : [[eventId, { sha256: encodeBase64(referenceHash(pdu, version)) }]]
+      })

@@ -1,0 +1,117 @@
+/**
+ * What a server does about the events that a received one builds on and that it does not have, as servers do
+ * it: `/get_missing_events`; then, for each parent still missing, the state there as the sender tells it.
+ */
+import { Data, Effect } from "effect"
+import type { Event } from "../core/event.ts"
+import { parentsFirst } from "../core/room-dag/walks.ts"
+import { StateMap } from "../core/state-resolution/state-map.ts"
+import { FederationClient } from "../federation/client.ts"
+import { admit, admitOutliers } from "./admission.ts"
+import type { Room } from "./rooms.ts"
+import { Settings } from "./settings.ts"
+import { vetAnswered } from "./vetting.ts"
+
+/** An event that cannot be taken in, since what it builds on is not to be had. */
+export class MissingHistory extends Data.TaggedError("MissingHistory")<{ readonly why: string }> {}
+
+/**
+ * Fills the gap before `event`, which `origin` sent. Gives the parents that were taken in with a claimed state,
+ * before which history is still missing.
+ */
+export const fillGap = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
+  const claimed: string[] = []
+  if (room.dag.missingPrevEvents(event).length > 0) {
+    const between = yield* askMissingEvents(room, origin, event)
+    if (between.length === 0 && (yield* Settings).readings.unfillableGap === "drop") {
+      return yield* new MissingHistory({ why: "events before it are missing, and its sender gives none" })
+    }
+    for (const earlier of between) {
+      claimed.push(...(yield* takeParentsFromState(room, origin, earlier)))
+      yield* takeAuthEvents(room, origin, earlier)
+      yield* admit(room, earlier, "new")
+    }
+    claimed.push(...(yield* takeParentsFromState(room, origin, event)))
+  }
+  yield* takeAuthEvents(room, origin, event)
+  return claimed as readonly string[]
+})
+
+const askMissingEvents = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
+  const client = yield* FederationClient
+  const { missingEventsLimit } = yield* Settings
+  const payload = {
+    earliest_events: room.dag.forwardExtremities(),
+    latest_events: [event.eventId],
+    limit: missingEventsLimit,
+    min_depth: 0,
+  }
+  const answer = yield* client
+    .call(origin, (api) => api.history.getMissingEvents({ params: { roomId: room.roomId }, payload }))
+    .pipe(Effect.orElseSucceed(() => ({ events: [] })))
+  const events = yield* vetAnswered(room, answer.events.slice(0, missingEventsLimit))
+  return parentsFirst(events).filter((found) => room.dag.timeline(found.eventId) === undefined)
+})
+
+/** Takes in each parent that is still missing, with the state before it as `origin` tells it. */
+const takeParentsFromState = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
+  const missing = room.dag.missingPrevEvents(event)
+  for (const eventId of missing) {
+    const state = yield* claimedState(room, origin, eventId)
+    const parent = yield* heldOrAsked(room, origin, eventId)
+    yield* takeAuthEvents(room, origin, parent)
+    yield* admit(room, parent, "new", { state, by: origin })
+  }
+  return missing
+})
+
+/** The state before `eventId` as `origin` tells it, its events and their auth chains held as outliers. */
+const claimedState = Effect.fnUntraced(function* (room: Room, origin: string, eventId: string) {
+  const client = yield* FederationClient
+  const { fullStateShareMin } = yield* Settings
+  const question = { params: { roomId: room.roomId }, query: { event_id: eventId } }
+  const told = yield* client.call(origin, (api) => api.history.stateIds(question))
+  const wanted = new Set([...told.auth_chain_ids, ...told.pdu_ids])
+  const missing = [...wanted].filter((id) => room.dag.record(id) === undefined)
+  if (missing.length > wanted.size * fullStateShareMin) {
+    const { pdus, auth_chain } = yield* client.call(origin, (api) => api.history.state(question))
+    yield* admitOutliers(room, yield* vetAnswered(room, [...auth_chain, ...pdus]))
+  } else {
+    const asked = yield* Effect.forEach(missing, (id) => askEvent(origin, id))
+    yield* admitOutliers(room, yield* vetAnswered(room, asked.flat()))
+  }
+  return stateOf(room, told.pdu_ids)
+})
+
+/** The state that those events make up; what is not held, or was rejected by its auth_events, is left out. */
+const stateOf = (room: Room, eventIds: readonly string[]): StateMap =>
+  eventIds.reduce((state, eventId) => {
+    const index = room.dag.record(eventId)?.index ?? -1
+    return index < 0 ? state : room.dag.applied(state, index)
+  }, StateMap.empty)
+
+const heldOrAsked = Effect.fnUntraced(function* (room: Room, origin: string, eventId: string) {
+  const held = room.dag.record(eventId)?.event
+  if (held !== undefined) return held
+  const [event] = yield* vetAnswered(room, yield* askEvent(origin, eventId))
+  if (event?.eventId === eventId) return event
+  return yield* new MissingHistory({ why: `${eventId} is missing, and its sender gives another in its place` })
+})
+
+const askEvent = Effect.fnUntraced(function* (origin: string, eventId: string) {
+  const client = yield* FederationClient
+  return (yield* client.call(origin, (api) => api.history.event({ params: { eventId } }))).pdus
+})
+
+/** Has all auth events of `event` held, as outliers where their place in the history is not known. */
+export const takeAuthEvents = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
+  if (room.dag.missingAuthEvents(event).length === 0) return
+  const client = yield* FederationClient
+  const params = { roomId: room.roomId, eventId: event.eventId }
+  const { auth_chain } = yield* client.call(origin, (api) => api.history.eventAuth({ params }))
+  yield* admitOutliers(room, yield* vetAnswered(room, auth_chain))
+  const [missing] = room.dag.missingAuthEvents(event)
+  if (missing !== undefined) {
+    return yield* new MissingHistory({ why: `auth event ${missing} is missing, and its sender does not give it` })
+  }
+})

@@ -1,0 +1,52 @@
+import type { EventRecord, TimelineRecord } from "../core/room-dag/event-record.ts"
+import type { RoomDag } from "../core/room-dag/room-dag.ts"
+import { StateMap } from "../core/state-resolution/state-map.ts"
+import type { EventWrite, StateWrite, StoreGroup } from "../store/event-store.ts"
+
+/** What must be kept so that `records` are still known after a restart: one part of a store group. */
+export const writesOf = (
+  roomId: string,
+  dag: RoomDag,
+  records: readonly EventRecord[],
+): Required<Pick<StoreGroup, "states" | "events">> => ({
+  states: records.flatMap((record) => (record.place === "timeline" ? stateWrites(dag, record) : [])),
+  events: records.map((record) => eventWrite(roomId, dag, record)),
+})
+
+const eventWrite = (roomId: string, dag: RoomDag, record: EventRecord): EventWrite => ({
+  roomId,
+  eventId: record.event.eventId,
+  pdu: record.event.pdu,
+  verdict: record.verdict,
+  objection: record.objection,
+  restrictedJoinSigned: dag.restrictedJoinIsSigned(record.event.eventId),
+  history:
+    record.place === "outlier"
+      ? undefined
+      : {
+          stateBefore: record.stateBefore.digest,
+          stateAfter: record.stateAfter.digest,
+          claimedBy: record.stateSource.kind === "claimed" ? record.stateSource.by : undefined,
+        },
+})
+
+/** The states around an event, as changes to a parent's state where one is known. */
+const stateWrites = (dag: RoomDag, record: TimelineRecord): readonly StateWrite[] => {
+  const parent = record.event.prevEvents
+    .map((eventId) => dag.timeline(eventId)?.stateAfter)
+    .find((state) => state !== undefined)
+  return [
+    ...changeFrom(dag, parent ?? StateMap.empty, record.stateBefore),
+    ...changeFrom(dag, record.stateBefore, record.stateAfter),
+  ]
+}
+
+const changeFrom = (dag: RoomDag, from: StateMap, to: StateMap): readonly StateWrite[] => {
+  if (from.digest === to.digest) return []
+  const changes = StateMap.differences([from, to]).map((key) => {
+    const [type, stateKey] = dag.graph.keyOf(key)
+    const index = to.get(key)
+    return [type, stateKey, index < 0 ? null : dag.graph.event(index).eventId] as const
+  })
+  return [{ digest: to.digest, basedOn: from.size === 0 ? undefined : from.digest, changes }]
+}

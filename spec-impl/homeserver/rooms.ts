@@ -1,0 +1,164 @@
+import { Context, Effect, Layer, Semaphore } from "effect"
+import { parseEvent } from "../core/event-format.ts"
+import type { EventRecord } from "../core/room-dag/event-record.ts"
+import { RoomDag } from "../core/room-dag/room-dag.ts"
+import type { RoomVersion } from "../core/room-version.ts"
+import { roomVersion } from "../core/room-version.ts"
+import { StateMap } from "../core/state-resolution/state-map.ts"
+import { type MatrixError, notFound } from "../federation/matrix-error.ts"
+import type { StateWrite, StoredRoom, StoreFailure, StoreGroup } from "../store/event-store.ts"
+import { EventStore } from "../store/event-store.ts"
+import { writesOf } from "./room-writes.ts"
+import { Settings } from "./settings.ts"
+import { Signatures } from "./signatures/signatures.ts"
+
+/** A room that this server holds. */
+export interface Room {
+  readonly roomId: string
+  readonly version: RoomVersion
+  readonly dag: RoomDag
+  /** Held while events are examined, committed and applied: never across a request to another server. */
+  readonly writing: Semaphore.Semaphore
+  /** Held while one event from another server is taken in, its missing history fetched first. */
+  readonly receiving: Semaphore.Semaphore
+}
+
+/** What happened to the events of a room, in the order in which it was decided; for observers only. */
+export type RoomListener = (room: Room, record: EventRecord) => Effect.Effect<void>
+
+/** The rooms of this homeserver, and the one way by which events enter them. */
+export class Rooms extends Context.Service<
+  Rooms,
+  {
+    /** By room id, in the order in which they came. */
+    readonly all: () => readonly Room[]
+    readonly find: (roomId: string) => Room | undefined
+    /** Fails with 404 M_NOT_FOUND where the room is not held here. */
+    readonly get: (roomId: string) => Effect.Effect<Room, MatrixError>
+    /** A room without events; it is held, and kept, with the first commit. */
+    readonly make: (roomId: string, version: RoomVersion) => Room
+    /**
+     * Makes records durable together with `more` of the same group, then applies them. The caller holds
+     * `room.writing`, and examined the records while it held it.
+     */
+    readonly commit: (
+      room: Room,
+      records: readonly EventRecord[],
+      more?: StoreGroup,
+    ) => Effect.Effect<void, StoreFailure>
+  }
+>()("netsplit/Rooms") {
+  /** Takes up what the store keeps. */
+  static readonly layer = (listener: RoomListener = () => Effect.void) =>
+    Layer.effect(
+      Rooms,
+      Effect.gen(function* () {
+        const store = yield* EventStore
+        const settings = yield* Settings
+        const signatures = yield* Signatures
+        const rooms = new Map<string, Room>()
+
+        const make = (roomId: string, version: RoomVersion): Room => ({
+          roomId,
+          version,
+          dag: new RoomDag({
+            version,
+            readings: settings.readings,
+            resolve: settings.resolve,
+            verify: signatures.verify,
+          }),
+          writing: Semaphore.makeUnsafe(1),
+          receiving: Semaphore.makeUnsafe(1),
+        })
+
+        const commit = Effect.fnUntraced(function* (
+          room: Room,
+          records: readonly EventRecord[],
+          more: StoreGroup = {},
+        ) {
+          const { states, events } = writesOf(room.roomId, room.dag, records)
+          const last = records.findLast((record) => record.place === "timeline")
+          yield* store.commit({
+            ...more,
+            ...(rooms.has(room.roomId)
+              ? {}
+              : { rooms: [{ roomId: room.roomId, roomVersion: room.version.id }] }),
+            states,
+            events,
+            ...(last === undefined
+              ? {}
+              : { extremities: [{ roomId: room.roomId, eventIds: room.dag.forwardExtremitiesWith(last) }] }),
+          })
+          rooms.set(room.roomId, room)
+          for (const record of records) {
+            room.dag.apply(record)
+            yield* listener(room, record)
+          }
+        })
+
+        for (const stored of yield* store.rooms) {
+          const version = roomVersion(stored.roomVersion)
+          if (version === undefined) continue
+          const room = make(stored.roomId, version)
+          yield* restore(room, stored, store.state)
+          rooms.set(room.roomId, room)
+        }
+
+        return Rooms.of({
+          all: () => [...rooms.values()],
+          find: (roomId) => rooms.get(roomId),
+          get: (roomId) => {
+            const room = rooms.get(roomId)
+            return room === undefined
+              ? Effect.fail(notFound(`this server is not in room ${roomId}`))
+              : Effect.succeed(room)
+          },
+          make,
+          commit,
+        })
+      }),
+    )
+}
+
+/** Applies what was kept of a room, in the order in which it was committed. */
+const restore = Effect.fnUntraced(function* (
+  room: Room,
+  stored: StoredRoom,
+  readState: (digest: string) => Effect.Effect<StateWrite | undefined, StoreFailure>,
+) {
+  const states = new Map<string, StateMap>([[StateMap.empty.digest, StateMap.empty]])
+  const stateOf = Effect.fnUntraced(function* (digest: string) {
+    const known = states.get(digest)
+    if (known !== undefined) return known
+    let state = StateMap.empty
+    for (const [, , eventId] of (yield* readState(digest))?.changes ?? []) {
+      const index = eventId === null ? undefined : room.dag.graph.indexOf(eventId)
+      if (index !== undefined) state = room.dag.applied(state, index)
+    }
+    states.set(digest, state)
+    return state
+  })
+  const held = stored.events.flatMap((write) => {
+    const parsed = parseEvent(write.pdu, room.version, { checkReferenceCounts: false })
+    if ("problem" in parsed) return []
+    const { event } = parsed
+    if (write.restrictedJoinSigned) room.dag.noteSignedRestrictedJoin(write.eventId)
+    const index = event.stateKey === undefined || write.objection?.check === 4 ? -1 : room.dag.graph.add(event)
+    return [{ write, held: { event, verdict: write.verdict, objection: write.objection, index } }]
+  })
+  for (const { write, held: record } of held) {
+    const { history } = write
+    room.dag.apply(
+      history === undefined
+        ? { place: "outlier", ...record }
+        : {
+            place: "timeline",
+            ...record,
+            stateBefore: yield* stateOf(history.stateBefore),
+            stateAfter: yield* stateOf(history.stateAfter),
+            stateSource:
+              history.claimedBy === undefined ? { kind: "computed" } : { kind: "claimed", by: history.claimedBy },
+          },
+    )
+  }
+})

@@ -1,0 +1,38 @@
+import { Context, Layer } from "effect"
+import type { Readings } from "../core/readings.ts"
+import { readingsDefault } from "../core/readings.ts"
+import type { RoomVersion } from "../core/room-version.ts"
+import { roomVersions } from "../core/room-version.ts"
+import { resolve } from "../core/state-resolution/resolve.ts"
+
+/** How this homeserver reads the specification, and the seams at which a mutant or a memo may stand. */
+export interface HomeserverSettings {
+  readonly readings: Readings
+  readonly roomVersions: readonly RoomVersion[]
+  /** State resolution; the simulator shares its results between virtual servers. */
+  readonly resolve: typeof resolve
+  /** The first wait after a destination failed, doubled at each further failure up to the second. */
+  readonly retryMsMin: number
+  readonly retryMsMax: number
+  /** How many events `/get_missing_events` is asked for (Synapse asks 10, Dendrite 20). */
+  readonly missingEventsLimit: number
+  /** Above this share of unknown events `/state` is asked instead of each `/event`. */
+  readonly fullStateShareMin: number
+}
+
+export const homeserverSettingsDefault: HomeserverSettings = {
+  readings: readingsDefault,
+  roomVersions,
+  resolve,
+  retryMsMin: 1_000,
+  retryMsMax: 300_000,
+  missingEventsLimit: 10,
+  fullStateShareMin: 0.5,
+}
+
+/** The settings of this homeserver. */
+export class Settings extends Context.Service<Settings, HomeserverSettings>()("netsplit/Settings") {
+  /** The defaults, with what `overrides` says otherwise. */
+  static readonly layer = (overrides: Partial<HomeserverSettings>) =>
+    Layer.succeed(Settings, { ...homeserverSettingsDefault, ...overrides })
+}

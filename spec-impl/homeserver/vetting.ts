@@ -1,0 +1,62 @@
+/** Checks 1 to 3 on receipt of a PDU (server-server API §Checks performed on receipt of a PDU). */
+import { Effect } from "effect"
+import type { Event } from "../core/event.ts"
+import { parseEvent, redactEvent } from "../core/event-format.ts"
+import { contentHash } from "../core/hash.ts"
+import type { JsonObject, JsonValue } from "../core/json/value.ts"
+import { isJsonObject } from "../core/json/value.ts"
+import type { RoomVersion } from "../core/room-version.ts"
+import { KeyRing } from "./key-ring.ts"
+import type { Room } from "./rooms.ts"
+
+/** An event fit to be examined, or why it is dropped: as if it had never come. */
+export type Vetted = { readonly event: Event } | { readonly problem: string }
+
+/**
+ * Check 1 alone: the event, or what is wrong with its form. The counts of prev and auth events bind pushed
+ * events only (§Backfilling: "MUST NOT validate").
+ */
+export const readPdu = (
+  pdu: JsonValue | undefined,
+  room: { readonly roomId: string; readonly version: RoomVersion },
+  options: { readonly checkReferenceCounts: boolean },
+): Vetted => {
+  if (!isJsonObject(pdu)) return { problem: "a PDU must be an object" }
+  const parsed = parseEvent(pdu, room.version, options)
+  if ("problem" in parsed) return parsed
+  return parsed.event.roomId === room.roomId ? parsed : { problem: `the event is not of room ${room.roomId}` }
+}
+
+/**
+ * Checks 2 and 3 on events that passed check 1, in their order: without the signatures it needs an event is
+ * dropped; where its content does not match its hash it is kept redacted.
+ */
+export const vetEvents = Effect.fnUntraced(function* (room: Room, events: readonly Event[]) {
+  const keyRing = yield* KeyRing
+  const outcomes = yield* keyRing.verifyEvents(events, room.version)
+  const vetted: Vetted[] = []
+  for (const [position, event] of events.entries()) {
+    const outcome = outcomes[position]!
+    if (outcome !== "verified") {
+      vetted.push({ problem: outcome.failed })
+      continue
+    }
+    if (yield* keyRing.restrictedJoinSignature(event, room.version)) {
+      room.dag.noteSignedRestrictedJoin(event.eventId)
+    }
+    vetted.push({ event: hashMatches(event.pdu) ? event : redactEvent(event, room.version) })
+  }
+  return vetted as readonly Vetted[]
+})
+
+/** Checks 1 to 3 on PDUs that another server gave in answer to a question; what fails is left out. */
+export const vetAnswered = Effect.fnUntraced(function* (room: Room, pdus: readonly JsonValue[]) {
+  const read = pdus.map((pdu) => readPdu(pdu, room, { checkReferenceCounts: false }))
+  const events = read.flatMap((one) => ("event" in one ? [one.event] : []))
+  return (yield* vetEvents(room, events)).flatMap((one) => ("event" in one ? [one.event] : []))
+})
+
+const hashMatches = (pdu: JsonObject): boolean => {
+  const hashes = pdu["hashes"]
+  return isJsonObject(hashes) && hashes["sha256"] === contentHash(pdu)
+}

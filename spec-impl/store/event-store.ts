@@ -1,0 +1,116 @@
+/**
+ * Where a homeserver keeps what must outlive it: one contract for the layer in memory and the one on SQLite.
+ *
+ * Everything that changes together is one `StoreGroup`, given as data. `commit` is atomic and durable: when it
+ * succeeds all of the group is kept, when it fails none of it is; nobody reads any of it before; and only after
+ * it has succeeded may the homeserver answer, show the change to its users, or send it. These are the groups:
+ *
+ * - a local event: the event, the room's extremities, and a queue entry for each destination;
+ * - a received event: the event (of the history or an outlier) and the extremities after it;
+ * - a join: the room, its state and auth chain as outliers, the join event, the extremities;
+ * - the answer to a transaction, by (origin, transaction id), after all its events;
+ * - a transaction about to be sent, before it is sent; and that it was acknowledged.
+ */
+import { Context, Data, type Effect } from "effect"
+import type { EventRecord } from "../core/room-dag/event-record.ts"
+import type { JsonObject } from "../core/json/value.ts"
+
+/** The state around an event, by the digest of its content: each state is kept once, as a change to another. */
+export interface StateWrite {
+  readonly digest: string
+  /** The digest of the state that `changes` are applied to; undefined for the empty state. */
+  readonly basedOn: string | undefined
+  /** An event id, or null where the key is no longer there. */
+  readonly changes: readonly (readonly [type: string, stateKey: string, eventId: string | null])[]
+}
+
+/** An event as it is kept: in federation format, with the verdict on it and its place. */
+export interface EventWrite {
+  readonly roomId: string
+  readonly eventId: string
+  readonly pdu: JsonObject
+  readonly verdict: EventRecord["verdict"]
+  readonly objection: EventRecord["objection"]
+  readonly restrictedJoinSigned: boolean
+  /** Undefined for an outlier. */
+  readonly history:
+    | {
+        readonly stateBefore: string
+        readonly stateAfter: string
+        /** The server that claimed the state before, or undefined where it was computed. */
+        readonly claimedBy: string | undefined
+      }
+    | undefined
+}
+
+/** An event, by the room that it is in. */
+export type EventReference = readonly [roomId: string, eventId: string]
+
+/** The transaction that a destination must acknowledge before it gets another (§Transactions). */
+export interface TransactionInFlight {
+  readonly transactionId: string
+  readonly events: readonly EventReference[]
+}
+
+/** A change to what one destination has yet to get; its parts are applied in the order of the fields. */
+export interface DestinationWrite {
+  readonly destination: string
+  readonly queued?: readonly EventReference[]
+  /** Acknowledged, or covered by a later event that is still queued. */
+  readonly settled?: readonly EventReference[]
+  /** Null once it is acknowledged. */
+  readonly inFlight?: TransactionInFlight | null
+}
+
+/** What one destination has yet to get, in the order of queueing; what is in flight is part of it. */
+export interface StoredDestination {
+  readonly destination: string
+  readonly unsent: readonly EventReference[]
+  readonly inFlight: TransactionInFlight | undefined
+}
+
+/** One atomic, durable change. The parts are applied in the order of the fields. */
+export interface StoreGroup {
+  readonly rooms?: readonly { readonly roomId: string; readonly roomVersion: string }[]
+  readonly states?: readonly StateWrite[]
+  readonly events?: readonly EventWrite[]
+  readonly extremities?: readonly { readonly roomId: string; readonly eventIds: readonly string[] }[]
+  readonly destinations?: readonly DestinationWrite[]
+  readonly answers?: readonly {
+    readonly origin: string
+    readonly transactionId: string
+    readonly answer: JsonObject
+  }[]
+}
+
+/** A room as it was kept; the events in the order in which they were committed. */
+export interface StoredRoom {
+  readonly roomId: string
+  readonly roomVersion: string
+  readonly events: readonly EventWrite[]
+  readonly extremities: readonly string[]
+}
+
+/** The group was not kept: nothing of it may be acknowledged. */
+export class StoreFailure extends Data.TaggedError("StoreFailure")<{
+  readonly reason: "full" | "busy" | "broken"
+  readonly detail: string
+}> {}
+
+export class EventStore extends Context.Service<
+  EventStore,
+  {
+    /** Keeps the whole group or nothing of it; done means durable. */
+    readonly commit: (group: StoreGroup) => Effect.Effect<void, StoreFailure>
+    /** All rooms, by room id in code-point order. */
+    readonly rooms: Effect.Effect<readonly StoredRoom[], StoreFailure>
+    /** A state by its digest, as one change to the empty state; keys by code point. */
+    readonly state: (digest: string) => Effect.Effect<StateWrite | undefined, StoreFailure>
+    /** Destinations with something unsent, by name in code-point order. */
+    readonly destinations: Effect.Effect<readonly StoredDestination[], StoreFailure>
+    readonly answer: (
+      origin: string,
+      transactionId: string,
+    ) => Effect.Effect<JsonObject | undefined, StoreFailure>
+  }
+>()("netsplit/EventStore") {}

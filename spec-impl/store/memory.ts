@@ -1,0 +1,125 @@
+import { Effect, Layer } from "effect"
+import { compareCodePoints } from "../core/json/encode.ts"
+import type { JsonObject } from "../core/json/value.ts"
+import {
+  type DestinationWrite,
+  type EventReference,
+  EventStore,
+  type EventWrite,
+  StoreFailure,
+  type StateWrite,
+  type StoredRoom,
+  type TransactionInFlight,
+  type StoreGroup,
+} from "./event-store.ts"
+
+interface KeptRoom {
+  readonly roomVersion: string
+  readonly events: Map<string, EventWrite>
+  extremities: readonly string[]
+}
+
+interface KeptDestination {
+  readonly unsent: Map<string, EventReference>
+  inFlight: TransactionInFlight | undefined
+}
+
+/** What survives a crash: made once for a server, and handed to the store of each of its incarnations. */
+export class MemoryDisk {
+  readonly rooms = new Map<string, KeptRoom>()
+  readonly states = new Map<string, StateWrite>()
+  readonly destinations = new Map<string, KeptDestination>()
+  readonly answers = new Map<string, JsonObject>()
+}
+
+/** The contract of `EventStore` over a `MemoryDisk`: a group is applied between two steps of one task. */
+export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
+  EventStore.of({
+    commit: (group) => Effect.suspend(() => commit(disk, group)),
+    rooms: Effect.sync(() =>
+      [...disk.rooms]
+        .map(
+          ([roomId, room]): StoredRoom => ({
+            roomId,
+            roomVersion: room.roomVersion,
+            events: [...room.events.values()],
+            extremities: room.extremities,
+          }),
+        )
+        .sort((a, b) => compareCodePoints(a.roomId, b.roomId)),
+    ),
+    state: (digest) => Effect.sync(() => wholeState(disk, digest)),
+    destinations: Effect.sync(() =>
+      [...disk.destinations]
+        .filter(([, kept]) => kept.unsent.size > 0)
+        .map(([destination, kept]) => ({
+          destination,
+          unsent: [...kept.unsent.values()],
+          inFlight: kept.inFlight,
+        }))
+        .sort((a, b) => compareCodePoints(a.destination, b.destination)),
+    ),
+    answer: (origin, transactionId) => Effect.sync(() => disk.answers.get(answerKey(origin, transactionId))),
+  })
+
+/** The layer in memory. */
+export const layerMemory = (disk: MemoryDisk): Layer.Layer<EventStore> =>
+  Layer.succeed(EventStore, memoryStore(disk))
+
+const answerKey = (origin: string, transactionId: string): string => `${origin}\n${transactionId}`
+
+/** Checks the whole group before it writes any of it, so that a failure leaves nothing behind. */
+const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreFailure> => {
+  const newRooms = new Set(group.rooms?.map((room) => room.roomId))
+  const homeless = [...(group.events ?? []), ...(group.extremities ?? [])].find(
+    ({ roomId }) => !newRooms.has(roomId) && !disk.rooms.has(roomId),
+  )
+  if (homeless !== undefined) {
+    return new StoreFailure({ reason: "broken", detail: `no room ${homeless.roomId} is kept here` })
+  }
+  for (const { roomId, roomVersion } of group.rooms ?? []) {
+    if (!disk.rooms.has(roomId)) disk.rooms.set(roomId, { roomVersion, events: new Map(), extremities: [] })
+  }
+  for (const state of group.states ?? []) {
+    if (!disk.states.has(state.digest)) disk.states.set(state.digest, state)
+  }
+  for (const event of group.events ?? []) keepEvent(disk.rooms.get(event.roomId)!, event)
+  for (const { roomId, eventIds } of group.extremities ?? []) disk.rooms.get(roomId)!.extremities = eventIds
+  for (const write of group.destinations ?? []) keepDestination(disk, write)
+  for (const { origin, transactionId, answer } of group.answers ?? []) {
+    disk.answers.set(answerKey(origin, transactionId), answer)
+  }
+  return Effect.void
+}
+
+/** An event of the history replaces the outlier it was, and keeps its place: what cites it came after. */
+const keepEvent = (room: KeptRoom, event: EventWrite): void => {
+  const kept = room.events.get(event.eventId)
+  if (kept?.history !== undefined && event.history === undefined) return
+  room.events.set(event.eventId, event)
+}
+
+const keepDestination = (disk: MemoryDisk, write: DestinationWrite): void => {
+  const kept = disk.destinations.get(write.destination) ?? { unsent: new Map(), inFlight: undefined }
+  disk.destinations.set(write.destination, kept)
+  for (const reference of write.queued ?? []) kept.unsent.set(reference.join("\n"), reference)
+  for (const reference of write.settled ?? []) kept.unsent.delete(reference.join("\n"))
+  if (write.inFlight !== undefined) kept.inFlight = write.inFlight ?? undefined
+}
+
+const wholeState = (disk: MemoryDisk, digest: string): StateWrite | undefined => {
+  const layers: StateWrite[] = []
+  for (let next: string | undefined = digest; next !== undefined; ) {
+    const layer = disk.states.get(next)
+    if (layer === undefined) return undefined
+    layers.push(layer)
+    next = layer.basedOn
+  }
+  const entries = new Map<string, readonly [string, string, string | null]>()
+  for (const layer of layers.reverse()) {
+    for (const change of layer.changes) entries.set(JSON.stringify([change[0], change[1]]), change)
+  }
+  const changes = [...entries.values()].filter(([, , eventId]) => eventId !== null)
+  changes.sort((a, b) => compareCodePoints(a[0], b[0]) || compareCodePoints(a[1], b[1]))
+  return { digest, basedOn: undefined, changes }
+}
