@@ -85,9 +85,9 @@ describe("calls", () => {
       wire.tamper = (request) =>
         Effect.succeed({ ...request, body: bytes('{"pdus":[{"key":"first","key":"value"}]}') })
       yield* one.client.call("two.test", sendOne)
-      const { pdus } = two.received[1]?.payload as { readonly pdus: readonly JsonObject[] }
+      const { pdus } = two.received[1]!.payload as { readonly pdus: readonly JsonObject[] }
       expect(pdus[0]).toMatchObject({ key: "value" })
-      expect(Reflect.get(pdus[0] ?? {}, repeatedKeys)).toEqual(["key"])
+      expect(Reflect.get(pdus[0]!, repeatedKeys)).toEqual(["key"])
     }),
   )
 

@@ -3,14 +3,14 @@ import type { Readings } from "../core/readings.ts"
 import { readingsDefault } from "../core/readings.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { roomVersions } from "../core/room-version.ts"
-import { resolve } from "../core/state-resolution/resolve.ts"
+import { type Resolve, resolve } from "../core/state-resolution/resolve.ts"
 
 /** How this homeserver reads the specification, and the seams at which a mutant or a memo may stand. */
 export interface HomeserverSettings {
   readonly readings: Readings
   readonly roomVersions: readonly RoomVersion[]
   /** State resolution; the simulator shares its results between virtual servers. */
-  readonly resolve: typeof resolve
+  readonly resolve: Resolve
   /** The first wait after a destination failed, doubled at each further failure up to the second. */
   readonly retryMsMin: number
   readonly retryMsMax: number

@@ -6,7 +6,7 @@ import type { StateMap } from "../state-resolution/state-map.ts"
 /** The state that `state` holds, as the authorisation rules ask for it. */
 export const viewOfState = (graph: AuthGraph, state: StateMap): AuthState => ({
   get: (type, stateKey) => {
-    const index = state.get(graph.keyIndex(type, stateKey))
+    const index = state.get(graph.knownKeyIndex(type, stateKey))
     return index < 0 ? undefined : graph.event(index)
   },
 })

@@ -9,7 +9,7 @@ import type { Event } from "../event.ts"
 import type { Readings } from "../readings.ts"
 import type { RoomVersion } from "../room-version.ts"
 import { AuthGraph } from "../state-resolution/auth-graph.ts"
-import type { resolve } from "../state-resolution/resolve.ts"
+import type { Resolve } from "../state-resolution/resolve.ts"
 import { StateMap } from "../state-resolution/state-map.ts"
 import { viewOfCitations, viewOfState } from "./auth-views.ts"
 import type { EventRecord, Objection, OutlierRecord, StateSource, TimelineRecord, Verdict } from "./event-record.ts"
@@ -19,7 +19,7 @@ import { extremitiesWith, type History } from "./forward-extremities.ts"
 export interface RoomRules {
   readonly version: RoomVersion
   readonly readings: Readings
-  readonly resolve: typeof resolve
+  readonly resolve: Resolve
   readonly verify: AuthContext["signatures"]["verify"]
 }
 
