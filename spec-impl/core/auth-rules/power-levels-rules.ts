@@ -68,13 +68,18 @@ const isAbove =
  */
 const scalarChanges = (facts: Facts): readonly Change[] => {
   const { version, readings } = facts.context
-  const levelIn = (content: JsonObject, name: (typeof scalarLevels)[number]): Level | undefined =>
-    readLevel(content[name], version) ??
-    (readings.powerLevelDefaults === "fill-in" ? scalarDefaults[name] : undefined)
   const before = facts.powerLevels?.content ?? {}
-  return scalarLevels
-    .map((key) => ({ key, before: levelIn(before, key), after: levelIn(facts.event.content, key) }))
+  const after = facts.event.content
+  const altered = scalarLevels
+    .map((key) => ({ key, before: readLevel(before[key], version), after: readLevel(after[key], version) }))
     .filter(isAlteration)
+  return readings.powerLevelDefaults === "present-only"
+    ? altered
+    : altered.map((change) => ({
+        key: change.key,
+        before: change.before ?? scalarDefaults[change.key],
+        after: change.after ?? scalarDefaults[change.key],
+      }))
 }
 
 const mapChanges = (facts: Facts, names: readonly string[]): readonly Change[] =>

@@ -1,0 +1,27 @@
+/**
+ * Which crafted signatures are accepted. Honest signatures are by all; these differ on encodings that only
+ * somebody who wants to split a room makes:
+ *
+ * - `libsodium`, what the specification names by way of NaCl: S below the order, the public key canonical and
+ *   not of small order, R not of small order, the equation without the cofactor, R compared as bytes;
+ * - `rfc8032`: S below the order, both points canonical, small order allowed, no cofactor;
+ * - `zip215`: S below the order, any encoding of either point, with the cofactor.
+ */
+import type { Readings } from "../../core/readings.ts"
+import { hasReducedScalar, isCanonicalPoint, isNegativeZero, isSmallOrder } from "./encodings.ts"
+
+export type Acceptance = Readings["signatureAcceptance"]
+
+/** Whether the bytes alone rule the signature out. */
+export const isRuledOut = (acceptance: Acceptance, publicKey: Uint8Array, signature: Uint8Array): boolean => {
+  if (publicKey.length !== 32 || signature.length !== 64 || !hasReducedScalar(signature)) return true
+  const commitment = signature.subarray(0, 32)
+  switch (acceptance) {
+    case "libsodium":
+      return !isCanonicalPoint(publicKey) || isSmallOrder(publicKey) || isSmallOrder(commitment)
+    case "rfc8032":
+      return !isCanonicalPoint(publicKey) || isNegativeZero(publicKey) || isNegativeZero(commitment)
+    case "zip215":
+      return false
+  }
+}
