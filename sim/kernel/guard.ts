@@ -1,0 +1,141 @@
+/**
+ * While it is armed, every source of time, chance and order that a simulation must not have is an error that
+ * names it, and what to use instead. It is armed only while the kernel dispatches: nothing runs between its
+ * arming and its disarming but the simulation.
+ */
+import nodeCrypto from "node:crypto"
+import { syncBuiltinESMExports } from "node:module"
+
+/** Something in a simulation asked the world outside for time, chance or order. */
+export class AmbientSource extends Error {
+  readonly source: string
+  constructor(source: string, instead: string) {
+    super(`${source} was called inside a simulation: use ${instead}`)
+    this.name = "AmbientSource"
+    this.source = source
+  }
+}
+
+const clock = "effect's Clock, whose time is the kernel's"
+const chance = "the Chance service, or effect's Random"
+const sleep = "Effect.sleep, or effect's Clock"
+const promise = "kernel.awaitPromise, which holds virtual time until it is settled"
+const locale = "compareCodePoints, or an explicit locale and time zone outside the simulation"
+
+interface Trap {
+  readonly on: object
+  readonly key: string
+  readonly source: string
+  readonly instead: string
+}
+
+const trapsOn = (on: object, name: string, keys: readonly string[], instead: string): readonly Trap[] =>
+  keys.map((key) => ({ on, key, source: name === "" ? key : `${name}.${key}`, instead }))
+
+const localDateMethods = [
+  "getTimezoneOffset",
+  "getHours",
+  "getMinutes",
+  "getDate",
+  "getDay",
+  "getMonth",
+  "getFullYear",
+  "toString",
+  "toDateString",
+  "toTimeString",
+  "toLocaleString",
+  "toLocaleDateString",
+  "toLocaleTimeString",
+]
+
+const traps: readonly Trap[] = [
+  ...trapsOn(Date, "Date", ["now"], clock),
+  ...trapsOn(Math, "Math", ["random"], chance),
+  ...trapsOn(performance, "performance", ["now"], clock),
+  ...trapsOn(globalThis, "", ["setTimeout", "setInterval", "setImmediate", "queueMicrotask"], sleep),
+  ...trapsOn(process, "process", ["nextTick"], sleep),
+  ...trapsOn(process, "process", ["hrtime"], clock),
+  ...trapsOn(globalThis.crypto, "crypto", ["randomUUID", "getRandomValues"], chance),
+  ...trapsOn(globalThis.crypto.subtle, "crypto.subtle", ["digest", "sign", "verify", "generateKey"], promise),
+  ...trapsOn(nodeCrypto, "node:crypto", ["randomBytes", "randomUUID", "randomInt", "randomFillSync"], chance),
+  ...trapsOn(Promise.prototype, "Promise.prototype", ["then"], promise),
+  ...trapsOn(String.prototype, "String.prototype", ["localeCompare", "toLocaleLowerCase", "toLocaleUpperCase"], locale),
+  ...trapsOn(Number.prototype, "Number.prototype", ["toLocaleString"], locale),
+  ...trapsOn(Intl, "Intl", ["Collator", "DateTimeFormat", "NumberFormat"], locale),
+  ...trapsOn(Date.prototype, "Date.prototype", localDateMethods, locale),
+  ...trapsOn(globalThis, "", ["fetch"], "the network of the simulation"),
+]
+
+/** `new Date()` asks for the time; `new Date(ms)` does not. */
+const RealDate = Date
+const GuardedDate = new Proxy(RealDate, {
+  construct: (target, parameters, newTarget) => {
+    if (parameters.length === 0) throw new AmbientSource("new Date()", clock)
+    return Reflect.construct(target, parameters, newTarget)
+  },
+  apply: () => {
+    throw new AmbientSource("Date()", clock)
+  },
+})
+
+/** Each trap with what stands there when it is not armed, looked up at the first arming. */
+interface SetTrap {
+  readonly on: object
+  readonly key: string
+  readonly descriptor: PropertyDescriptor | undefined
+  readonly guarded: PropertyDescriptor
+}
+
+const setTraps: readonly SetTrap[] = traps.map(({ on, key, source, instead }) => ({
+  on,
+  key,
+  descriptor: Object.getOwnPropertyDescriptor(on, key),
+  guarded: {
+    configurable: true,
+    writable: true,
+    enumerable: false,
+    value: Object.assign(
+      function () {
+        throw new AmbientSource(source, instead)
+      },
+      source === "process.hrtime" ? { bigint: failing("process.hrtime.bigint", clock) } : {},
+    ),
+  },
+}))
+
+function failing(source: string, instead: string): () => never {
+  return () => {
+    throw new AmbientSource(source, instead)
+  }
+}
+
+let depth = 0
+
+/** Runs `body` with the guard armed; restores everything whatever happens. Armings may nest. */
+export const whileGuarded = <A>(body: () => A): A => {
+  arm()
+  try {
+    return body()
+  } finally {
+    disarm()
+  }
+}
+
+const arm = (): void => {
+  depth += 1
+  if (depth > 1) return
+  for (const { on, key, guarded } of setTraps) Object.defineProperty(on, key, guarded)
+  globalThis.Date = GuardedDate
+  syncBuiltinESMExports()
+}
+
+const disarm = (): void => {
+  depth -= 1
+  if (depth > 0) return
+  globalThis.Date = RealDate
+  for (const { on, key, descriptor } of setTraps) {
+    if (descriptor === undefined) Reflect.deleteProperty(on, key)
+    else Object.defineProperty(on, key, descriptor)
+  }
+  syncBuiltinESMExports()
+}

@@ -1,0 +1,289 @@
+/**
+ * The deterministic kernel: one run queue, one virtual clock, one source of chance for all virtual servers.
+ *
+ * Tasks of all servers stand in one queue, in an order drawn from the seed when they are put in. The kernel runs
+ * them, synchronously, until none is left; then it moves virtual time to the next timer. While it does, the
+ * guard is armed: nothing else is asked for time, chance or order. A real promise is awaited by the kernel
+ * itself, which holds virtual time until all outstanding ones are settled, and delivers them in order of issue.
+ */
+import { Context, Data, Effect, Exit, Layer } from "effect"
+import { whileGuarded } from "./guard.ts"
+import { drawInSeries, hashParts, KeyedChance } from "./keyed-chance.ts"
+import { Heap, makeRunQueue } from "./run-queue.ts"
+import { CurrentServer, makeScheduler, makeServices, type ServerRuntime } from "./server-runtime.ts"
+import { Trace } from "./trace.ts"
+import { makeVirtualClock } from "./virtual-clock.ts"
+
+export interface KernelOptions {
+  readonly seed: number
+  /** Whether the order of tasks is drawn; else it is first in, first out. */
+  readonly shuffle?: boolean
+  /** How likely a fiber is to be put back at each of its operations. */
+  readonly preemption?: number
+  /** Virtual time at the start, since the epoch. */
+  readonly startMs?: number
+  readonly trace?: Trace
+  readonly stepsMax?: number
+  /** How long the run may last in virtual time. */
+  readonly virtualMsMax?: number
+  /** Stops after that step. */
+  readonly stopAtStep?: number
+}
+
+/** The main effect waits for something that will never come. */
+export class KernelStalled extends Data.TaggedError("KernelStalled")<{
+  readonly step: number
+  readonly virtualMs: number
+}> {
+  override get message(): string {
+    return `the simulation stalled at step ${this.step}: nothing is left to run, and no timer is set`
+  }
+}
+
+/** The run took more steps or more virtual time than it may. */
+export class KernelExhausted extends Data.TaggedError("KernelExhausted")<{
+  readonly limit: "stepsMax" | "virtualMsMax"
+  readonly step: number
+  readonly virtualMs: number
+}> {
+  override get message(): string {
+    return `the simulation exceeded ${this.limit} at step ${this.step}`
+  }
+}
+
+/** The run came to the step at which it was to stop. */
+export class StoppedAtStep extends Data.TaggedError("StoppedAtStep")<{ readonly step: number }> {
+  override get message(): string {
+    return `the simulation stopped at step ${this.step}, as it was told to`
+  }
+}
+
+interface Timer {
+  readonly atMs: number
+  readonly turn: number
+  readonly server: ServerRuntime
+  wake: (() => void) | undefined
+}
+
+interface Outstanding {
+  readonly server: ServerRuntime
+  /** Begins the work, and gives what tells its result to who waits. */
+  readonly settle: () => Promise<() => void>
+}
+
+const startMsDefault = 1_700_000_000_000
+
+export class Kernel {
+  readonly chance: KeyedChance
+  readonly trace: Trace
+  readonly #options: Required<Omit<KernelOptions, "trace" | "stopAtStep">> & { readonly stopAtStep: number }
+  readonly #queue = makeRunQueue()
+  readonly #timers = new Heap<Timer>((a, b) => (a.atMs !== b.atMs ? a.atMs < b.atMs : a.turn < b.turn))
+  readonly #servers = new Map<string, ServerRuntime>()
+  #outstanding: Outstanding[] = []
+  #turn = 0
+  #nowMs: number
+
+  private constructor(options: KernelOptions) {
+    this.#options = {
+      seed: options.seed,
+      shuffle: options.shuffle ?? true,
+      preemption: options.preemption ?? 0.1,
+      startMs: options.startMs ?? startMsDefault,
+      stepsMax: options.stepsMax ?? 50_000_000,
+      virtualMsMax: options.virtualMsMax ?? Number.POSITIVE_INFINITY,
+      stopAtStep: options.stopAtStep ?? Number.POSITIVE_INFINITY,
+    }
+    this.chance = new KeyedChance(options.seed)
+    this.trace = options.trace ?? new Trace()
+    this.#nowMs = this.#options.startMs
+  }
+
+  static make(options: KernelOptions): Kernel {
+    return new Kernel(options)
+  }
+
+  /** Virtual time since the epoch. */
+  get nowMs(): number {
+    return this.#nowMs
+  }
+
+  /** Virtual time since the start of the run. */
+  get elapsedMs(): number {
+    return this.#nowMs - this.#options.startMs
+  }
+
+  /** What a fiber must have to live in this kernel, as one of that server's. */
+  services(server: string): Context.Context<never> {
+    return this.#server(server).services
+  }
+
+  /** Gives an effect that server's scheduler, clock and chance. */
+  within(server: string): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> {
+    return Effect.provideContext(this.services(server))
+  }
+
+  /** Builds a layer as that server's, with a memo map that no other server shares. */
+  buildLayer<A, E, R>(server: string, layer: Layer.Layer<A, E, R>) {
+    return Effect.flatMap(Effect.scope, (scope) =>
+      Layer.buildWithMemoMap(layer, this.#server(server).memoMap, scope),
+    ).pipe(this.within(server))
+  }
+
+  /** By how much a server's clock is to be ahead of virtual time. */
+  setClockOffsetMs(server: string, offsetMs: number): void {
+    this.#server(server).clockOffsetMs = offsetMs
+  }
+
+  /** A point where a fiber may be put back, by the seed: run loops inline steps, so seams must say where they are. */
+  seam(label: string): Effect.Effect<void> {
+    const labelHash = hashParts([0, 0], [label])[0]
+    return Effect.withFiber((fiber) => {
+      const server = this.#server(Context.get(fiber.context, CurrentServer))
+      const draw = (server.draw() ^ labelHash) >>> 0
+      return draw < this.#options.preemption * 2 ** 32 ? Effect.yieldNow : Effect.void
+    })
+  }
+
+  /**
+   * Awaits a real promise, the only way that there is to. It is issued outside the simulation once nothing else
+   * is left to do at this instant; virtual time stands until it is settled. A rejection dies with its reason.
+   */
+  awaitPromise<A>(issue: () => Promise<A>): Effect.Effect<A> {
+    return Effect.withFiber((fiber) =>
+      Effect.callback<A>((resume) => {
+        const settle = (): Promise<() => void> =>
+          issue().then(
+            (value) => () => resume(Effect.succeed(value)),
+            (reason) => () => resume(Effect.die(reason)),
+          )
+        this.#outstanding.push({ server: this.#server(Context.get(fiber.context, CurrentServer)), settle })
+      }),
+    )
+  }
+
+  /** Runs `effect` to its end, with all that it forks; what is left then is abandoned. */
+  async run<A, E>(
+    effect: Effect.Effect<A, E>,
+    options: { readonly server?: string } = {},
+  ): Promise<Exit.Exit<A, E | KernelStalled | KernelExhausted | StoppedAtStep>> {
+    const server = this.#server(options.server ?? "")
+    let exit: Exit.Exit<A, E | KernelStalled | KernelExhausted | StoppedAtStep> | undefined
+    this.#enqueue(server, 0, () => {
+      Effect.runForkWith(server.services)(effect).addObserver((ended) => {
+        exit = ended
+      })
+    })
+    while (exit === undefined) {
+      const failure = whileGuarded(() => this.#runUntil(() => exit !== undefined))
+      if (exit !== undefined) break
+      if (failure !== undefined) return Exit.fail(failure)
+      await this.#deliverPromises()
+    }
+    return exit
+  }
+
+  /** Runs until done, or until only promises can bring it on; gives why it cannot go on, if so. */
+  #runUntil(isDone: () => boolean): KernelStalled | KernelExhausted | StoppedAtStep | undefined {
+    const { stepsMax, virtualMsMax, stopAtStep } = this.#options
+    for (;;) {
+      for (let next = this.#queue.pop(); next !== undefined; next = this.#queue.pop()) {
+        this.trace.step(next.serverHash, this.#nowMs)
+        next.task()
+        if (isDone()) return undefined
+        const step = this.trace.steps
+        if (step >= stopAtStep) return new StoppedAtStep({ step })
+        if (step >= stepsMax) return this.#exhausted("stepsMax")
+      }
+      if (this.#outstanding.length > 0) return undefined
+      const timer = this.#timers.peek()
+      if (timer === undefined) return new KernelStalled({ step: this.trace.steps, virtualMs: this.#nowMs })
+      if (timer.atMs - this.#options.startMs > virtualMsMax) return this.#exhausted("virtualMsMax")
+      this.#advanceTo(timer.atMs)
+    }
+  }
+
+  #advanceTo(atMs: number): void {
+    this.#nowMs = atMs
+    for (let timer = this.#timers.peek(); timer?.atMs === atMs; timer = this.#timers.peek()) {
+      this.#timers.pop()
+      const { wake, server } = timer
+      if (wake !== undefined) this.#enqueue(server, 0, wake)
+    }
+  }
+
+  async #deliverPromises(): Promise<void> {
+    while (this.#outstanding.length > 0) {
+      const issued = this.#outstanding
+      this.#outstanding = []
+      const deliveries = await Promise.all(issued.map(({ settle }) => settle()))
+      deliveries.forEach((delivery, at) => this.#enqueue(issued[at]!.server, 0, delivery))
+    }
+  }
+
+  #exhausted(limit: "stepsMax" | "virtualMsMax"): KernelExhausted {
+    return new KernelExhausted({ limit, step: this.trace.steps, virtualMs: this.#nowMs })
+  }
+
+  #enqueue(server: ServerRuntime, priority: number, task: () => void): void {
+    const key = this.#options.shuffle ? server.draw() : 0
+    this.#queue.push({ priority, key, turn: this.#turn++, serverHash: server.hash, task })
+  }
+
+  #at(server: ServerRuntime, atMs: number, wake: () => void): () => void {
+    const timer: Timer = { atMs, turn: this.#turn++, server, wake }
+    this.#timers.push(timer)
+    return () => {
+      timer.wake = undefined
+    }
+  }
+
+  #server(name: string): ServerRuntime {
+    const known = this.#servers.get(name)
+    if (known !== undefined) return known
+    const [hash, series] = hashParts([0, 0], [name])
+    const draw = this.#makeDraw(name)
+    const self = (): ServerRuntime => runtime
+    const time = {
+      nowMs: () => this.#nowMs,
+      at: (atMs: number, wake: () => void) => this.#at(runtime, atMs, wake),
+    }
+    const sink = {
+      enqueue: (server: ServerRuntime, priority: number, task: () => void) =>
+        this.#enqueue(server, priority, task),
+    }
+    const services = makeServices({
+      name,
+      scheduler: makeScheduler(self, sink, this.#options.preemption),
+      clock: makeVirtualClock(time, () => runtime.clockOffsetMs),
+      chance: this.chance,
+      draw,
+    })
+    const runtime: ServerRuntime = {
+      name,
+      hash: hash ^ series,
+      draw,
+      services,
+      memoMap: Layer.makeMemoMapUnsafe(),
+      clockOffsetMs: 0,
+    }
+    this.#servers.set(name, runtime)
+    return runtime
+  }
+
+  /** Draws of one server: by (seed, server, virtual instant, nth draw at it). */
+  #makeDraw(name: string): () => number {
+    const [series] = this.chance.words("schedule", name)
+    let atMs = Number.NaN
+    let instant = 0
+    let nth = 0
+    return () => {
+      if (atMs !== this.#nowMs) {
+        atMs = this.#nowMs
+        instant = hashParts([series, 0], [atMs])[0]
+        nth = 0
+      }
+      return drawInSeries(instant, nth++)
+    }
+  }
+}

@@ -1,0 +1,105 @@
+/** What each virtual server has for itself: its scheduler with its own draws, its clock, chance, spans, metrics. */
+import {
+  type Clock,
+  Clock as ClockModule,
+  Console,
+  Context,
+  type Fiber,
+  Layer,
+  Logger,
+  Metric,
+  Random,
+  Scheduler,
+  Tracer,
+} from "effect"
+import { HttpClient } from "effect/http"
+import type { KeyedChance } from "./keyed-chance.ts"
+
+/** Where a server's tasks go. */
+export interface TaskSink {
+  readonly enqueue: (server: ServerRuntime, priority: number, task: () => void) => void
+}
+
+/** Everything about one server that the kernel holds. */
+export interface ServerRuntime {
+  readonly name: string
+  /** Of the name: it stands for the server in the trace. */
+  readonly hash: number
+  /** The next draw of the server at this virtual instant: 32 bits. */
+  readonly draw: () => number
+  readonly services: Context.Context<never>
+  readonly memoMap: Layer.MemoMap
+  /** By how much the server's own clock is ahead of virtual time. */
+  clockOffsetMs: number
+}
+
+/** The server whose fiber it is. */
+export const CurrentServer = Context.Reference<string>("netsplit/CurrentServer", { defaultValue: () => "" })
+
+/** A scheduler whose tasks go to the one run queue, and which preempts by its server's own draws. */
+export const makeScheduler = (
+  server: () => ServerRuntime,
+  sink: TaskSink,
+  preemption: number,
+): Scheduler.Scheduler => {
+  const dispatcher: Scheduler.SchedulerDispatcher = {
+    scheduleTask: (task, priority) => sink.enqueue(server(), priority, task),
+    flush: () => undefined,
+  }
+  const threshold = preemption * 2 ** 32
+  return {
+    executionMode: "async",
+    makeDispatcher: () => dispatcher,
+    // Never at the first operation after a resume: a fiber that is preempted there makes no headway.
+    shouldYield: (fiber: Fiber.Fiber<unknown, unknown>) =>
+      threshold > 0 && fiber.currentOpCount > 1 && server().draw() < threshold,
+  }
+}
+
+/** The services that keep a server's fibers off everything ambient. */
+export const makeServices = (parts: {
+  readonly name: string
+  readonly scheduler: Scheduler.Scheduler
+  readonly clock: Clock.Clock
+  readonly chance: KeyedChance
+  readonly draw: () => number
+}): Context.Context<never> =>
+  Context.empty().pipe(
+    Context.add(CurrentServer, parts.name),
+    Context.add(Scheduler.Scheduler, parts.scheduler),
+    Context.add(ClockModule.Clock, parts.clock),
+    Context.add(Random.Random, makeRandom(parts.draw)),
+    Context.add(Tracer.Tracer, makeTracer(parts.name, parts.chance)),
+    Context.add(Metric.MetricRegistry, new Map()),
+    Context.add(Logger.CurrentLoggers, new Set()),
+    Context.add(Console.Console, silentConsole),
+    Context.add(HttpClient.TracerDisabledWhen, () => true),
+  )
+
+const makeRandom = (draw: () => number): Context.Service.Shape<typeof Random.Random> => {
+  const unit = (): number => ((draw() >>> 5) * 0x400_0000 + (draw() >>> 6)) / 2 ** 53
+  return {
+    nextDoubleUnsafe: unit,
+    nextIntUnsafe: () =>
+      Math.floor(unit() * (Number.MAX_SAFE_INTEGER - Number.MIN_SAFE_INTEGER + 1)) + Number.MIN_SAFE_INTEGER,
+  }
+}
+
+/** Spans with ids by server and count. */
+const makeTracer = (name: string, chance: KeyedChance): Tracer.Tracer => {
+  let count = 0
+  const hex = (length: number, ...key: readonly string[]): string =>
+    Buffer.from(chance.bytes(length / 2, "span", name, ...key)).toString("hex")
+  return Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options)
+      count += 1
+      span._spanId = hex(16, "id", String(count))
+      if (options.parent._tag === "None") span._traceId = hex(32, "trace", String(count))
+      return span
+    },
+  })
+}
+
+const nothing = (): void => undefined
+const silentConsole: Console.Console = new Proxy({} as Console.Console, { get: () => nothing })

@@ -1,0 +1,126 @@
+/**
+ * What happened in a run, as data, and one hash over all of it: every dispatch, every byte on the wire, every
+ * store group. Never the seed, nor any number that is this process's own.
+ */
+import { createHash } from "node:crypto"
+
+/** A field of a record; bytes are hashed whole, and kept as their length. */
+export type TraceField = string | number | Uint8Array
+
+/** One thing that happened. */
+export interface TraceRecord {
+  /** How many steps had been made. */
+  readonly step: number
+  readonly virtualMs: number
+  readonly kind: string
+  readonly fields: readonly (string | number)[]
+}
+
+export interface TraceOptions {
+  /** Whether records are kept as data, not only hashed. */
+  readonly keep?: boolean
+  /** The oldest are forgotten beyond this many. */
+  readonly recordsMax?: number
+}
+
+const bufferBytes = 1 << 16
+/** No number and no dispatch is longer than this in the buffer. */
+const roomBytes = 64
+
+export class Trace {
+  readonly #keep: boolean
+  readonly #recordsMax: number
+  readonly #records: TraceRecord[] = []
+  readonly #listeners = new Set<(record: TraceRecord) => void>()
+  readonly #buffer = Buffer.alloc(bufferBytes)
+  #used = 0
+  #hash = createHash("sha256")
+  #steps = 0
+  #virtualMs = 0
+
+  constructor(options: TraceOptions = {}) {
+    this.#keep = options.keep ?? false
+    this.#recordsMax = options.recordsMax ?? 1_000_000
+  }
+
+  /** How many tasks were dispatched and promises delivered. */
+  get steps(): number {
+    return this.#steps
+  }
+
+  /** What was kept, oldest first. */
+  get records(): readonly TraceRecord[] {
+    return this.#records
+  }
+
+  /** A step: a task of that server dispatched, or a promise delivered. */
+  step(serverHash: number, virtualMs: number): void {
+    this.#steps += 1
+    this.#virtualMs = virtualMs
+    this.#reserve(roomBytes)
+    this.#used = this.#buffer.writeUInt8(1, this.#used)
+    this.#used = this.#buffer.writeUInt32LE(serverHash >>> 0, this.#used)
+    this.#used = this.#buffer.writeDoubleLE(virtualMs, this.#used)
+  }
+
+  /** Something that happened within the step at hand. */
+  record(kind: string, ...fields: readonly TraceField[]): void {
+    this.#reserve(roomBytes)
+    this.#used = this.#buffer.writeUInt8(2, this.#used)
+    this.#add(kind)
+    for (const field of fields) this.#add(field)
+    if (!this.#keep && this.#listeners.size === 0) return
+    const record: TraceRecord = {
+      step: this.#steps,
+      virtualMs: this.#virtualMs,
+      kind,
+      fields: fields.map((field) => (field instanceof Uint8Array ? field.length : field)),
+    }
+    if (this.#keep) {
+      if (this.#records.length >= this.#recordsMax) this.#records.shift()
+      this.#records.push(record)
+    }
+    for (const listener of this.#listeners) listener(record)
+  }
+
+  /** Calls `listener` for each record from now on; the function that is given ends that. */
+  listen(listener: (record: TraceRecord) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** The hash so far, hexadecimal; the trace may go on. */
+  hash(): string {
+    this.#flush()
+    return this.#hash.copy().digest("hex")
+  }
+
+  #add(field: TraceField): void {
+    this.#reserve(roomBytes)
+    if (typeof field === "number") {
+      this.#used = this.#buffer.writeUInt8(3, this.#used)
+      this.#used = this.#buffer.writeDoubleLE(field, this.#used)
+      return
+    }
+    const isText = typeof field === "string"
+    const bytes = isText ? Buffer.from(field, "utf8") : field
+    this.#used = this.#buffer.writeUInt8(isText ? 4 : 5, this.#used)
+    this.#used = this.#buffer.writeUInt32LE(bytes.length, this.#used)
+    if (bytes.length > bufferBytes - this.#used) {
+      this.#flush()
+      this.#hash.update(bytes)
+      return
+    }
+    this.#buffer.set(bytes, this.#used)
+    this.#used += bytes.length
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#used + bytes > bufferBytes) this.#flush()
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#buffer.subarray(0, this.#used))
+    this.#used = 0
+  }
+}
