@@ -41,7 +41,7 @@ export const lostPromotionChain: Scenario = {
 
     yield* stage.partition(["s1"], ["s2"], ["s3"])
     yield* zara.join(room)
-    yield* sayMany(bob, room, 16)
+    yield* sayMany(stage, bob, room, 16)
     yield* stage.tell("All three servers lose each other. Zara joins on s1; Bob says 16 things on s2.")
 
     yield* stage.rule(

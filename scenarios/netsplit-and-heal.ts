@@ -31,21 +31,21 @@ export const netsplitAndHeal: Scenario = {
 
     yield* stage.partition(["s1", "s2"], ["s3", "s4", "s5"])
     yield* bob.setState(room, "m.room.topic", { topic: "the west's topic" })
-    yield* sayMany(bob, room, 10)
+    yield* sayMany(stage, bob, room, 10)
     yield* alice.setState(room, "m.room.name", { name: "West" })
-    yield* sayMany(alice, room, 14)
+    yield* sayMany(stage, alice, room, 14)
     yield* stage.quiet
     yield* stage.tell("The network splits: s1 and s2 on one side set topic and name, and talk on.")
 
     yield* dan.setState(room, "m.room.topic", { topic: "the east's topic" })
-    yield* sayMany(erin, room, 12)
+    yield* sayMany(stage, erin, room, 12)
     yield* carol.setState(room, "m.room.name", { name: "East" })
     yield* carol.setState(
       room,
       "m.room.power_levels",
       levelsWith(stage, "@alice:s1", { ...levels, "@erin:s5": 50 }),
     )
-    yield* sayMany(dan, room, 12)
+    yield* sayMany(stage, dan, room, 12)
     yield* stage.quiet
     yield* stage.tell("s3, s4 and s5 on the other set their own, and Carol gives Erin a say.")
 

@@ -37,7 +37,7 @@ export const phantomJoinRules: Scenario = {
     yield* stage.tell("Alice makes it invite-only, and leaves. All three servers know.")
 
     yield* stage.partition(["s1", "s2"], ["s3"])
-    yield* sayMany(bob, room, 16)
+    yield* sayMany(stage, bob, room, 16)
     yield* charlie.say(room, "is anybody there?")
     yield* stage.tell("s3 is cut off. Bob says 16 things that it does not hear; Charlie says one.")
 

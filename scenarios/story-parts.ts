@@ -20,10 +20,18 @@ export const levelOf = (powerLevels: Event | undefined, userId: string): JsonVal
   return isJsonObject(users) ? users[userId] : undefined
 }
 
-/** Says `count` things, one after another. */
-export const sayMany = (actor: Actor, roomId: string, count: number): Effect.Effect<void, StageFailure> =>
+const pauseMs = 400
+
+/** Says `count` things, with a breath after each. */
+export const sayMany = (
+  stage: Stage,
+  actor: Actor,
+  roomId: string,
+  count: number,
+): Effect.Effect<void, StageFailure> =>
   Effect.forEach(
     Array.from({ length: count }, (_, at) => at + 1),
-    (number) => actor.say(roomId, `message ${number} of ${count}`),
+    (number) =>
+      actor.say(roomId, `message ${number} of ${count}`).pipe(Effect.andThen(stage.wait(pauseMs))),
     { discard: true },
   )

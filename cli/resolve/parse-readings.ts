@@ -1,32 +1,49 @@
-import { type ReadingDefinition, type Readings, readingDefinitions } from "#spec-impl/core/readings.ts"
+import {
+  type ReadingDefinition,
+  type Readings,
+  readingDefinitions,
+  readingsDefault,
+} from "#spec-impl/core/readings.ts"
 
-/** A reading chosen on the command line, or a line that says what is wrong with it. */
+/** A reading chosen on the command line, or one line that says what is wrong with it. */
 export type ParsedReading = { readonly readings: Partial<Readings> } | { readonly problem: string }
 
 /**
- * Reads `NAME=VALUE`: the value is one of the reading's own, or an implementation whose habit is recorded
- * (`no-join-rules=reject` and `no-join-rules=ruma` mean the same).
+ * Reads `NAME=VALUE`. The value is one of the reading's own, or an implementation whose habit is recorded:
+ * `no-join-rules=reject` and `no-join-rules=ruma` mean the same.
  */
 export const parseReading = (text: string): ParsedReading => {
-  const [name, value] = text.split("=", 2)
+  const equals = text.indexOf("=")
+  const name = equals < 0 ? text : text.slice(0, equals)
   const definition = readingDefinitions.find((known) => known.name === name)
   if (definition === undefined) {
     const names = readingDefinitions.map((known) => known.name).join(", ")
-    return { problem: `there is no reading ${name}; there are: ${names}` }
+    return { problem: `unknown reading "${name}"; known are ${names}` }
   }
-  const chosen = valueOf(definition, value ?? "")
+  const takenBy: Readonly<Record<string, string | undefined>> = definition.takenBy
+  const value = equals < 0 ? "" : text.slice(equals + 1)
+  const chosen = Object.hasOwn(definition.values, value)
+    ? value
+    : Object.hasOwn(takenBy, value)
+      ? takenBy[value]
+      : undefined
   return chosen === undefined
-    ? { problem: `reading ${name} takes ${choices(definition).join(", ")}, not ${value ?? "nothing"}` }
+    ? { problem: `reading ${name} takes ${choicesOf(definition)}, not "${value}"` }
     : { readings: { [definition.field]: chosen } }
 }
 
-const valueOf = (definition: ReadingDefinition, value: string): string | undefined => {
-  if (Object.hasOwn(definition.values, value)) return value
-  const takenBy: Readonly<Record<string, string | undefined>> = definition.takenBy
-  return Object.hasOwn(takenBy, value) ? takenBy[value] : undefined
+const choicesOf = (definition: ReadingDefinition): string => {
+  const values = Object.keys(definition.values).join(" or ")
+  return `${values} (or ${Object.keys(definition.takenBy).join(", ")}, as they have it)`
 }
 
-const choices = (definition: ReadingDefinition): readonly string[] => [
-  ...Object.keys(definition.values),
-  ...Object.keys(definition.takenBy),
-]
+/** The laboratory's defaults with those readings in place; later ones win. Throws an Error of one line. */
+export const parseReadings = (texts: readonly string[]): Readings => {
+  let readings = readingsDefault
+  for (const text of texts) {
+    const parsed = parseReading(text)
+    if ("problem" in parsed) throw new Error(parsed.problem)
+    readings = { ...readings, ...parsed.readings }
+  }
+  return readings
+}

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks"
-import { createHash } from "node:crypto"
 import type { AuthContext } from "#spec-impl/core/auth-rules/authorise.ts"
+import { sha256 } from "#spec-impl/core/hash.ts"
 import { canonicalJson } from "#spec-impl/core/json/encode.ts"
 import type { Readings } from "#spec-impl/core/readings.ts"
 import { AuthGraph } from "#spec-impl/core/state-resolution/auth-graph.ts"
@@ -14,39 +14,40 @@ export interface ResolvedCase {
   readonly state: Readonly<Record<string, string>>
   /** Hexadecimal, of the canonical JSON of `state`. */
   readonly sha256: string
-  /** The resolution, cold: interning the events and the state sets is part of it. */
+  /** What the resolution took, interning the parsed events and state sets included. */
   readonly ms: number
 }
 
-const indicesOf = (graph: AuthGraph, state: Readonly<Record<string, string>>): readonly number[] => {
-  const indices: number[] = []
-  for (const key in state) {
-    const index = graph.indexOf(state[key]!)
-    if (index !== undefined) indices.push(index)
-  }
-  return indices
+/**
+ * Resolves a case from nothing. Restricted joins count as signed, as was checked on receipt; no corpus holds a
+ * third-party invite whose signature would be asked for.
+ */
+export const resolveCase = (corpusCase: CorpusCase, readings: Readings): ResolvedCase => {
+  const { version, events, stateSets, rejected } = corpusCase
+  const signatures = { restrictedJoinIsSigned: () => true, verify: () => false }
+  const context: AuthContext = { version, readings, signatures }
+  const start = performance.now()
+  const graph = new AuthGraph(version)
+  for (const event of events) graph.add(event)
+  for (const index of indicesOf(graph, rejected)) graph.setRejected(index, true)
+  const states = stateSets.map((eventIds) => StateMap.fromEvents(graph, indicesOf(graph, eventIds)))
+  const resolved = resolve(graph, states, context)
+  const ms = performance.now() - start
+  const state = stateByKey(graph, resolved)
+  return { state, sha256: Buffer.from(sha256(canonicalJson(state))).toString("hex"), ms }
 }
 
-/** Resolves a case from nothing. Restricted joins count as signed: that was checked on receipt. */
-export const resolveCase = (corpusCase: CorpusCase, readings: Readings): ResolvedCase => {
-  const context: AuthContext = {
-    version: corpusCase.version,
-    readings,
-    signatures: { restrictedJoinIsSigned: () => true, verify: () => false },
-  }
-  const start = performance.now()
-  const graph = new AuthGraph(corpusCase.version)
-  for (const event of corpusCase.events) if (event.stateKey !== undefined) graph.add(event)
-  for (const eventId of corpusCase.rejected) {
+const indicesOf = (graph: AuthGraph, eventIds: readonly string[]): readonly number[] =>
+  eventIds.map((eventId) => {
     const index = graph.indexOf(eventId)
-    if (index !== undefined) graph.setRejected(index, true)
-  }
-  const stateSets = corpusCase.stateSets.map((state) => StateMap.fromEvents(graph, indicesOf(graph, state)))
-  const resolved = resolve(graph, stateSets, context)
-  const ms = performance.now() - start
-  const state: Record<string, string> = {}
-  resolved.forEach((index, key) => {
-    state[graph.keyOf(key).join("|")] = graph.event(index).eventId
+    if (index === undefined) throw new Error(`${eventId} was not added`)
+    return index
   })
-  return { state, sha256: createHash("sha256").update(canonicalJson(state)).digest("hex"), ms }
+
+const stateByKey = (graph: AuthGraph, state: StateMap): Readonly<Record<string, string>> => {
+  const byKey: Record<string, string> = Object.create(null)
+  state.forEach((index, key) => {
+    byKey[graph.keyOf(key).join("|")] = graph.event(index).eventId
+  })
+  return byKey
 }

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from "#spec-impl/core/json/value.ts"
+import { isJsonObject, type JsonObject } from "#spec-impl/core/json/value.ts"
 import type { Readings } from "#spec-impl/core/readings.ts"
 import { BadCorpus, readCorpus, readJsonFile } from "./corpus.ts"
 import { type ResolvedCase, resolveCase } from "./resolve-case.ts"
@@ -7,14 +7,18 @@ import { type ResolvedCase, resolveCase } from "./resolve-case.ts"
 export interface ResolveCorporaOptions {
   /** Files of corpora. */
   readonly corpora: readonly string[]
-  /** Files of expectations; none: nothing is compared. */
+  /** Files of expectations; cases of which none of them tells are not compared. */
   readonly expected: readonly string[]
   readonly readings: Readings
-  /** Takes one line of JSON a case. */
+  /** Takes one line of JSON for each case. */
   readonly write: (line: string) => void
 }
 
-/** Resolves each case of each corpus in turn; gives how many there were, and the names of those that differ. */
+/**
+ * Resolves each case of each corpus in turn; gives how many there were, and the names of those that differ from
+ * what is expected. A line that differs says by what; one that was not compared has `"expected": null` where
+ * there are expectations at all. Throws `BadCorpus`.
+ */
 export const resolveCorpora = async (
   options: ResolveCorporaOptions,
 ): Promise<{ readonly cases: number; readonly differing: readonly string[] }> => {
@@ -25,19 +29,21 @@ export const resolveCorpora = async (
     for (const corpusCase of await readCorpus(file)) {
       const { name, version } = corpusCase
       const resolved = resolveCase(corpusCase, options.readings)
-      const difference = options.expected.length === 0 ? {} : differenceFrom(expectations.get(name), resolved)
-      if (Object.keys(difference).length > 0) differing.push(name)
+      const expected = expectations.get(name)
+      const isAsExpected = expected?.sha256 === resolved.sha256
+      if (expected !== undefined && !isAsExpected) differing.push(name)
       cases += 1
-      options.write(
-        JSON.stringify({
-          name,
-          roomVersion: version.id,
-          count: Object.keys(resolved.state).length,
-          sha256: resolved.sha256,
-          ms: Math.round(resolved.ms * 1000) / 1000,
-          ...difference,
-        }),
-      )
+      const line = {
+        name,
+        roomVersion: version.id,
+        count: Object.keys(resolved.state).length,
+        sha256: resolved.sha256,
+        ms: Math.round(resolved.ms * 1000) / 1000,
+        ...(expected === undefined
+          ? options.expected.length > 0 && { expected: null }
+          : !isAsExpected && { expected: expected.sha256, differs: differences(expected, resolved) }),
+      }
+      options.write(JSON.stringify(line))
     }
   }
   return { cases, differing }
@@ -47,26 +53,26 @@ const readExpectations = async (files: readonly string[]): Promise<ReadonlyMap<s
   const expectations = new Map<string, JsonObject>()
   for (const file of files) {
     const read = await readJsonFile(file)
-    if (!isJsonObject(read)) throw new BadCorpus(`${file}: not an object of expectations`)
+    if (!isJsonObject(read)) throw new BadCorpus(`${file}: it is not an object of expectations`)
     for (const [name, expected] of Object.entries(read)) {
-      if (isJsonObject(expected)) expectations.set(name, expected)
+      if (!isJsonObject(expected) || typeof expected.sha256 !== "string") {
+        throw new BadCorpus(`${file}: what is expected of ${name} has no sha256`)
+      }
+      expectations.set(name, expected)
     }
   }
   return expectations
 }
 
-/** Nothing where the case is as expected; else what was expected, by key where that is known. */
-const differenceFrom = (
-  expected: JsonObject | undefined,
-  resolved: ResolvedCase,
-): Readonly<Record<string, unknown>> => {
-  if (expected === undefined) return { differs: "nothing is expected of this case" }
-  if (expected["sha256"] === resolved.sha256) return {}
-  const entries = expected["state"] ?? expected["conflicted"]
-  const differs: Record<string, { expected: JsonValue; got: string | null }> = {}
-  for (const [key, eventId] of Object.entries(isJsonObject(entries) ? entries : {})) {
-    const got = resolved.state[key] ?? null
-    if (got !== eventId) differs[key] = { expected: eventId, got }
+/** By key what was expected and what came; big rooms tell only of the keys in conflict, so this may be empty. */
+const differences = (expected: JsonObject, { state }: ResolvedCase): JsonObject => {
+  const whole = isJsonObject(expected.state) ? expected.state : undefined
+  const told = whole ?? (isJsonObject(expected.conflicted) ? expected.conflicted : {})
+  const keys = new Set([...Object.keys(told), ...(whole === undefined ? [] : Object.keys(state))])
+  const differing: Record<string, JsonObject> = Object.create(null)
+  for (const key of keys) {
+    const pair = { expected: told[key] ?? null, got: state[key] ?? null }
+    if (pair.expected !== pair.got) differing[key] = pair
   }
-  return { expected: expected["sha256"], differs }
+  return differing
 }

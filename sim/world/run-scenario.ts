@@ -1,16 +1,18 @@
 /** Runs a scenario in virtual time: the story, the healing, one settling message from each server, the verdicts. */
-import { Effect, Exit, Scope } from "effect"
-import type { Event } from "#spec-impl/core/event.ts"
+import { performance } from "node:perf_hooks"
+import { Cause, Effect, Exit, Scope } from "effect"
+import { type Readings, readingsDefault } from "#spec-impl/core/readings.ts"
 import { ResolutionMemo } from "#spec-impl/core/state-resolution/resolution-memo.ts"
 import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
-import { type Readings, readingsDefault } from "#spec-impl/core/readings.ts"
+import { memoised } from "#spec-impl/homeserver/signatures/memo.ts"
+import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
+import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { Kernel } from "../kernel/kernel.ts"
 import { Network } from "../network/network.ts"
 import { judge } from "./judge.ts"
 import { makeStage, untilQuiet } from "./make-stage.ts"
 import type { RunReport, ScenarioReport } from "./report.ts"
 import type { Scenario } from "./scenario.ts"
-import { sharedSignatures } from "./shared-results.ts"
 import { bootServer, type VirtualServer } from "./world.ts"
 
 export interface RunOptions {
@@ -18,17 +20,134 @@ export interface RunOptions {
   readonly roomVersions: readonly string[]
   readonly servers?: number
   readonly transport: "http"
-  /** Stops after that step. */
+  /** Stops after that step: the run is reported as far as it came. */
   readonly until?: number
-  /** Ids of entries of the story to leave out. */
+  /** Ids of entries of the story that are left out. */
   readonly omit?: readonly string[]
   readonly readings?: Partial<Readings>
-  /** Whether virtual servers share the results of pure functions; the trace is the same either way. */
+  /** Whether virtual servers share the results of pure functions: the trace is the same either way. */
   readonly memo?: boolean
+  /** Told how often the memos had an answer, once for each run. */
+  readonly onMemoHits?: (hits: MemoHits) => void
 }
 
-/** What `memo` saved: for tests, and for the curious. */
 export interface MemoHits {
   readonly signatures: number
   readonly resolutions: number
+}
+
+/** A story that broke off: an action in it was refused, or the simulation went wrong. */
+export class BrokenRun extends Error {}
+
+/** Runs `scenario` once for each room version. Throws `BrokenRun` with what went wrong. */
+export const runScenario = async (scenario: Scenario, options: RunOptions): Promise<ScenarioReport> => {
+  const runs: RunReport[] = []
+  for (const roomVersion of options.roomVersions) runs.push(await runOnce(scenario, roomVersion, options))
+  const { seed, transport, roomVersions } = options
+  const replay = `./netsplit run ${scenario.name} --seed ${seed} --room-version ${roomVersions.join(",")}`
+  return { scenario: scenario.name, seed, transport, runs, replay }
+}
+
+const runOnce = async (scenario: Scenario, roomVersion: string, options: RunOptions): Promise<RunReport> => {
+  const startMs = performance.now()
+  const kernel = Kernel.make({
+    seed: options.seed,
+    ...(options.until === undefined ? {} : { stopAtStep: options.until }),
+  })
+  const network = Network.make(kernel)
+  const story: string[] = []
+  const servers = new Map<string, VirtualServer>()
+  const memo = options.memo ?? true
+  const signatures = memoised(nodeSignatures("libsodium"))
+  const resolutions = new ResolutionMemo()
+  const exit = await kernel.run(
+    Effect.scoped(
+      Effect.gen(function* () {
+        for (let number = 1; number <= (options.servers ?? scenario.serversDefault); number++) {
+          const parts = {
+            kernel,
+            network,
+            signatures: withVerifyAll(memo ? signatures : nodeSignatures("libsodium")),
+            settings: {
+              readings: { ...readingsDefault, ...options.readings },
+              resolve: memo ? resolutions.share(resolve) : resolve,
+            },
+          }
+          servers.set(`s${number}`, yield* bootServer(`s${number}`, parts))
+        }
+        return yield* tell(scenario, { roomVersion, servers, network, story, omit: new Set(options.omit) })
+      }),
+    ),
+  )
+  options.onMemoHits?.({ signatures: signatures.hits(), resolutions: resolutions.hits })
+  if (Exit.isFailure(exit)) throw new BrokenRun(`${scenario.name}: ${Cause.pretty(exit.cause)}`)
+  const { roomId, unsettled } = exit.value
+  const rooms = [...servers.values()].flatMap(({ name, rooms: held, destinations }) => {
+    const dag = held.find(roomId)?.dag
+    return dag === undefined ? [] : [{ server: name, dag, unsent: destinations.unsent() }]
+  })
+  const { parting, ...judged } = judge({ rooms, unsettled, wanted: scenario.wanted })
+  const expected = scenario.expected(roomVersion)
+  return {
+    roomVersion,
+    ...judged,
+    ...(judged.agree === "no" && parting !== undefined ? { cause: parting.cause } : {}),
+    expected,
+    asExpected:
+      judged.agree === expected.agree && judged.wanted === expected.wanted && judged.live === expected.live,
+    traceHash: kernel.trace.hash(),
+    steps: kernel.trace.steps,
+    virtualMs: kernel.elapsedMs,
+    wallMs: Math.round(performance.now() - startMs),
+    servers: servers.size,
+    events: new Set(rooms.flatMap(({ dag }) => [...dag.records()].map((record) => record.event.eventId))).size,
+    requests: network.requests(),
+    story,
+  }
+}
+
+interface Telling {
+  readonly roomVersion: string
+  readonly servers: ReadonlyMap<string, VirtualServer>
+  readonly network: Network["Service"]
+  readonly story: string[]
+  readonly omit: ReadonlySet<string>
+}
+
+/** The story with its faults; then everything is healed, and each server sends a message that settles it. */
+const tell = Effect.fnUntraced(function* (scenario: Scenario, telling: Telling) {
+  const { servers, network, story } = telling
+  const scope = yield* Scope.make()
+  const stage = makeStage({ ...telling, scope, tell: (line) => void story.push(line) })
+  const roomId = yield* scenario.story(stage)
+  yield* Scope.close(scope, Exit.void)
+  yield* network.heal
+  yield* untilQuiet(servers, network)
+  const unsettled: string[] = []
+  for (const server of servers.values()) {
+    if (!(yield* settle(server, roomId))) unsettled.push(server.name)
+    yield* untilQuiet(servers, network)
+  }
+  return { roomId, unsettled }
+})
+
+/** One message from a member of the server; false where none may speak. A server without members need not. */
+const settle = (server: VirtualServer, roomId: string): Effect.Effect<boolean> => {
+  const dag = server.rooms.find(roomId)?.dag
+  if (dag === undefined) return Effect.succeed(true)
+  const members = dag
+    .eventIdsIn(dag.currentState())
+    .flatMap((eventId) => dag.record(eventId)?.event ?? [])
+    .filter((event) => event.type === "m.room.member" && event.content["membership"] === "join")
+    .filter((event) => event.sender.endsWith(`:${server.name}`))
+    .map((event) => event.sender)
+    .sort()
+  const [speaker] = members
+  if (speaker === undefined) return Effect.succeed(true)
+  return server.users
+    .send(speaker, roomId, "m.room.message", { msgtype: "m.text", body: `settled, says ${server.name}` })
+    .pipe(
+      Effect.as(true),
+      Effect.orElseSucceed(() => false),
+    )
 }

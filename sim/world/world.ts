@@ -14,9 +14,10 @@ import { makeSigningKey } from "#spec-impl/homeserver/signatures/signing-key.ts"
 import { FederationClient } from "#spec-impl/federation/client.ts"
 import { federationRoutes } from "#spec-impl/federation/server.ts"
 import { wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
-import { EventStore } from "#spec-impl/store/event-store.ts"
+import { EventStore, type StoreGroup } from "#spec-impl/store/event-store.ts"
 import { MemoryDisk, memoryStore } from "#spec-impl/store/memory.ts"
 import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
+import { JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
 import type { Kernel } from "../kernel/kernel.ts"
 import type { Network } from "../network/network.ts"
 
@@ -79,10 +80,24 @@ const tracedStore = (
   ...store,
   commit: (group) =>
     kernel.seam("store").pipe(
-      Effect.andThen(Effect.sync(() => kernel.trace.record("store", name, canonicalJsonBytes({ ...group })))),
+      Effect.andThen(Effect.sync(() => kernel.trace.record("store", name, groupBytes(group)))),
       Effect.andThen(store.commit(group)),
     ),
 })
+
+/** A group is JSON but for what is undefined in it, which says nothing. */
+const groupBytes = (group: StoreGroup): Uint8Array => canonicalJsonBytes(withoutUndefined(group))
+
+const withoutUndefined = (value: unknown): JsonValue =>
+  typeof value !== "object" || value === null || value instanceof JsonFloat
+    ? (value as JsonValue)
+    : Array.isArray(value)
+      ? value.map(withoutUndefined)
+      : Object.fromEntries(
+          Object.entries(value).flatMap(([key, child]) =>
+            child === undefined ? [] : [[key, withoutUndefined(child)]],
+          ),
+        )
 
 /** What each server decided about each event: what a report draws. */
 const verdictTracer =

@@ -2,11 +2,11 @@
 import { Context, Deferred, Effect, Layer, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
 import { eventIdOf } from "../core/event-id.ts"
-import type { JsonObject, JsonValue } from "../core/json/value.ts"
+import type { JsonValue } from "../core/json/value.ts"
 import { isJsonObject } from "../core/json/value.ts"
 import type { MatrixError } from "../federation/matrix-error.ts"
 import { FederationClient } from "../federation/client.ts"
-import { EventStore } from "../store/event-store.ts"
+import { EventStore, type TransactionAnswer } from "../store/event-store.ts"
 import { admit } from "./admission.ts"
 import { backfillBefore } from "./backfill.ts"
 import { Destinations } from "./destinations.ts"
@@ -17,10 +17,6 @@ import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
 import { readPdu, vetEvents } from "./vetting.ts"
 
-/** For each PDU by event id: nothing, or why it was not taken in. */
-export interface TransactionAnswer extends JsonObject {
-  readonly pdus: { readonly [eventId: string]: { readonly error?: string } }
-}
 
 /** Takes in transactions, each once (§Transactions: the same id from the same origin gets the same answer). */
 export class Incoming extends Context.Service<

@@ -194,11 +194,12 @@ const beginRoom = Effect.fnUntraced(function* (
   const room = rooms.make(create.roomId, version)
   yield* whileWriting(
     room,
-    Effect.suspend(() => {
+    Effect.gen(function* () {
       const record = room.dag.examine(create, "new")
-      return record.objection === undefined
-        ? rooms.commit(room, [record])
-        : Effect.fail(forbidden(`rejected by ${record.objection.rule}: ${record.objection.reason}`))
+      if (record.objection !== undefined) {
+        return yield* forbidden(`rejected by ${record.objection.rule}: ${record.objection.reason}`)
+      }
+      yield* rooms.commit(room, [record])
     }),
   )
   return room

@@ -69,6 +69,9 @@ export interface StoredDestination {
   readonly inFlight: TransactionInFlight | undefined
 }
 
+/** For each PDU by event id: nothing, or why it was not taken in. */
+export type TransactionAnswer = { readonly pdus: Readonly<Record<string, { readonly error?: string }>> }
+
 /** One atomic, durable change. The parts are applied in the order of the fields. */
 export interface StoreGroup {
   readonly rooms?: readonly { readonly roomId: string; readonly roomVersion: string }[]
@@ -79,7 +82,7 @@ export interface StoreGroup {
   readonly answers?: readonly {
     readonly origin: string
     readonly transactionId: string
-    readonly answer: JsonObject
+    readonly answer: TransactionAnswer
   }[]
 }
 
@@ -111,6 +114,6 @@ export class EventStore extends Context.Service<
     readonly answer: (
       origin: string,
       transactionId: string,
-    ) => Effect.Effect<JsonObject | undefined, StoreFailure>
+    ) => Effect.Effect<TransactionAnswer | undefined, StoreFailure>
   }
 >()("netsplit/EventStore") {}

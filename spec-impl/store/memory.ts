@@ -1,6 +1,5 @@
 import { Effect, Layer } from "effect"
 import { compareCodePoints } from "../core/json/encode.ts"
-import type { JsonObject } from "../core/json/value.ts"
 import {
   type DestinationWrite,
   type EventReference,
@@ -9,6 +8,7 @@ import {
   StoreFailure,
   type StateWrite,
   type StoredRoom,
+  type TransactionAnswer,
   type TransactionInFlight,
   type StoreGroup,
 } from "./event-store.ts"
@@ -29,7 +29,7 @@ export class MemoryDisk {
   readonly rooms = new Map<string, KeptRoom>()
   readonly states = new Map<string, StateWrite>()
   readonly destinations = new Map<string, KeptDestination>()
-  readonly answers = new Map<string, JsonObject>()
+  readonly answers = new Map<string, TransactionAnswer>()
 }
 
 /** The contract of `EventStore` over a `MemoryDisk`: a group is applied between two steps of one task. */

@@ -33,14 +33,15 @@ export class RoomDag {
   readonly #children = new Map<string, string[]>()
   readonly #signedRestrictedJoins = new Set<string>()
   readonly #history: History
-  readonly #context: AuthContext
+  /** By what rules events of the room are judged. */
+  readonly context: AuthContext
   #extremities: ReadonlySet<string> = new Set()
   #currentState: StateMap | undefined
 
   constructor(rules: RoomRules) {
     this.rules = rules
     this.graph = new AuthGraph(rules.version)
-    this.#context = {
+    this.context = {
       version: rules.version,
       readings: rules.readings,
       signatures: {
@@ -106,7 +107,7 @@ export class RoomDag {
     })
     if (states.length === 0) return StateMap.empty
     if (states.every((state) => state === states[0])) return states[0]!
-    return this.rules.resolve(this.graph, states, this.#context)
+    return this.rules.resolve(this.graph, states, this.context)
   }
 
   /** The event of `state` under that type and key. */
@@ -227,7 +228,7 @@ export class RoomDag {
   }
 
   #objectionByState(event: Event, state: StateMap, check: 5 | 6): Objection | undefined {
-    return objectionIn(authorise(event, viewOfState(this.graph, state), this.#context), check)
+    return objectionIn(authorise(event, viewOfState(this.graph, state), this.context), check)
   }
 
   #objectionByCitations(event: Event): Objection | undefined {
@@ -236,14 +237,14 @@ export class RoomDag {
       if (record === undefined) throw new Error(`${event.eventId} cites ${eventId}, which is not held`)
       return { event: record.event, rejected: record.verdict === "rejected" }
     })
-    const objection = authoriseCitations(event, cited, this.#context)
+    const objection = authoriseCitations(event, cited, this.context)
     if (objection !== undefined) return objectionIn(objection, 4)
     const create = this.rules.version.roomIdIsCreateHash ? this.create() : undefined
     const view = viewOfCitations(
       cited.map((citation) => citation.event),
       create,
     )
-    return objectionIn(authorise(event, view, this.#context), 4)
+    return objectionIn(authorise(event, view, this.context), 4)
   }
 }
 

@@ -1,80 +1,126 @@
 /**
- * The state events of a room, interned to integers, with their auth edges.
+ * The state events of a room with their auth edges, interned to integers.
  *
- * An event gets its index when it is added, after those that it cites: so every walk towards the past is a walk
- * towards smaller indices, and one descending sweep over plain arrays does what sets of ids would. Indices are
- * this graph's own affair: nothing is ever decided by their order.
+ * An event gets its index when it is added, after those that it cites. So every walk towards the past goes to
+ * smaller indices, and one descending sweep over plain arrays does what sets of ids would. Indices are this
+ * graph's own affair: they never decide an order.
  */
 import type { Event } from "../event.ts"
-import { canonicalJsonBytes } from "../json/encode.ts"
-import { sha256 } from "../hash.ts"
 import type { RoomVersion } from "../room-version.ts"
+import { type Digest, digestText, emptyDigest } from "./digest.ts"
+import { Fingerprints } from "./fingerprints.ts"
+import { GrowableIntegers } from "./growable.ts"
+import { type StateKey, StateKeys } from "./state-keys.ts"
 
-/** Sums of fingerprints are taken lane by lane, modulo 2^32. */
-export const fingerprintLanes = 4
+/** Auth edges for loops: event i cites `targets[starts[i]]` to `targets[starts[i + 1] - 1]`, in its own order. */
+export interface AuthEdges {
+  readonly starts: Int32Array
+  readonly targets: Int32Array
+}
 
 export class AuthGraph {
   readonly version: RoomVersion
   readonly #events: Event[] = []
-  readonly #keys: number[] = []
-  readonly #indexById = new Map<string, number>()
-  readonly #keyByType = new Map<string, Map<string, number>>()
-  readonly #keyNames: (readonly [type: string, stateKey: string])[] = []
-  /** Auth edges of event i: `#edges` from `#edgesFrom[i]` to `#edgesFrom[i + 1]`. */
-  #edges = new Int32Array(256)
-  #edgesFrom = new Int32Array(64)
-  #fingerprints = new Int32Array(64 * fingerprintLanes)
-  readonly #fingerprinted: boolean[] = []
+  readonly #indices = new Map<string, number>()
+  readonly #keys = new StateKeys()
+  readonly #powerLevelsKey: number
+  readonly #keyOfEvent = new GrowableIntegers()
+  readonly #starts = new GrowableIntegers()
+  readonly #targets = new GrowableIntegers()
+  readonly #citedPowerLevels = new GrowableIntegers()
   readonly #rejected = new Set<number>()
+  readonly #authorisedJoins: number[] = []
+  readonly #fingerprints = new Fingerprints()
   #create = -1
 
   constructor(version: RoomVersion) {
     this.version = version
+    this.#powerLevelsKey = this.#keys.intern("m.room.power_levels", "")
+    this.#starts.push(0)
   }
 
-  /** How many events there are; indices go from 0 to one less. */
+  /** How many events there are; their indices go from 0 to one less. */
   get size(): number {
     return this.#events.length
   }
 
   /**
-   * Adds a state event, once; its auth events must have been added. Auth events that are no state events count
-   * for nothing here.
+   * Gives the event's index, and adds it where it is new. Throws for a message event, and where an auth event
+   * was not added before; then the graph is as it was.
    */
-  add(event: Event): number {
-    const known = this.#indexById.get(event.eventId)
+  add(event: Event, options: { readonly rejected?: boolean } = {}): number {
+    const { eventId, type, stateKey, authEvents } = event
+    const known = this.#indices.get(eventId)
     if (known !== undefined) return known
-    if (event.stateKey === undefined) throw new Error(`${event.eventId} is not a state event`)
+    if (stateKey === undefined) throw new Error(`${eventId} is no state event`)
+    this.#addEdges(eventId, authEvents)
     const index = this.#events.length
-    this.#reserve(index, event.authEvents.length)
-    let end = this.#edgesFrom[index]!
-    for (const cited of event.authEvents) {
-      const citedIndex = this.#indexById.get(cited)
-      if (citedIndex === undefined) throw new Error(`${event.eventId} cites ${cited}, which was not added`)
-      this.#edges[end++] = citedIndex
-    }
-    this.#edgesFrom[index + 1] = end
     this.#events.push(event)
-    this.#keys.push(this.keyIndex(event.type, event.stateKey))
-    this.#indexById.set(event.eventId, index)
-    if (event.type === "m.room.create" && event.stateKey === "" && this.#create < 0) this.#create = index
+    this.#indices.set(eventId, index)
+    this.#keyOfEvent.push(this.#keys.intern(type, stateKey))
+    if (options.rejected === true) this.#rejected.add(index)
+    if (type === "m.room.create" && stateKey === "" && this.#create < 0) this.#create = index
+    if (this.version.auth.restricted && isAuthorisedJoin(event)) this.#authorisedJoins.push(index)
     return index
   }
 
+  #addEdges(eventId: string, authEvents: readonly string[]): void {
+    const start = this.#targets.length
+    const last = this.#events.length - 1
+    const lastCited = last < 0 ? [] : this.#events[last]!.authEvents
+    const lastStart = last < 0 ? 0 : this.#starts.at(last)
+    let powerLevels = -1
+    for (let at = 0; at < authEvents.length; at++) {
+      const cited = authEvents[at]!
+      // Neighbours mostly cite the same create event, power levels and join rules: comparing is cheaper than hashing.
+      const target = cited === lastCited[at] ? this.#targets.at(lastStart + at) : this.#indices.get(cited)
+      if (target === undefined) {
+        this.#targets.truncate(start)
+        throw new Error(`${eventId} cites ${cited}, which was not added before`)
+      }
+      this.#targets.push(target)
+      if (powerLevels < 0 && this.#keyOfEvent.at(target) === this.#powerLevelsKey) powerLevels = target
+    }
+    this.#starts.push(this.#targets.length)
+    this.#citedPowerLevels.push(powerLevels)
+  }
+
+  /** The index of the event with that id, where it was added. */
   indexOf(eventId: string): number | undefined {
-    return this.#indexById.get(eventId)
+    return this.#indices.get(eventId)
   }
 
   event(index: number): Event {
     return this.#events[index]!
   }
 
-  /** The room's create event, or −1: of room 12 as well, where nobody cites it. */
-  get createIndex(): number {
-    return this.#create
+  /** The auth edges as they are now; after the next `add` they must be asked for again. */
+  get edges(): AuthEdges {
+    return { starts: this.#starts.values, targets: this.#targets.values }
   }
 
-  /** The room's create event, unless it was rejected. */
+  /** The events that the one at `index` cites in its auth_events, in its own order. */
+  *citedBy(index: number): Generator<number> {
+    const end = this.#starts.at(index + 1)
+    for (let at = this.#starts.at(index); at < end; at++) yield this.#targets.at(at)
+  }
+
+  /** The room's m.room.power_levels, with the empty state key, that the event cites in its auth_events, or −1. */
+  citedPowerLevels(index: number): number {
+    return this.#citedPowerLevels.at(index)
+  }
+
+  /** The event under that key that the event at `index` cites and that was not rejected, or −1. */
+  citedUnderKey(index: number, key: number): number {
+    const end = this.#starts.at(index + 1)
+    for (let at = this.#starts.at(index); at < end; at++) {
+      const cited = this.#targets.at(at)
+      if (this.#keyOfEvent.at(cited) === key && !this.#rejected.has(cited)) return cited
+    }
+    return -1
+  }
+
+  /** The room's create event unless it was rejected: of room 12 as well, where nobody cites it. */
   createEvent(): Event | undefined {
     return this.#create < 0 || this.#rejected.has(this.#create) ? undefined : this.#events[this.#create]
   }
@@ -88,126 +134,55 @@ export class AuthGraph {
     else this.#rejected.delete(index)
   }
 
-  /** The key's index; a new key gets one. */
+  /** The index of a state key; a new one gets one. */
   keyIndex(type: string, stateKey: string): number {
-    let byStateKey = this.#keyByType.get(type)
-    if (byStateKey === undefined) {
-      byStateKey = new Map()
-      this.#keyByType.set(type, byStateKey)
-    }
-    const known = byStateKey.get(stateKey)
-    if (known !== undefined) return known
-    const key = this.#keyNames.length
-    byStateKey.set(stateKey, key)
-    this.#keyNames.push([type, stateKey])
-    return key
+    return this.#keys.intern(type, stateKey)
   }
 
-  /** The key's index, or −1 for one that no event has. */
+  /** The index of a state key, or −1 for one that was never asked for by `keyIndex` nor is any event's. */
   knownKeyIndex(type: string, stateKey: string): number {
-    return this.#keyByType.get(type)?.get(stateKey) ?? -1
+    return this.#keys.find(type, stateKey)
   }
 
-  keyOf(key: number): readonly [type: string, stateKey: string] {
-    return this.#keyNames[key]!
+  /** The index of (m.room.power_levels, ""). */
+  get powerLevelsKey(): number {
+    return this.#powerLevelsKey
   }
 
-  /** How many keys there are. */
-  get keyCount(): number {
-    return this.#keyNames.length
+  keyOf(key: number): StateKey {
+    return this.#keys.pair(key)
   }
 
   keyOfEvent(index: number): number {
-    return this.#keys[index]!
+    return this.#keyOfEvent.at(index)
   }
 
-  /** The first and the last-but-one place of an event's auth edges in `authEdges`. */
-  edgesFrom(index: number): number {
-    return this.#edgesFrom[index]!
+  /** How many state keys there are; their indices go from 0 to one less. */
+  get keyCount(): number {
+    return this.#keys.count
   }
 
-  edgesTo(index: number): number {
-    return this.#edgesFrom[index + 1]!
+  /** Adds to `sum` what tells the event at `index`, with its auth chain, from all others. */
+  addFingerprint(sum: Digest, index: number): void {
+    this.#fingerprints.addTo(sum, index, this)
   }
 
-  /** Where an auth edge leads. */
-  citedAt(edge: number): number {
-    return this.#edges[edge]!
-  }
-
-  /** Whether the content of two graphs' events is the same, auth chains included, shows in these four lanes. */
-  fingerprint(index: number, lane: number): number {
-    if (this.#fingerprinted[index] !== true) this.#fingerprintWithChain(index)
-    return this.#fingerprints[index * fingerprintLanes + lane]!
-  }
-
-  /** The sum of the fingerprints of all rejected events: what a resolution depends on beside its state sets. */
-  rejectedDigest(): string {
-    const sums = new Int32Array(fingerprintLanes)
-    for (const index of this.#rejected) {
-      for (let lane = 0; lane < fingerprintLanes; lane++) {
-        sums[lane] = (sums[lane]! + this.fingerprint(index, lane)) | 0
-      }
+  /**
+   * What a resolution depends on beside its state sets, and servers may see differently though they hold the
+   * same events: which are rejected, which restricted joins are signed, which create event the room has.
+   */
+  verdictsDigest(isSigned: (event: Event) => boolean): string {
+    const rejected = emptyDigest()
+    for (const index of this.#rejected) this.addFingerprint(rejected, index)
+    const signed = emptyDigest()
+    for (const index of this.#authorisedJoins) {
+      if (isSigned(this.#events[index]!)) this.addFingerprint(signed, index)
     }
-    return digestText(sums)
-  }
-
-  /** Fingerprints are worked out when first wanted, those of the auth chain before. */
-  #fingerprintWithChain(from: number): void {
-    const waiting = [from]
-    for (let index = waiting.at(-1); index !== undefined; index = waiting.at(-1)) {
-      const missing = this.#citedWithoutFingerprint(index)
-      if (missing.length > 0) {
-        waiting.push(...missing)
-        continue
-      }
-      waiting.pop()
-      if (this.#fingerprinted[index] !== true) this.#setFingerprint(index)
-    }
-  }
-
-  #citedWithoutFingerprint(index: number): readonly number[] {
-    const missing: number[] = []
-    for (let edge = this.edgesFrom(index); edge < this.edgesTo(index); edge++) {
-      const cited = this.citedAt(edge)
-      if (this.#fingerprinted[cited] !== true) missing.push(cited)
-    }
-    return missing
-  }
-
-  #setFingerprint(index: number): void {
-    const event = this.#events[index]!
-    const own = sha256(canonicalJsonBytes([event.eventId, event.pdu]))
-    const cited: Uint8Array[] = [own]
-    for (let edge = this.edgesFrom(index); edge < this.edgesTo(index); edge++) {
-      const at = this.citedAt(edge) * fingerprintLanes
-      const lanes = this.#fingerprints.slice(at, at + fingerprintLanes)
-      cited.push(new Uint8Array(lanes.buffer))
-    }
-    const digest = sha256(Buffer.concat(cited))
-    const lanes = new DataView(digest.buffer, digest.byteOffset, fingerprintLanes * 4)
-    for (let lane = 0; lane < fingerprintLanes; lane++) {
-      this.#fingerprints[index * fingerprintLanes + lane] = lanes.getInt32(lane * 4, true)
-    }
-    this.#fingerprinted[index] = true
-  }
-
-  #reserve(index: number, edgeCount: number): void {
-    if (index + 2 > this.#edgesFrom.length) {
-      this.#edgesFrom = grown(this.#edgesFrom, index + 2)
-      this.#fingerprints = grown(this.#fingerprints, (index + 2) * fingerprintLanes)
-    }
-    const end = this.#edgesFrom[index]! + edgeCount
-    if (end > this.#edges.length) this.#edges = grown(this.#edges, end)
+    const create = emptyDigest()
+    if (this.createEvent() !== undefined) this.addFingerprint(create, this.#create)
+    return [rejected, signed, create].map(digestText).join(" ")
   }
 }
 
-/** Four lanes as text. */
-export const digestText = (lanes: Int32Array): string =>
-  Array.from(lanes, (lane) => (lane >>> 0).toString(16).padStart(8, "0")).join("")
-
-const grown = (array: Int32Array<ArrayBuffer>, size: number): Int32Array<ArrayBuffer> => {
-  const larger = new Int32Array(Math.max(size, array.length * 2))
-  larger.set(array)
-  return larger
-}
+const isAuthorisedJoin = ({ type, content }: Event): boolean =>
+  type === "m.room.member" && Object.hasOwn(content, "join_authorised_via_users_server")

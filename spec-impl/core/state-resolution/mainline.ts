@@ -1,60 +1,78 @@
-/** §Mainline ordering (rooms/v2 §Definitions): by how far back in the history of power an event was made. */
+/** The mainline ordering (rooms/v2 §State resolution). */
+import type { Event } from "../event.ts"
 import type { AuthGraph } from "./auth-graph.ts"
 import type { Explanation } from "./explanation.ts"
-import { compareByTime } from "./power-ordering.ts"
+import { compareByTime } from "./time-order.ts"
 
-const unknown = -2
-
-/** `members`, earliest first, by the mainline of `powerLevels` (−1 where there are none resolved). */
-export const mainlineOrder = (
+/** Sorted earliest first by the mainline of the event at `powerLevels`; −1: there is none, and no mainline. */
+export const mainlineOrdering = (
   graph: AuthGraph,
-  members: readonly number[],
+  indices: readonly number[],
   powerLevels: number,
   explanation: Explanation | undefined,
 ): readonly number[] => {
-  const positions = new Float64Array(graph.size).fill(unknown)
-  let position = 0
-  for (let index = powerLevels; index >= 0; index = citedPowerLevels(graph, index)) {
-    positions[index] = position++
-    explanation?.mainline.push(graph.event(index).eventId)
-  }
-  const placed = members.map((index) => ({ index, position: positionOf(graph, index, positions) }))
-  placed.sort((a, b) =>
-    a.position === b.position
-      ? compareByTime(graph.event(a.index), graph.event(b.index))
-      : a.position > b.position
-        ? -1
-        : 1,
+  const mainline = new Mainline(graph, powerLevels)
+  explanation?.noteMainline(graph, mainline.events)
+  const placed = indices.map(
+    (index): Placed => ({
+      index,
+      event: graph.event(index),
+      position: mainline.positionOf(index),
+    }),
   )
-  if (explanation !== undefined) {
-    for (const { index, position } of placed) {
-      const { eventId, originServerTs } = graph.event(index)
-      explanation.mainlineOrder.push({ eventId, position, originServerTs })
-    }
-  }
-  return placed.map(({ index }) => index)
+  placed.sort((a, b) =>
+    a.position === b.position ? compareByTime(a.event, b.event) : b.position - a.position,
+  )
+  return placed.map(({ index, position }) => {
+    explanation?.noteMainlineOrdered(graph, index, position)
+    return index
+  })
 }
 
-/** The place in the mainline of the first power levels behind an event, itself not counted; ∞ for none. */
-const positionOf = (graph: AuthGraph, index: number, positions: Float64Array): number => {
-  const passed: number[] = []
-  let found = Number.POSITIVE_INFINITY
-  for (let at = citedPowerLevels(graph, index); at >= 0; at = citedPowerLevels(graph, at)) {
-    if (positions[at] !== unknown) {
-      found = positions[at]!
-      break
-    }
-    passed.push(at)
-  }
-  for (const at of passed) positions[at] = found
-  return found
+interface Placed {
+  readonly index: number
+  readonly event: Event
+  readonly position: number
 }
 
-const citedPowerLevels = (graph: AuthGraph, index: number): number => {
-  const key = graph.knownKeyIndex("m.room.power_levels", "")
-  for (let edge = graph.edgesFrom(index); edge < graph.edgesTo(index); edge++) {
-    const cited = graph.citedAt(edge)
-    if (graph.keyOfEvent(cited) === key) return cited
+const unknown = -1
+/** ∞: greater than any position, as an integer. */
+const noPosition = 0x7fff_ffff
+
+/** The mainline of P_0, and where events stand by it. */
+class Mainline {
+  readonly #graph: AuthGraph
+  readonly #positions: Int32Array
+  /** P_0, P_1, …: each the m.room.power_levels event that the one before cites. */
+  readonly events: readonly number[]
+
+  constructor(graph: AuthGraph, powerLevels: number) {
+    this.#graph = graph
+    this.#positions = new Int32Array(graph.size).fill(unknown)
+    const events: number[] = []
+    for (let index = powerLevels; index >= 0; index = graph.citedPowerLevels(index)) {
+      this.#positions[index] = events.length
+      events.push(index)
+    }
+    this.events = events
   }
-  return -1
+
+  /**
+   * The index i of the first e_j, j ≥ 1, that is P_i. The list begins at e_1: an event that is itself in the
+   * mainline stands by the one it cites. What is found is kept for all power levels passed on the way.
+   */
+  positionOf(index: number): number {
+    const graph = this.#graph
+    const positions = this.#positions
+    const first = graph.citedPowerLevels(index)
+    let at = first
+    while (at >= 0 && positions[at] === unknown) at = graph.citedPowerLevels(at)
+    const position = at < 0 ? noPosition : positions[at]!
+    for (let passed = first; passed !== at; passed = graph.citedPowerLevels(passed))
+      positions[passed] = position
+    return position
+  }
 }
+
+/** Whether a position of an event stands for ∞. */
+export const isNoPosition = (position: number): boolean => position === noPosition

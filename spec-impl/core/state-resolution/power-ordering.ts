@@ -1,149 +1,88 @@
-/** The events that may take power away, and the order in which they are replayed (rooms/v2 §Definitions). */
-import { powerLevelForOrdering } from "../auth-rules/power-levels.ts"
+/** The reverse topological power ordering (rooms/v2 §State resolution). */
+import { type Level, powerLevelForOrdering } from "../auth-rules/power-levels.ts"
 import type { Event } from "../event.ts"
-import type { Readings } from "../readings.ts"
 import type { AuthGraph } from "./auth-graph.ts"
 import type { Explanation } from "./explanation.ts"
-
-/** §Power events. By the text any state key will do for the first two types: a reading. */
-export const isPowerEvent = (event: Event, readings: Readings): boolean => {
-  switch (event.type) {
-    case "m.room.power_levels":
-    case "m.room.join_rules":
-      return event.stateKey === "" || readings.oddKeyPowerEvents === "yes"
-    case "m.room.member": {
-      const membership = event.content["membership"]
-      return (membership === "leave" || membership === "ban") && event.sender !== event.stateKey
-    }
-    default:
-      return false
-  }
-}
+import type { IndexSet } from "./index-set.ts"
+import { RankHeap } from "./rank-heap.ts"
+import { compareByTime } from "./time-order.ts"
 
 /**
- * Step 1 of the algorithm: the power events of the full conflicted set, and what of that set is in their auth
- * chains; by the text through any event, in Synapse and ruma along edges inside the set only: a reading.
+ * Kahn's algorithm along the auth edges inside the set, earliest first; of the events that are ready it takes
+ * the smallest. All comparisons are made once, by sorting: what the heap holds is the rank in that order.
  */
-export const powerSet = (graph: AuthGraph, full: Uint8Array, readings: Readings): readonly number[] => {
-  const reached = new Uint8Array(graph.size)
-  const insideOnly = readings.chainThroughUnconflicted === "inside-only"
-  const chosen: number[] = []
-  for (let index = graph.size - 1; index >= 0; index--) {
-    const inFull = full[index] === 1
-    if (inFull && (reached[index] === 1 || isPowerEvent(graph.event(index), readings))) {
-      chosen.push(index)
-      reached[index] = 1
-    }
-    if (reached[index] === 0 || (insideOnly && !inFull)) continue
-    for (let edge = graph.edgesFrom(index); edge < graph.edgesTo(index); edge++) reached[graph.citedAt(edge)] = 1
-  }
-  return chosen
-}
-
-/** §Reverse topological power ordering: Kahn's algorithm over auth edges within the set, the smallest first. */
-export const powerOrder = (
+export const reverseTopologicalPowerOrdering = (
   graph: AuthGraph,
-  members: readonly number[],
+  set: IndexSet,
   explanation: Explanation | undefined,
 ): readonly number[] => {
-  const levels = new Map(members.map((index) => [index, senderLevel(graph, index)]))
-  const ranked = members.toSorted((a, b) => {
-    const [levelA, levelB] = [levels.get(a)!, levels.get(b)!]
-    return levelA > levelB ? -1 : levelA < levelB ? 1 : compareByTime(graph.event(a), graph.event(b))
+  const ranked = rankedEvents(graph, set.members)
+  const rankOf = new Int32Array(graph.size)
+  ranked.forEach(({ index }, rank) => {
+    rankOf[index] = rank
   })
-  const rankOf = new Map(ranked.map((index, rank) => [index, rank]))
-  const citers = new Map<number, number[]>()
-  const citedLeft = new Map<number, number>()
-  for (const index of members) {
-    let count = 0
-    for (let edge = graph.edgesFrom(index); edge < graph.edgesTo(index); edge++) {
-      const cited = graph.citedAt(edge)
-      if (!rankOf.has(cited)) continue
-      count += 1
-      const list = citers.get(cited)
-      if (list === undefined) citers.set(cited, [index])
-      else list.push(index)
-    }
-    citedLeft.set(index, count)
-  }
-  const ready = new RankHeap()
-  for (const index of members) if (citedLeft.get(index) === 0) ready.push(rankOf.get(index)!)
+  const { citers, citedLeft } = edgesInside(graph, set)
+  const ready = new RankHeap(ranked.length)
+  for (const index of set.members) if (citedLeft[index] === 0) ready.push(rankOf[index]!)
   const order: number[] = []
-  for (let rank = ready.pop(); rank !== undefined; rank = ready.pop()) {
-    const index = ranked[rank]!
+  for (let rank = ready.pop(); rank >= 0; rank = ready.pop()) {
+    const { index, level } = ranked[rank]!
     order.push(index)
+    explanation?.notePowerOrdered(graph, index, level)
     for (const citer of citers.get(index) ?? []) {
-      const left = citedLeft.get(citer)! - 1
-      citedLeft.set(citer, left)
-      if (left === 0) ready.push(rankOf.get(citer)!)
-    }
-  }
-  if (explanation !== undefined) {
-    for (const index of order) {
-      const { eventId, originServerTs } = graph.event(index)
-      explanation.powerOrder.push({ eventId, level: levels.get(index)!, originServerTs })
+      citedLeft[citer]! -= 1
+      if (citedLeft[citer] === 0) ready.push(rankOf[citer]!)
     }
   }
   return order
 }
 
-/** Smaller origin_server_ts first, then smaller event id; ids are ASCII, so their units are code points. */
-export const compareByTime = (a: Event, b: Event): number =>
-  a.originServerTs < b.originServerTs
-    ? -1
-    : a.originServerTs > b.originServerTs
-      ? 1
-      : a.eventId < b.eventId
-        ? -1
-        : a.eventId > b.eventId
-          ? 1
-          : 0
+interface Ranked {
+  readonly index: number
+  readonly event: Event
+  readonly level: Level
+}
 
-const senderLevel = (graph: AuthGraph, index: number): number | bigint => {
+/** Sorted by the comparison relation: greater level of the sender, smaller time, smaller id. */
+const rankedEvents = (graph: AuthGraph, indices: readonly number[]): readonly Ranked[] =>
+  indices
+    .map((index): Ranked => ({ index, event: graph.event(index), level: senderLevel(graph, index) }))
+    .sort((a, b) => (a.level > b.level ? -1 : a.level < b.level ? 1 : compareByTime(a.event, b.event)))
+
+/** The sender's level, "when looking at their respective auth_events"; room 12's create event is in none. */
+const senderLevel = (graph: AuthGraph, index: number): Level => {
   const { version } = graph
-  let powerLevels: Event | undefined
-  let create = version.auth.createInAuthEvents === "forbidden" ? graph.createEvent() : undefined
-  for (let edge = graph.edgesFrom(index); edge < graph.edgesTo(index); edge++) {
-    const cited = graph.event(graph.citedAt(edge))
-    if (cited.stateKey !== "") continue
-    if (cited.type === "m.room.power_levels") powerLevels = cited
-    else if (cited.type === "m.room.create") create = cited
-  }
+  const cited = graph.citedPowerLevels(index)
+  const powerLevels = cited < 0 ? undefined : graph.event(cited)
+  const needsCreate = powerLevels === undefined || version.auth.privilegedCreators
+  const create = needsCreate ? createOf(graph, index) : undefined
   return powerLevelForOrdering(graph.event(index).sender, powerLevels, create, version)
 }
 
-/** The smallest of a set of ranks, again and again. */
-class RankHeap {
-  readonly #ranks: number[] = []
-
-  push(rank: number): void {
-    const ranks = this.#ranks
-    let at = ranks.length
-    ranks.push(rank)
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      if (ranks[parent]! <= rank) break
-      ranks[at] = ranks[parent]!
-      at = parent
-    }
-    ranks[at] = rank
+const createOf = (graph: AuthGraph, index: number): Event | undefined => {
+  if (graph.version.auth.createInAuthEvents === "forbidden") return graph.createEvent()
+  for (const cited of graph.citedBy(index)) {
+    const event = graph.event(cited)
+    if (event.type === "m.room.create" && event.stateKey === "") return event
   }
+  return undefined
+}
 
-  pop(): number | undefined {
-    const ranks = this.#ranks
-    const smallest = ranks[0]
-    const last = ranks.pop()
-    if (last === undefined || ranks.length === 0) return smallest
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= ranks.length) break
-      if (child + 1 < ranks.length && ranks[child + 1]! < ranks[child]!) child += 1
-      if (ranks[child]! >= last) break
-      ranks[at] = ranks[child]!
-      at = child
+/** For each member its citers in the set, and how many of the events that it cites are in the set. */
+const edgesInside = (graph: AuthGraph, set: IndexSet) => {
+  const { starts, targets } = graph.edges
+  const citers = new Map<number, number[]>()
+  const citedLeft = new Int32Array(graph.size)
+  for (const index of set.members) {
+    const end = starts[index + 1]!
+    for (let edge = starts[index]!; edge < end; edge++) {
+      const cited = targets[edge]!
+      if (!set.has(cited)) continue
+      citedLeft[index]! += 1
+      const known = citers.get(cited)
+      if (known === undefined) citers.set(cited, [index])
+      else known.push(index)
     }
-    ranks[at] = last
-    return smallest
   }
+  return { citers, citedLeft }
 }

@@ -3,79 +3,101 @@ import type { AuthGraph } from "./auth-graph.ts"
 import type { Resolve } from "./resolve.ts"
 import { StateMap } from "./state-map.ts"
 
-/** What one resolution gave, in terms that hold in any graph. */
-type Answer = readonly (readonly [type: string, stateKey: string, eventId: string | undefined])[]
-
 /**
- * Resolutions shared between servers of one process. A resolution is a pure function of the state sets with
- * their auth chains, the version, the readings, and what the server itself rejected; the key holds all of it.
+ * Resolutions shared between servers of one process, whose graphs hold the same events under different indices.
+ *
+ * A plain function of content: the key holds all that a resolution depends on (`keyOf`). The oldest answers make
+ * room for new ones. To do without the memo, do not wrap `resolve` in it.
  */
 export class ResolutionMemo {
-  readonly #answers = new Map<string, Answer>()
+  /** For each resolution the ids of the events under all keys on which not every state set agrees. */
+  readonly #answers = new Map<string, readonly string[]>()
   readonly #countMax: number
   #hits = 0
+  #misses = 0
 
-  /** Keeps `countMax` answers, the newest. */
+  /** Keeps at most `countMax` answers. */
   constructor(countMax = 10_000) {
     this.#countMax = countMax
   }
 
-  /** How often an answer was there already. */
+  /** How many resolutions were answered from here. */
   get hits(): number {
     return this.#hits
   }
 
-  /** `resolve`, with answers taken from here; `variant` names what is not the specification's (a mutant). */
+  /** How many were not. What is no conflict at all is neither. */
+  get misses(): number {
+    return this.#misses
+  }
+
+  /**
+   * `resolve` with its answers kept here. `variant` names whatever else it depends on (a mutant). Where an
+   * explanation is wanted the resolution is done, since only doing it can tell.
+   */
   share(resolve: Resolve, variant = ""): Resolve {
-    return (graph, stateSets, context) => {
-      const key = [
-        variant,
-        context.version.id,
-        readingsKey(context.readings),
-        graph.rejectedDigest(),
-        ...stateSets.map((state) => state.digest),
-      ].join(" ")
-      const [first] = stateSets
-      const differing = StateMap.differences(stateSets)
-      if (first === undefined || differing.length === 0) return resolve(graph, stateSets, context)
-      const known = this.#answers.get(key)
-      const shared = known === undefined ? undefined : translated(known, graph, first)
-      if (shared !== undefined) {
+    return (graph, stateSets, context, explanation) => {
+      const differing = explanation === undefined ? StateMap.differences(stateSets) : []
+      if (differing.length === 0) return resolve(graph, stateSets, context, explanation)
+      const { version, readings, signatures } = context
+      const verdicts = graph.verdictsDigest(signatures.restrictedJoinIsSigned)
+      const key = [variant, version.id, readingsKey(readings), verdicts, setsKey(stateSets)].join(" ")
+      const known = translated(this.#answers.get(key), graph, stateSets[0]!, differing)
+      if (known !== undefined) {
         this.#hits += 1
-        return shared
+        return known
       }
-      const state = resolve(graph, stateSets, context)
-      this.#keep(key, answerOf(graph, first, state))
-      return state
+      this.#misses += 1
+      const result = resolve(graph, stateSets, context)
+      this.#keep(key, answerOf(graph, stateSets[0]!, differing, result))
+      return result
     }
   }
 
-  #keep(key: string, answer: Answer): void {
-    const oldest = this.#answers.keys().next()
-    if (this.#answers.size >= this.#countMax && !oldest.done) this.#answers.delete(oldest.value)
+  #keep(key: string, answer: readonly string[]): void {
     this.#answers.set(key, answer)
+    const [oldest] = this.#answers.keys()
+    if (this.#answers.size > this.#countMax && oldest !== undefined) this.#answers.delete(oldest)
   }
 }
 
-const readingsKey = (readings: Readings): string => Object.values(readings).join(",")
+/** Readings come as one record after another, so their order is taken from their names. */
+const readingsKey = (readings: Readings): string =>
+  Object.entries(readings)
+    .map(([name, value]) => `${name}=${value}`)
+    .sort()
+    .join(",")
 
-/** What the result changes in the first state set. */
-const answerOf = (graph: AuthGraph, first: StateMap, state: StateMap): Answer =>
-  StateMap.differences([first, state]).map((key) => {
-    const index = state.get(key)
-    return [...graph.keyOf(key), index < 0 ? undefined : graph.event(index).eventId] as const
+/** A resolution depends on which state sets there are, not on their order nor how often each is given. */
+const setsKey = (stateSets: readonly StateMap[]): string =>
+  [...new Set(stateSets.map((state) => state.digest))].sort().join(",")
+
+/**
+ * What the result has under the keys in conflict, and what it has added: v2 may bring in, from the auth
+ * difference, an event under a key that no state set has.
+ */
+const answerOf = (
+  graph: AuthGraph,
+  first: StateMap,
+  conflicted: readonly number[],
+  result: StateMap,
+): readonly string[] => {
+  const keys = new Set([...conflicted, ...StateMap.differences([first, result])])
+  return [...keys].flatMap((key) => {
+    const index = result.get(key)
+    return index < 0 ? [] : [graph.event(index).eventId]
   })
+}
 
-const translated = (answer: Answer, graph: AuthGraph, first: StateMap): StateMap | undefined => {
-  let state = first
-  for (const [type, stateKey, eventId] of answer) {
-    if (eventId === undefined) {
-      state = state.without(graph, graph.keyIndex(type, stateKey))
-      continue
-    }
-    const index = graph.indexOf(eventId)
-    if (index === undefined) return undefined
-    state = state.set(graph, index)
-  }
-  return state
+/** The answer in terms of `graph`. Equal digests mean that it holds all these events. */
+const translated = (
+  answer: readonly string[] | undefined,
+  graph: AuthGraph,
+  first: StateMap,
+  conflicted: readonly number[],
+): StateMap | undefined => {
+  if (answer === undefined) return undefined
+  const events = answer.map((eventId) => graph.indexOf(eventId))
+  if (!events.every((index) => index !== undefined)) return undefined
+  return first.with(graph, { put: events, remove: conflicted })
 }

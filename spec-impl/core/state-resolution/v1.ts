@@ -1,89 +1,88 @@
 /** State resolution v1 (rooms/v1 §State resolution). */
-import { type AuthContext, type AuthState, authorise } from "../auth-rules/authorise.ts"
+import { type AuthContext, authorise } from "../auth-rules/authorise.ts"
 import { sha1Hex } from "../hash.ts"
 import type { AuthGraph } from "./auth-graph.ts"
+import { AuthView } from "./auth-view.ts"
+import type { Conflict } from "./conflict.ts"
 import type { Explanation } from "./explanation.ts"
+import { PartialState } from "./partial-state.ts"
 import type { StateMap } from "./state-map.ts"
 
-/** The types that decide who may do what, in the order in which they are resolved. */
-const authTypes = ["m.room.power_levels", "m.room.join_rules", "m.room.member"]
+/** Resolved one after the other, before everything else. */
+const authTypes: readonly string[] = ["m.room.power_levels", "m.room.join_rules", "m.room.member"]
 
-/** Resolves sets that differ on `differingKeys`; a key that only some sets have is not in conflict here. */
+/**
+ * Resolves what is in conflict; here that is a key for which those sets that have it have different events.
+ *
+ * Where the text is silent this does as Synapse, which made these rooms: the keys of one type do not see each
+ * other's outcome, and where no event of a key passes, its lowest stays. Rejected events are treated as others:
+ * the readings on them are of v2.
+ */
 export const resolveV1 = (
   graph: AuthGraph,
-  stateSets: readonly StateMap[],
-  differingKeys: readonly number[],
+  conflict: Conflict,
   context: AuthContext,
   explanation: Explanation | undefined,
 ): StateMap => {
-  let state = stateSets[0]!
+  const [first] = conflict.stateSets
+  const state = new PartialState(graph, first!, conflict.keys)
   const conflicts = new Map<number, readonly number[]>()
-  for (const key of differingKeys) {
-    const candidates = [...new Set(stateSets.map((set) => set.get(key)).filter((index) => index >= 0))]
-    const [only] = candidates
-    if (candidates.length === 1) state = state.set(graph, only!)
-    else {
-      state = state.without(graph, key)
-      conflicts.set(key, newestFirst(graph, candidates))
-      explanation?.conflicted.push(...candidates.map((index) => graph.event(index).eventId))
-    }
+  for (const key of conflict.keys) {
+    const events = distinctUnder(key, conflict)
+    if (events.length === 1) state.set(events[0]!)
+    else conflicts.set(key, ordered(graph, events))
   }
-  if (explanation !== undefined) explanation.unconflictedCount = state.size
-  const allowed = (index: number, view: AuthState): boolean => {
-    const event = graph.event(index)
-    const outcome = authorise(event, view, context)
-    explanation?.checks.push({
-      eventId: event.eventId,
-      key: graph.keyOf(graph.keyOfEvent(index)),
-      outcome,
-      by: [],
-    })
-    return outcome.allowed
+  const check = checker(graph, state, context, explanation)
+  const keysOf = (isWanted: (type: string) => boolean): readonly (readonly number[])[] =>
+    [...conflicts].filter(([key]) => isWanted(graph.keyOf(key)[0])).map(([, events]) => events)
+  for (const authType of authTypes) {
+    const chosen = keysOf((type) => type === authType).map((events) => lastOfRun(events, check))
+    for (const event of chosen) state.set(event)
   }
-  const resolveWith = (isMine: (type: string) => boolean, choose: Choose): void => {
-    const mine = [...conflicts].filter(([key]) => isMine(graph.keyOf(key)[0]))
-    const chosen = mine.map(([, candidates]) => choose(graph, state, candidates, allowed))
-    for (const index of chosen) state = state.set(graph, index)
-  }
-  for (const type of authTypes) resolveWith((mine) => mine === type, chooseByChain)
-  resolveWith((mine) => !authTypes.includes(mine), chooseNewestAllowed)
-  return state
+  const chosen = keysOf((type) => !authTypes.includes(type)).map((events) => highestAllowed(events, check))
+  for (const event of chosen) state.set(event)
+  return first!.with(graph, { put: state.decidedEvents(), remove: conflict.keys })
 }
 
-type Choose = (
-  graph: AuthGraph,
-  state: StateMap,
-  newestFirst: readonly number[],
-  allowed: (index: number, view: AuthState) => boolean,
-) => number
+const distinctUnder = (key: number, { stateSets }: Conflict): readonly number[] => [
+  ...new Set(stateSets.map((state) => state.get(key)).filter((event) => event >= 0)),
+]
 
-/** From the oldest, which stands unchecked, up to the first that the one before it does not allow. */
-const chooseByChain: Choose = (graph, state, candidates, allowed) => {
-  const [oldest, ...newer] = candidates.toReversed()
-  let chosen = oldest!
-  for (const index of newer) {
-    if (!allowed(index, viewOf(graph, state.set(graph, chosen)))) break
-    chosen = index
+/** By ascending depth, then descending SHA-1 of the event id. */
+const ordered = (graph: AuthGraph, events: readonly number[]): readonly number[] =>
+  events
+    .map((index) => ({ index, depth: graph.event(index).depth, sha1: sha1Hex(graph.event(index).eventId) }))
+    .sort((a, b) => (a.depth === b.depth ? (a.sha1 < b.sha1 ? 1 : -1) : a.depth < b.depth ? -1 : 1))
+    .map(({ index }) => index)
+
+/** Whether the rules allow an event in R, with `inPlace` under the event's own key where that is given. */
+type Check = (index: number, inPlace?: number) => boolean
+
+const checker = (
+  graph: AuthGraph,
+  state: PartialState,
+  context: AuthContext,
+  explanation: Explanation | undefined,
+): Check => {
+  const view = new AuthView(graph, state, { fallsBack: false, skipsRejected: false })
+  return (index, inPlace) => {
+    view.begin(index, inPlace)
+    const outcome = authorise(graph.event(index), view, context)
+    explanation?.noteCheck(graph, index, outcome, view.answers)
+    return outcome.allowed
+  }
+}
+
+/** The first is taken unchecked, and each next one as long as it is allowed in R with the one before. */
+const lastOfRun = (events: readonly number[], check: Check): number => {
+  let chosen = events[0]!
+  for (const next of events.slice(1)) {
+    if (!check(next, chosen)) break
+    chosen = next
   }
   return chosen
 }
 
-/** The newest that is allowed; where none is, the oldest, as Synapse has it. */
-const chooseNewestAllowed: Choose = (graph, state, candidates, allowed) => {
-  const view = viewOf(graph, state)
-  return candidates.find((index) => allowed(index, view)) ?? candidates.at(-1)!
-}
-
-const viewOf = (graph: AuthGraph, state: StateMap): AuthState => ({
-  get: (type, stateKey) => {
-    const index = state.get(graph.knownKeyIndex(type, stateKey))
-    return index < 0 ? undefined : graph.event(index)
-  },
-})
-
-/** Greater depth first, then smaller SHA-1 of the event id. */
-const newestFirst = (graph: AuthGraph, candidates: readonly number[]): readonly number[] =>
-  candidates
-    .map((index) => ({ index, depth: graph.event(index).depth, hash: sha1Hex(graph.event(index).eventId) }))
-    .sort((a, b) => (a.depth > b.depth ? -1 : a.depth < b.depth ? 1 : a.hash < b.hash ? -1 : 1))
-    .map(({ index }) => index)
+/** The one of greatest depth, then lowest SHA-1, that is allowed. */
+const highestAllowed = (events: readonly number[], check: Check): number =>
+  events.findLast((event) => check(event)) ?? events[0]!
