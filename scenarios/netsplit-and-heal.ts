@@ -57,10 +57,10 @@ export const netsplitAndHeal: Scenario = {
     return room
   }),
   wanted: (view) => {
-    const topic = view.state("m.room.topic", "")?.content["topic"]
-    const name = view.state("m.room.name", "")?.content["name"]
+    const topic = view.state("m.room.topic", "")?.content.topic
+    const name = view.state("m.room.name", "")?.content.name
     const isJoined = (userId: string): boolean =>
-      view.state("m.room.member", userId)?.content["membership"] === "join"
+      view.state("m.room.member", userId)?.content.membership === "join"
     return (
       (topic === "the west's topic" || topic === "the east's topic") &&
       (name === "West" || name === "East") &&

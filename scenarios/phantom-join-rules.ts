@@ -52,5 +52,5 @@ export const phantomJoinRules: Scenario = {
     yield* stage.tell("The link heals. s3 asks for the state in the gap and is told the old, public join rule.")
     return room
   }),
-  wanted: (view) => view.state("m.room.join_rules", "")?.content["join_rule"] === "invite",
+  wanted: (view) => view.state("m.room.join_rules", "")?.content.join_rule === "invite",
 }

@@ -16,7 +16,7 @@ export const levelsWith = (
 
 /** The level that an m.room.power_levels event gives a user by name. */
 export const levelOf = (powerLevels: Event | undefined, userId: string): JsonValue | undefined => {
-  const users = powerLevels?.content["users"]
+  const users = powerLevels?.content.users
   return isJsonObject(users) ? users[userId] : undefined
 }
 

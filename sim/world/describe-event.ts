@@ -10,19 +10,19 @@ export const describeEvent = (event: Event | undefined): string => {
   const { content } = event
   switch (event.type) {
     case "m.room.join_rules":
-      return `${content["join_rule"]}`
+      return `${content.join_rule}`
     case "m.room.member":
-      return typeof content["displayname"] === "string"
-        ? `${content["membership"]} as “${content["displayname"]}”`
-        : `${content["membership"]}`
+      return typeof content.displayname === "string"
+        ? `${content.membership} as “${content.displayname}”`
+        : `${content.membership}`
     case "m.room.power_levels": {
-      const users = isJsonObject(content["users"]) ? Object.entries(content["users"]) : []
+      const users = isJsonObject(content.users) ? Object.entries(content.users) : []
       return users.length === 0 ? "nobody listed" : users.map(([user, level]) => `${user} ${level}`).join(", ")
     }
     case "m.room.topic":
-      return `“${content["topic"]}”`
+      return `“${content.topic}”`
     case "m.room.name":
-      return `“${content["name"]}”`
+      return `“${content.name}”`
     default: {
       const text = canonicalJson(content)
       return text.length > describedLengthMax ? `${text.slice(0, describedLengthMax - 1)}…` : text

@@ -138,7 +138,7 @@ const settle = (server: VirtualServer, roomId: string): Effect.Effect<boolean> =
   const members = dag
     .eventIdsIn(dag.currentState())
     .flatMap((eventId) => dag.record(eventId)?.event ?? [])
-    .filter((event) => event.type === "m.room.member" && event.content["membership"] === "join")
+    .filter((event) => event.type === "m.room.member" && event.content.membership === "join")
     .filter((event) => event.sender.endsWith(`:${server.name}`))
     .map((event) => event.sender)
     .sort()

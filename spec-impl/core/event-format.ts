@@ -46,20 +46,20 @@ export const redactEvent = (event: Event, version: RoomVersion): Event =>
   toEvent(redact(event.pdu, version), event.eventId, event.roomId, version)
 
 const toEvent = (pdu: JsonObject, eventId: string, roomId: string, version: RoomVersion): Event => {
-  const content = pdu["content"] as JsonObject
-  const redacts = version.redaction.redactsIn === "content" ? content["redacts"] : pdu["redacts"]
+  const content = pdu.content as JsonObject
+  const redacts = version.redaction.redactsIn === "content" ? content.redacts : pdu.redacts
   return {
     eventId,
     roomId,
-    type: pdu["type"] as string,
-    stateKey: pdu["state_key"] as string | undefined,
-    sender: pdu["sender"] as string,
-    originServerTs: pdu["origin_server_ts"] as number | bigint,
-    depth: pdu["depth"] as number | bigint,
+    type: pdu.type as string,
+    stateKey: pdu.state_key as string | undefined,
+    sender: pdu.sender as string,
+    originServerTs: pdu.origin_server_ts as number | bigint,
+    depth: pdu.depth as number | bigint,
     content,
-    authEvents: referencesIn(pdu["auth_events"], version) ?? [],
-    prevEvents: referencesIn(pdu["prev_events"], version) ?? [],
-    redacts: pdu["type"] === "m.room.redaction" && typeof redacts === "string" ? redacts : undefined,
+    authEvents: referencesIn(pdu.auth_events, version) ?? [],
+    prevEvents: referencesIn(pdu.prev_events, version) ?? [],
+    redacts: pdu.type === "m.room.redaction" && typeof redacts === "string" ? redacts : undefined,
     pdu,
   }
 }
@@ -67,7 +67,7 @@ const toEvent = (pdu: JsonObject, eventId: string, roomId: string, version: Room
 const formProblem = (pdu: JsonObject, version: RoomVersion, checkCounts: boolean): string | undefined =>
   (version.canonicalJson === "strict" ? canonicalProblem(pdu) : undefined) ??
   fieldProblem(pdu) ??
-  depthProblem(pdu["depth"]!, version) ??
+  depthProblem(pdu.depth!, version) ??
   referencesProblem(pdu, version, checkCounts) ??
   (canonicalJsonBytes(pdu).length > pduBytesMax ? `the event is larger than ${pduBytesMax} bytes` : undefined)
 
@@ -81,12 +81,12 @@ const fieldProblem = (pdu: JsonObject): string | undefined => {
     if (typeof value !== "string") return `${field} is not a string`
     if (utf8Length(value) > identifierBytesMax) return `${field} is longer than ${identifierBytesMax} bytes`
   }
-  if (!isUserId(pdu["sender"] as string)) return "sender is not a user id"
-  if (!isJsonObject(pdu["content"])) return "content is not an object"
-  if (!isJsonInteger(pdu["origin_server_ts"])) return "origin_server_ts is not an integer"
-  const hashes = pdu["hashes"]
-  if (!isJsonObject(hashes) || typeof hashes["sha256"] !== "string") return "hashes.sha256 is not a string"
-  const signatures = pdu["signatures"]
+  if (!isUserId(pdu.sender as string)) return "sender is not a user id"
+  if (!isJsonObject(pdu.content)) return "content is not an object"
+  if (!isJsonInteger(pdu.origin_server_ts)) return "origin_server_ts is not an integer"
+  const hashes = pdu.hashes
+  if (!isJsonObject(hashes) || typeof hashes.sha256 !== "string") return "hashes.sha256 is not a string"
+  const signatures = pdu.signatures
   if (!isJsonObject(signatures) || !Object.values(signatures).every(isJsonObject)) {
     return "signatures is not an object of objects"
   }
@@ -134,8 +134,8 @@ const referencesIn = (value: JsonValue | undefined, version: RoomVersion): reado
 
 /** Rooms 12: the create event has none on the wire, and it is the id of the room (rules 1.2 and 2 see to it). */
 const roomIdOf = (pdu: JsonObject, eventId: string, version: RoomVersion): string | undefined => {
-  const roomId = pdu["room_id"]
-  const begins = version.roomIdIsCreateHash && pdu["type"] === "m.room.create" && pdu["state_key"] === ""
+  const roomId = pdu.room_id
+  const begins = version.roomIdIsCreateHash && pdu.type === "m.room.create" && pdu.state_key === ""
   if (begins) return roomIdOfCreate(eventId)
   return typeof roomId === "string" && isRoomId(roomId, version) ? roomId : undefined
 }

@@ -7,7 +7,7 @@ import type { RoomVersion } from "./room-version.ts"
 export const eventIdOf = (pdu: JsonObject, version: RoomVersion): string | undefined => {
   switch (version.eventId) {
     case "opaque":
-      return typeof pdu["event_id"] === "string" ? pdu["event_id"] : undefined
+      return typeof pdu.event_id === "string" ? pdu.event_id : undefined
     case "hash-standard":
       return `$${encodeBase64(referenceHash(pdu, version))}`
     case "hash-url-safe":

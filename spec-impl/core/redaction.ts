@@ -23,8 +23,8 @@ export const redact = (pdu: JsonObject, version: RoomVersion): JsonObject => {
   for (const key of version.redaction.keepsHistoricalTopLevel ? keptTopLevelHistorical : keptTopLevel) {
     if (Object.hasOwn(pdu, key)) kept[key] = pdu[key]!
   }
-  const content = pdu["content"]
-  kept["content"] = isJsonObject(content) ? redactContent(pdu["type"], content, version) : {}
+  const content = pdu.content
+  kept.content = isJsonObject(content) ? redactContent(pdu.type, content, version) : {}
   return kept
 }
 
@@ -34,10 +34,10 @@ const redactContent = (type: JsonValue | undefined, content: JsonObject, version
   if (keys === "all") return content
   const kept: Record<string, JsonValue> = Object.create(null)
   for (const key of keys) if (Object.hasOwn(content, key)) kept[key] = content[key]!
-  const invite = content["third_party_invite"]
+  const invite = content.third_party_invite
   if (keepsThirdPartySigned && type === "m.room.member" && isJsonObject(invite)) {
     // rooms/v11 §Redactions: `signed` is kept, and nothing else of third_party_invite.
-    if (Object.hasOwn(invite, "signed")) kept["third_party_invite"] = { signed: invite["signed"]! }
+    if (Object.hasOwn(invite, "signed")) kept.third_party_invite = { signed: invite.signed! }
   }
   return kept
 }

@@ -9,10 +9,10 @@ export const serverIsAllowed = (acl: JsonObject | undefined, serverName: string)
   if (acl === undefined) return true
   const parsed = parseServerName(serverName)
   const hostname = parsed === undefined ? serverName : withoutPort(serverName, parsed.port)
-  if (acl["allow_ip_literals"] === false && parsed !== undefined && parsed.kind !== "dns") return false
+  if (acl.allow_ip_literals === false && parsed !== undefined && parsed.kind !== "dns") return false
   const matches = (list: JsonValue | undefined): boolean =>
     isJsonArray(list) && list.some((glob) => typeof glob === "string" && globMatches(glob, hostname))
-  return !matches(acl["deny"]) && matches(acl["allow"])
+  return !matches(acl.deny) && matches(acl.allow)
 }
 
 const withoutPort = (serverName: string, port: number | null): string =>

@@ -49,7 +49,7 @@ export const eventSignatureChecks = (
 }
 
 const signaturesOf = (object: JsonObject, server: string): readonly (readonly [string, Uint8Array])[] => {
-  const signatures = object["signatures"]
+  const signatures = object.signatures
   const ofServer =
     isJsonObject(signatures) && Object.hasOwn(signatures, server) ? signatures[server] : undefined
   if (!isJsonObject(ofServer)) return []
@@ -77,12 +77,12 @@ export const requiredSigners = (event: Event, version: RoomVersion): readonly st
 
 const isThirdPartyInvite = ({ type, content }: Event): boolean =>
   type === "m.room.member" &&
-  content["membership"] === "invite" &&
+  content.membership === "invite" &&
   Object.hasOwn(content, "third_party_invite")
 
 /** The server that must have signed by rule 4.2 of rooms 8–11 and 5.2 of room 12, if the event names one. */
 export const restrictedJoinSigner = (event: Event): string | undefined => {
-  const user = event.type === "m.room.member" ? event.content["join_authorised_via_users_server"] : undefined
+  const user = event.type === "m.room.member" ? event.content.join_authorised_via_users_server : undefined
   return typeof user === "string" ? domainOf(user) : undefined
 }
 
@@ -104,7 +104,7 @@ export const withSignature = (
   keyId: string,
   signature: Uint8Array,
 ): JsonObject => {
-  const signatures = isJsonObject(object["signatures"]) ? object["signatures"] : {}
+  const signatures = isJsonObject(object.signatures) ? object.signatures : {}
   const ofServer = isJsonObject(signatures[server]) ? signatures[server] : {}
   return {
     ...object,

@@ -83,7 +83,7 @@ const readJoin = Effect.fnUntraced(function* (room: Room, origin: string, eventI
   const problem =
     event.eventId !== eventId
       ? "the event's id is not that of the path"
-      : event.type !== "m.room.member" || event.content["membership"] !== "join"
+      : event.type !== "m.room.member" || event.content.membership !== "join"
         ? "the event is not a join"
         : event.stateKey !== event.sender
           ? "a user can join for itself only"

@@ -63,7 +63,7 @@ export class Incoming extends Context.Service<
 
       /** One entry of the answer; only a store that fails is the whole transaction's failure. */
       const receivePdu = Effect.fnUntraced(function* (origin: string, pdu: JsonValue) {
-        const room = isJsonObject(pdu) ? rooms.find(String(pdu["room_id"])) : undefined
+        const room = isJsonObject(pdu) ? rooms.find(String(pdu.room_id)) : undefined
         if (room === undefined) return [nameOf(pdu, undefined), { error: "not in that room" }] as const
         const name = nameOf(pdu, room)
         const read = readPdu(pdu, room, { checkReferenceCounts: true })
@@ -126,7 +126,7 @@ export class Incoming extends Context.Service<
 /** How the answer names a PDU: by its event id where it has one. */
 const nameOf = (pdu: JsonValue, room: Room | undefined): string => {
   if (!isJsonObject(pdu)) return "?"
-  const given = pdu["event_id"]
+  const given = pdu.event_id
   const derived = room === undefined ? undefined : eventIdOf(pdu, room.version)
   return derived ?? (typeof given === "string" ? given : "?")
 }

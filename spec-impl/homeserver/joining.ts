@@ -100,12 +100,12 @@ const stateOf = (room: Room, stateIds: ReadonlySet<string>): StateMap => {
 /** §make_join: the caller must see to it that the template is what it asked for. */
 const checkTemplate = (event: JsonObject, roomId: string, userId: string) => {
   const isAsked =
-    event["type"] === "m.room.member" &&
-    event["room_id"] === roomId &&
-    event["sender"] === userId &&
-    event["state_key"] === userId &&
-    isJsonObject(event["content"]) &&
-    event["content"]["membership"] === "join"
+    event.type === "m.room.member" &&
+    event.room_id === roomId &&
+    event.sender === userId &&
+    event.state_key === userId &&
+    isJsonObject(event.content) &&
+    event.content.membership === "join"
   return isAsked
     ? Effect.succeed(event)
     : Effect.fail(badAnswer( "the resident server made another event than the join asked for"))
@@ -113,7 +113,7 @@ const checkTemplate = (event: JsonObject, roomId: string, userId: string) => {
 
 const checkCreate = (events: readonly Event[], version: RoomVersion) => {
   const create = events.find((event) => event.type === "m.room.create" && event.stateKey === "")
-  const given = create?.content["room_version"] ?? "1"
+  const given = create?.content.room_version ?? "1"
   return create !== undefined && given === version.id
     ? Effect.void
     : Effect.fail(badAnswer( `the room's create event is missing, or not of version ${version.id}`))

@@ -62,9 +62,9 @@ export const completeDraft = Effect.fnUntraced(function* (room: Room, draft: Dra
     prev_events: references(dag, prevEvents, version),
     auth_events: references(dag, authEvents, version),
   }
-  if (draft.stateKey !== undefined) pdu["state_key"] = draft.stateKey
+  if (draft.stateKey !== undefined) pdu.state_key = draft.stateKey
   const isCreate = draft.type === "m.room.create" && prevEvents.length === 0
-  if (!(version.roomIdIsCreateHash && isCreate)) pdu["room_id"] = room.roomId
+  if (!(version.roomIdIsCreateHash && isCreate)) pdu.room_id = room.roomId
   return pdu as JsonObject
 })
 
@@ -118,8 +118,8 @@ const chooseParents = Effect.fnUntraced(function* (room: Room) {
 
 const pickEventId = Effect.fnUntraced(function* (pdu: JsonObject, serverName: string) {
   const chance = yield* Chance
-  const label = [pdu["room_id"], pdu["sender"], pdu["type"], pdu["state_key"], pdu["origin_server_ts"]]
-  const bytes = chance.bytes(15, "event-id", JSON.stringify([label, pdu["prev_events"]]))
+  const label = [pdu.room_id, pdu.sender, pdu.type, pdu.state_key, pdu.origin_server_ts]
+  const bytes = chance.bytes(15, "event-id", JSON.stringify([label, pdu.prev_events]))
   return `$${encodeBase64(bytes).replaceAll("+", "-").replaceAll("/", "_")}:${serverName}`
 })
 

@@ -11,7 +11,7 @@ export const joinedServersIn = (dag: RoomDag, state: StateMap): ReadonlySet<stri
   const servers = new Set<string>()
   state.forEach((index) => {
     const event = dag.graph.event(index)
-    if (event.type !== "m.room.member" || event.content["membership"] !== "join") return
+    if (event.type !== "m.room.member" || event.content.membership !== "join") return
     const server = domainOf(event.stateKey ?? "")
     if (server !== undefined) servers.add(server)
   })

@@ -57,6 +57,6 @@ export const vetAnswered = Effect.fnUntraced(function* (room: Room, pdus: readon
 })
 
 const hashMatches = (pdu: JsonObject): boolean => {
-  const hashes = pdu["hashes"]
-  return isJsonObject(hashes) && hashes["sha256"] === contentHash(pdu)
+  const hashes = pdu.hashes
+  return isJsonObject(hashes) && hashes.sha256 === contentHash(pdu)
 }

@@ -23,14 +23,14 @@ export const authEventKeys = (event: Selecting, version: RoomVersion): readonly 
   keys.push(powerLevels, ["m.room.member", event.sender])
   if (event.type !== "m.room.member") return keys
   const { content, stateKey } = event
-  const membership = content["membership"]
+  const membership = content.membership
   if (stateKey !== undefined && stateKey !== event.sender) keys.push(["m.room.member", stateKey])
   if (membership === "join" || membership === "invite" || (membership === "knock" && version.auth.knock)) {
     keys.push(joinRules)
   }
   const token = membership === "invite" ? invitationToken(content) : undefined
   if (token !== undefined) keys.push(["m.room.third_party_invite", token])
-  const authoriser = content["join_authorised_via_users_server"]
+  const authoriser = content.join_authorised_via_users_server
   const isNew = authoriser !== event.sender && authoriser !== stateKey
   if (version.auth.restricted && membership === "join" && typeof authoriser === "string" && isNew) {
     keys.push(["m.room.member", authoriser])
@@ -40,8 +40,8 @@ export const authEventKeys = (event: Selecting, version: RoomVersion): readonly 
 
 /** `content.third_party_invite.signed.token`, where it is a string. */
 export const invitationToken = (content: JsonObject): string | undefined => {
-  const invite = content["third_party_invite"]
-  const signed = isJsonObject(invite) ? invite["signed"] : undefined
-  const token = isJsonObject(signed) ? signed["token"] : undefined
+  const invite = content.third_party_invite
+  const signed = isJsonObject(invite) ? invite.signed : undefined
+  const token = isJsonObject(signed) ? signed.token : undefined
   return typeof token === "string" ? token : undefined
 }

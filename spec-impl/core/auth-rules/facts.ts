@@ -31,7 +31,7 @@ export class Facts {
 
   /** `content.membership` of the event itself, where it is a string. */
   get membership(): string | undefined {
-    const membership = this.event.content["membership"]
+    const membership = this.event.content.membership
     return typeof membership === "string" ? membership : undefined
   }
 
@@ -46,7 +46,7 @@ export class Facts {
 
   /** A user who was never a member has left, as far as the rules go. */
   membershipOf(userId: string): string {
-    const membership = this.state.get("m.room.member", userId)?.content["membership"]
+    const membership = this.state.get("m.room.member", userId)?.content.membership
     return typeof membership === "string" ? membership : "leave"
   }
 
@@ -77,14 +77,14 @@ export class Facts {
     if (joinRules === undefined) {
       return this.context.readings.noJoinRules === "invite" ? "invite" : undefined
     }
-    const rule = joinRules.content["join_rule"]
+    const rule = joinRules.content.join_rule
     return typeof rule === "string" ? rule : undefined
   }
 
   /** `content.third_party_invite.signed`, where it is an object. */
   get signedInvitation() {
-    const invite = this.event.content["third_party_invite"]
-    const signed = isJsonObject(invite) ? invite["signed"] : undefined
+    const invite = this.event.content.third_party_invite
+    const signed = isJsonObject(invite) ? invite.signed : undefined
     return isJsonObject(signed) ? signed : undefined
   }
 }

@@ -11,7 +11,7 @@ import { allow, allowIff, type Family, family, reject } from "./rule.ts"
 export const memberRules = (auth: AuthVersion): Family =>
   family("m.room.member", ({ event }) => event.type === "m.room.member", [
     reject("there is no state_key, or no membership", (facts) => {
-      return facts.event.stateKey === undefined || facts.event.content["membership"] === undefined
+      return facts.event.stateKey === undefined || facts.event.content.membership === undefined
     }),
     auth.restricted &&
       family("join_authorised_via_users_server", hasAuthoriser, [
@@ -70,7 +70,7 @@ const isCreatorsFirstJoin = ({ event, create, context }: Facts): boolean =>
   event.stateKey === creatorOf(create, context.version)
 
 const isAuthorisedJoin = (facts: Facts): boolean => {
-  const authoriser = facts.event.content["join_authorised_via_users_server"]
+  const authoriser = facts.event.content.join_authorised_via_users_server
   return (
     typeof authoriser === "string" &&
     facts.membershipOf(authoriser) === "join" &&
@@ -86,7 +86,7 @@ const inviteRules = family("invite", (facts) => facts.membership === "invite", [
       const present = (key: string): boolean => signedInvitation?.[key] !== undefined
       return !present("mxid") || !present("token")
     }),
-    reject("mxid is not the target", (facts) => facts.signedInvitation?.["mxid"] !== facts.event.stateKey),
+    reject("mxid is not the target", (facts) => facts.signedInvitation?.mxid !== facts.event.stateKey),
     reject("there is no such third-party invite", (facts) => invitationOf(facts) === undefined),
     reject(
       "sender did not make the third-party invite",
@@ -114,17 +114,17 @@ function isSignedInvitation(facts: Facts): boolean {
   const invitation = invitationOf(facts)
   if (signed === undefined || invitation === undefined) return false
   const keys = invitationKeys(invitation.content)
-  const signers = isJsonObject(signed["signatures"]) ? Object.keys(signed["signatures"]) : []
+  const signers = isJsonObject(signed.signatures) ? Object.keys(signed.signatures) : []
   const checks = signers.flatMap((server) => jsonSignatureChecks(signed, server))
   const { verify } = facts.context.signatures
   return checks.some(({ message, signature }) => keys.some((key) => verify(key, message, signature)))
 }
 
 const invitationKeys = (content: JsonObject): readonly Uint8Array[] => {
-  const listed = content["public_keys"]
-  const keys: (JsonValue | undefined)[] = [content["public_key"]]
+  const listed = content.public_keys
+  const keys: (JsonValue | undefined)[] = [content.public_key]
   if (isJsonArray(listed)) {
-    for (const entry of listed) keys.push(isJsonObject(entry) ? entry["public_key"] : undefined)
+    for (const entry of listed) keys.push(isJsonObject(entry) ? entry.public_key : undefined)
   }
   return keys.flatMap((key) => (typeof key === "string" ? (decodeBase64(key) ?? []) : []))
 }

@@ -115,7 +115,7 @@ const hasOddMap =
 
 /** An absent `users` is nobody listed: the property is checked where it is there, as the ones above. */
 const hasOddUsers = ({ event, context }: Facts): boolean => {
-  const users = event.content["users"]
+  const users = event.content.users
   if (users === undefined) return false
   if (!isJsonObject(users)) return true
   return Object.keys(users).some(

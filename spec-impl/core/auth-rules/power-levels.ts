@@ -49,7 +49,7 @@ export const privilegedCreators = (create: Event | undefined, version: RoomVersi
   if (!version.auth.privilegedCreators || create === undefined) return nobody
   const known = creatorsOf.get(create)
   if (known !== undefined) return known
-  const additional = create.content["additional_creators"]
+  const additional = create.content.additional_creators
   const creators = new Set([create.sender])
   if (isJsonArray(additional)) {
     for (const user of additional) if (typeof user === "string") creators.add(user)
@@ -63,7 +63,7 @@ const creatorsOf = new WeakMap<Event, ReadonlySet<string>>()
 
 /** The creator by rooms 1–10's `content.creator`, or by the sender (rooms 11+). */
 export const creatorOf = (create: Event, version: RoomVersion): JsonValue | undefined =>
-  version.auth.creator === "content" ? create.content["creator"] : create.sender
+  version.auth.creator === "content" ? create.content.creator : create.sender
 
 /** The levels of a room as its state has them. */
 export class PowerLevels {
@@ -84,7 +84,7 @@ export class PowerLevels {
       const isCreator = this.#create !== undefined && creatorOf(this.#create, this.#version) === userId
       return isCreator ? 100 : 0
     }
-    return entryOf(this.#content["users"], userId, this.#version) ?? this.scalar("users_default")
+    return entryOf(this.#content.users, userId, this.#version) ?? this.scalar("users_default")
   }
 
   scalar(name: ScalarLevel): Level {
@@ -94,7 +94,7 @@ export class PowerLevels {
   /** §m.room.power_levels: by type, else `state_default` or `events_default`. */
   required(type: string, isState: boolean): Level {
     return (
-      entryOf(this.#content?.["events"], type, this.#version) ??
+      entryOf(this.#content?.events, type, this.#version) ??
       this.scalar(isState ? "state_default" : "events_default")
     )
   }

@@ -51,16 +51,16 @@ const createRules = (version: RoomVersion): Family =>
   family("m.room.create", ({ event }) => event.type === "m.room.create", [
     reject("it has prev_events", ({ event }) => event.prevEvents.length > 0),
     version.roomIdIsCreateHash
-      ? reject("it has a room_id", ({ event }) => event.pdu["room_id"] !== undefined)
+      ? reject("it has a room_id", ({ event }) => event.pdu.room_id !== undefined)
       : reject("the room_id is of another domain than sender", ({ event }) => {
           return domainOf(event.roomId) !== domainOf(event.sender)
         }),
     reject("content.room_version is not recognised", namesUnknownVersion),
     version.auth.creator === "content" &&
-      reject("content has no creator", ({ event }) => event.content["creator"] === undefined),
+      reject("content has no creator", ({ event }) => event.content.creator === undefined),
     version.auth.privilegedCreators &&
       reject("additional_creators is not a list of user ids", ({ event }) => {
-        const additional = event.content["additional_creators"]
+        const additional = event.content.additional_creators
         if (additional === undefined) return false
         const isUser = (user: unknown): boolean => typeof user === "string" && isUserId(user)
         return !isJsonArray(additional) || !additional.every(isUser)
@@ -70,7 +70,7 @@ const createRules = (version: RoomVersion): Family =>
 
 /** A derived version's own id is recognised as well as the specification's. */
 const namesUnknownVersion = ({ event, context }: Facts): boolean => {
-  const named = event.content["room_version"]
+  const named = event.content.room_version
   if (named === undefined || named === context.version.id) return false
   return typeof named !== "string" || roomVersion(named) === undefined
 }
