@@ -75,7 +75,7 @@ export class Attachments {
         ),
       )
       return Effect.forkIn(handling, attachment.scope).pipe(
-        Effect.updateContext(() => attachment.context),
+        Effect.updateContext((_: Context.Context<never>) => attachment.context),
         Effect.andThen(Deferred.await(outcome)),
       )
     })

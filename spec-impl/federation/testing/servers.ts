@@ -8,6 +8,8 @@ import { canonicalJson } from "../../core/json/encode.ts"
 import type { JsonObject } from "../../core/json/value.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { KeyRing } from "../../homeserver/key-ring.ts"
+import { withVerifyAll } from "../../homeserver/signatures/noble.ts"
+import { nodeSignatures as makeNodeSignatures } from "../../homeserver/signatures/node-crypto.ts"
 import { Signatures } from "../../homeserver/signatures/signatures.ts"
 import type { SigningKey } from "../../homeserver/signatures/signing-key.ts"
 import { FederationApi } from "../api.ts"
@@ -29,7 +31,7 @@ import {
 import { formatXMatrix, requestSigningBytes } from "../x-matrix.ts"
 
 /** Signs and verifies at once. */
-export const nodeSignatures = Effect.runSync(Effect.provide(Signatures, Signatures.layerNode))
+export const nodeSignatures = withVerifyAll(makeNodeSignatures("libsodium"))
 
 /** The key whose seed is that byte, repeated. */
 export const keyFromByte = (keyId: string, byte: number): SigningKey => {
