@@ -49,7 +49,9 @@ export const phantomJoinRules: Scenario = {
     yield* stage.heal
     yield* bob.say(room, "welcome back")
     yield* stage.quiet
-    yield* stage.tell("The link heals. s3 asks for the state in the gap and is told the old, public join rule.")
+    yield* stage.tell(
+      "The link heals. s3 asks for the state in the gap and is told the old, public join rule.",
+    )
     return room
   }),
   wanted: (view) => view.state("m.room.join_rules", "")?.content.join_rule === "invite",

@@ -1,9 +1,9 @@
 /** What several stories need. */
 import { Effect } from "effect"
+import type { Actor, Stage, StageFailure } from "#sim/world/stage.ts"
 import type { Event } from "#spec-impl/core/event.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "#spec-impl/core/json/value.ts"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
-import type { Actor, Stage, StageFailure } from "#sim/world/stage.ts"
 
 /** Power levels with the creator at the top: at 100, or unsaid where creators have infinite power (room 12). */
 export const levelsWith = (
@@ -31,7 +31,6 @@ export const sayMany = (
 ): Effect.Effect<void, StageFailure> =>
   Effect.forEach(
     Array.from({ length: count }, (_, at) => at + 1),
-    (number) =>
-      actor.say(roomId, `message ${number} of ${count}`).pipe(Effect.andThen(stage.wait(pauseMs))),
+    (number) => actor.say(roomId, `message ${number} of ${count}`).pipe(Effect.andThen(stage.wait(pauseMs))),
     { discard: true },
   )

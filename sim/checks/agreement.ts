@@ -3,9 +3,10 @@
  *
  * Reads the rooms that the servers hold and nothing else: neither a scenario's name nor what it expects.
  */
+
+import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
 import type { TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
-import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
 import type { Cause } from "../world/report.ts"
 
@@ -40,7 +41,9 @@ export const stateByKey = (dag: RoomDag, state: StateMap): Readonly<Record<strin
 /** The keys on which any two of the states differ, by code point. */
 export const differingKeys = (states: readonly Readonly<Record<string, string>>[]): readonly string[] => {
   const keys = new Set(states.flatMap((state) => Object.keys(state)))
-  return [...keys].filter((key) => states.some((state) => state[key] !== states[0]?.[key])).sort(compareCodePoints)
+  return [...keys]
+    .filter((key) => states.some((state) => state[key] !== states[0]?.[key]))
+    .sort(compareCodePoints)
 }
 
 /** Where the rooms part, or undefined where all show the same state. */
@@ -114,5 +117,7 @@ const sameAfterParents = (one: HeldRoom, other: HeldRoom, record: TimelineRecord
       const state = parents[at]?.stateAfter
       return state === undefined ? undefined : stateByKey(dag, state)
     })
-    return states[0] !== undefined && states[1] !== undefined && differingKeys([states[0], states[1]]).length === 0
+    return (
+      states[0] !== undefined && states[1] !== undefined && differingKeys([states[0], states[1]]).length === 0
+    )
   })

@@ -59,7 +59,12 @@ const traps: readonly Trap[] = [
   ...trapsOn(globalThis.crypto.subtle, "crypto.subtle", ["digest", "sign", "verify", "generateKey"], promise),
   ...trapsOn(nodeCrypto, "node:crypto", ["randomBytes", "randomUUID", "randomInt", "randomFillSync"], chance),
   ...trapsOn(Promise.prototype, "Promise.prototype", ["then"], promise),
-  ...trapsOn(String.prototype, "String.prototype", ["localeCompare", "toLocaleLowerCase", "toLocaleUpperCase"], locale),
+  ...trapsOn(
+    String.prototype,
+    "String.prototype",
+    ["localeCompare", "toLocaleLowerCase", "toLocaleUpperCase"],
+    locale,
+  ),
   ...trapsOn(Number.prototype, "Number.prototype", ["toLocaleString"], locale),
   ...trapsOn(Intl, "Intl", ["Collator", "DateTimeFormat", "NumberFormat"], locale),
   ...trapsOn(Date.prototype, "Date.prototype", localDateMethods, locale),
@@ -86,28 +91,20 @@ interface SetTrap {
   readonly guarded: PropertyDescriptor
 }
 
-const setTraps: readonly SetTrap[] = traps.map(({ on, key, source, instead }) => ({
-  on,
-  key,
-  descriptor: Object.getOwnPropertyDescriptor(on, key),
-  guarded: {
-    configurable: true,
-    writable: true,
-    enumerable: false,
-    value: Object.assign(
-      function () {
-        throw new AmbientSource(source, instead)
-      },
-      source === "process.hrtime" ? { bigint: failing("process.hrtime.bigint", clock) } : {},
-    ),
-  },
-}))
-
-function failing(source: string, instead: string): () => never {
-  return () => {
+/** Called, or called with `new`: either fails. */
+const failing = (source: string, instead: string): object => {
+  const fail = (): never => {
     throw new AmbientSource(source, instead)
   }
+  return new Proxy(class {}, { apply: fail, construct: fail })
 }
+
+const setTraps: readonly SetTrap[] = traps.map(({ on, key, source, instead }) => {
+  const value = failing(source, instead)
+  if (source === "process.hrtime") Object.assign(value, { bigint: failing("process.hrtime.bigint", clock) })
+  const guarded = { configurable: true, writable: true, enumerable: false, value }
+  return { on, key, descriptor: Object.getOwnPropertyDescriptor(on, key), guarded }
+})
 
 let depth = 0
 

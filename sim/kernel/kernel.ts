@@ -217,7 +217,7 @@ export class Kernel {
       const issued = this.#outstanding
       this.#outstanding = []
       const deliveries = await Promise.all(issued.map(({ settle }) => settle()))
-      deliveries.forEach((delivery, at) => this.#enqueue(issued[at]!.server, 0, delivery))
+      for (const [at, delivery] of deliveries.entries()) this.#enqueue(issued[at]!.server, 0, delivery)
     }
   }
 

@@ -29,7 +29,7 @@ const addWord = (lanes: Lanes, word: number): void => {
 /** Each part with its kind and length, so that ("ab", "c") and ("a", "bc") differ. */
 const addPart = (lanes: Lanes, part: KeyPart): void => {
   if (typeof part === "number") {
-    const low = part % 0x1_0000_0000 | 0
+    const low = (part % 0x1_0000_0000) | 0
     addWord(lanes, 0x6e756d)
     addWord(lanes, low)
     addWord(lanes, Math.floor(part / 0x1_0000_0000) | 0)
@@ -40,7 +40,10 @@ const addPart = (lanes: Lanes, part: KeyPart): void => {
 }
 
 /** A 32-bit hash of `parts`, and another one of the same, from a start. */
-export const hashParts = (start: readonly [number, number], parts: readonly KeyPart[]): readonly [number, number] => {
+export const hashParts = (
+  start: readonly [number, number],
+  parts: readonly KeyPart[],
+): readonly [number, number] => {
   const lanes: Lanes = { a: start[0], b: start[1] }
   for (const part of parts) addPart(lanes, part)
   return [mixed(lanes.a ^ lanes.b), mixed(Math.imul(lanes.b, 0x27d4eb2f) + lanes.a)]

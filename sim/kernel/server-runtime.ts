@@ -5,7 +5,7 @@ import {
   Console,
   Context,
   type Fiber,
-  Layer,
+  type Layer,
   Logger,
   Metric,
   Random,

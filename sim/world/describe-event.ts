@@ -17,7 +17,9 @@ export const describeEvent = (event: Event | undefined): string => {
         : `${content.membership}`
     case "m.room.power_levels": {
       const users = isJsonObject(content.users) ? Object.entries(content.users) : []
-      return users.length === 0 ? "nobody listed" : users.map(([user, level]) => `${user} ${level}`).join(", ")
+      return users.length === 0
+        ? "nobody listed"
+        : users.map(([user, level]) => `${user} ${level}`).join(", ")
     }
     case "m.room.topic":
       return `“${content.topic}”`

@@ -2,8 +2,8 @@
 import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
 import { differingKeys, findParting, type Parting, stateByKey } from "../checks/agreement.ts"
 import { findStuck, type LiveRoom } from "../checks/liveness.ts"
-import { explainLoss } from "./explain-loss.ts"
 import { describeEvent } from "./describe-event.ts"
+import { explainLoss } from "./explain-loss.ts"
 import type { DifferingKey, RunReport, Verdict, Verdicts } from "./report.ts"
 import type { ServerView } from "./scenario.ts"
 
@@ -15,7 +15,8 @@ export interface Ending {
   readonly wanted: (view: ServerView) => boolean
 }
 
-type Judged = Verdicts & Pick<RunReport, "state" | "differing" | "why"> & { readonly parting: Parting | undefined }
+type Judged = Verdicts &
+  Pick<RunReport, "state" | "differing" | "why"> & { readonly parting: Parting | undefined }
 
 /** Judges an ending; knows nothing of what was expected. */
 export const judge = ({ rooms, unsettled, wanted }: Ending): Judged => {

@@ -100,7 +100,8 @@ const runOnce = async (scenario: Scenario, roomVersion: string, options: RunOpti
     virtualMs: kernel.elapsedMs,
     wallMs: Math.round(performance.now() - startMs),
     servers: servers.size,
-    events: new Set(rooms.flatMap(({ dag }) => [...dag.records()].map((record) => record.event.eventId))).size,
+    events: new Set(rooms.flatMap(({ dag }) => [...dag.records()].map((record) => record.event.eventId)))
+      .size,
     requests: network.requests(),
     story,
   }

@@ -1,7 +1,11 @@
 /** Homeservers on a simulated network, each of them whole: the code that serves HTTPS, over bytes in memory. */
 import { Context, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
-import { type HomeserverSettings, Settings } from "#spec-impl/homeserver/settings.ts"
+import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
+import { JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
+import { FederationClient } from "#spec-impl/federation/client.ts"
+import { federationRoutes } from "#spec-impl/federation/server.ts"
+import { wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
 import { Chance } from "#spec-impl/homeserver/chance.ts"
 import { Destinations } from "#spec-impl/homeserver/destinations.ts"
 import { layerChapters, layerHomeserver } from "#spec-impl/homeserver/homeserver.ts"
@@ -9,15 +13,11 @@ import { ServerIdentity } from "#spec-impl/homeserver/identity.ts"
 import { Incoming } from "#spec-impl/homeserver/incoming.ts"
 import { LocalUsers } from "#spec-impl/homeserver/local-users.ts"
 import { type RoomListener, Rooms } from "#spec-impl/homeserver/rooms.ts"
+import { type HomeserverSettings, Settings } from "#spec-impl/homeserver/settings.ts"
 import { Signatures } from "#spec-impl/homeserver/signatures/signatures.ts"
 import { makeSigningKey } from "#spec-impl/homeserver/signatures/signing-key.ts"
-import { FederationClient } from "#spec-impl/federation/client.ts"
-import { federationRoutes } from "#spec-impl/federation/server.ts"
-import { wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
 import { EventStore, type StoreGroup } from "#spec-impl/store/event-store.ts"
 import { MemoryDisk, memoryStore } from "#spec-impl/store/memory.ts"
-import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
-import { JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
 import type { Kernel } from "../kernel/kernel.ts"
 import type { Network } from "../network/network.ts"
 
@@ -72,17 +72,15 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
 })
 
 /** The store, with a seam before each commit, and each group in the trace. */
-const tracedStore = (
-  name: string,
-  kernel: Kernel,
-  store: EventStore["Service"],
-): EventStore["Service"] => ({
+const tracedStore = (name: string, kernel: Kernel, store: EventStore["Service"]): EventStore["Service"] => ({
   ...store,
   commit: (group) =>
-    kernel.seam("store").pipe(
-      Effect.andThen(Effect.sync(() => kernel.trace.record("store", name, groupBytes(group)))),
-      Effect.andThen(store.commit(group)),
-    ),
+    kernel
+      .seam("store")
+      .pipe(
+        Effect.andThen(Effect.sync(() => kernel.trace.record("store", name, groupBytes(group)))),
+        Effect.andThen(store.commit(group)),
+      ),
 })
 
 /** A group is JSON but for what is undefined in it, which says nothing. */

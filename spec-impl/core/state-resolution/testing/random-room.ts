@@ -18,6 +18,15 @@ export interface Step {
   readonly stale: number
 }
 
+/** A state that is to be resolved: the one after an event, with what somebody got wrong about it. */
+export interface Tip {
+  readonly point: number
+  /** Where entries come from that stand in for this state's own; each is one of another event's state. */
+  readonly stale: readonly number[]
+  /** Entries that are left out. */
+  readonly lost: readonly number[]
+}
+
 /** A room with the states at some of its events. */
 export interface RandomRoom extends NaiveRoom {
   readonly states: readonly NaiveState[]
@@ -35,7 +44,7 @@ interface Point {
 export const makeRandomRoom = (
   context: AuthContext,
   steps: readonly Step[],
-  tips: readonly number[],
+  tips: readonly Tip[],
 ): RandomRoom => {
   const { version } = context
   const events = new Map<string, Event>()
@@ -60,15 +69,16 @@ export const makeRandomRoom = (
 
   const begin: readonly Step[] = opening.map((step, at) => ({ ...noStep, ...step, time: at, parents: [at] }))
   for (const step of [...begin, ...steps]) {
-    const parents = [...new Set(step.parents.map((parent) => points[parent % points.length]!))]
+    const parents = [...new Set(step.parents.map((parent) => recent(points, parent)))]
     const merged = resolveNaively(
       room,
       parents.map(({ stateAfter }) => stateAfter),
       context,
     )
-    const stateBefore = withStaleEntry(merged, points, step)
-    const content = contentOf(step, stateBefore, version.auth.knock)
-    const sender = users[step.actor % users.length]!
+    const stateBefore =
+      step.stale % 4 === 0 ? withEntryOf(merged, recent(points, step.value), step.stale) : merged
+    const sender = actorOf(step, stateBefore)
+    const content = contentOf(step, sender, stateBefore, version.auth.knock)
     const draft = { ...content, sender }
     const authEvents = authEventKeys(draft, version).flatMap(([type, stateKey]) => {
       return stateBefore.get(`${type}|${stateKey}`) ?? []
@@ -87,26 +97,46 @@ export const makeRandomRoom = (
     if (!isAllowed) rejected.add(event.eventId)
     keep(event, stateBefore)
   }
-  return { ...room, states: tips.map((tip) => points[tip % points.length]!.stateAfter) }
+  return { ...room, states: tips.map((tip) => stateAtTip(points, tip)) }
 }
 
-/** As a server would have it that was given an old state by another. */
-const withStaleEntry = (state: NaiveState, points: readonly Point[], { stale, value }: Step): NaiveState => {
-  const old = stale % 3 === 0 ? points[stale % points.length] : undefined
-  if (old === undefined) return state
-  const entries = [...old.stateAfter.entries()].filter(([key]) => key !== "m.room.create|")
-  const entry = entries[value % Math.max(1, entries.length)]
+/** Mostly one of the last few, so that forks grow and meet. */
+const recent = (points: readonly Point[], at: number): Point =>
+  points[Math.max(0, points.length - 1 - (at % (at % 5 === 0 ? points.length : 6)))]!
+
+const stateAtTip = (points: readonly Point[], { point, stale, lost }: Tip): NaiveState => {
+  const state = stale.reduce(
+    (before, other) => withEntryOf(before, recent(points, other), other),
+    recent(points, point).stateAfter,
+  )
+  const keys = [...state.keys()].filter((key) => key !== "m.room.create|")
+  const gone = new Set(lost.map((at) => keys[at % Math.max(1, keys.length)]))
+  return new Map([...state].filter(([key]) => !gone.has(key)))
+}
+
+/** As a server would have it that was given an old or a foreign entry by another. */
+const withEntryOf = (state: NaiveState, other: Point, at: number): NaiveState => {
+  const entries = [...other.stateAfter].filter(([key, event]) => state.get(key) !== event)
+  const entry = entries[at % Math.max(1, entries.length)]
   return entry === undefined ? state : new Map([...state, entry])
 }
 
+/** Mostly somebody who is in the room. */
+const actorOf = ({ kind, actor }: Step, state: NaiveState): string => {
+  const joined = users.filter((user) => state.get(`m.room.member|${user}`)?.content.membership === "join")
+  const among = joined.length === 0 || kind % 12 === 0 ? users : joined
+  return among[actor % among.length]!
+}
+
 const noStep: Step = { kind: 0, actor: 0, target: 0, value: 1, parents: [], time: 0, stale: 1 }
-/** The creator joins, sets power levels and a join rule, and two others join. */
+/** The creator joins, sets power levels and a join rule, and three others join. */
 const opening: readonly Partial<Step>[] = [
   { kind: 0 },
   { kind: 1, value: 1 },
   { kind: 2, value: 1 },
-  { kind: 0, actor: 1 },
-  { kind: 0, actor: 2 },
+  { kind: 12, actor: 1 },
+  { kind: 12, actor: 2 },
+  { kind: 12, actor: 3 },
 ]
 
 interface Chosen {
@@ -121,15 +151,24 @@ const member = (stateKey: string, membership: string): Chosen => ({
   content: { membership },
 })
 
-const contentOf = ({ kind, actor, target, value }: Step, state: NaiveState, knocks: boolean): Chosen => {
-  const self = users[actor % users.length]!
+const contentOf = (
+  { kind, target, value }: Step,
+  self: string,
+  state: NaiveState,
+  knocks: boolean,
+): Chosen => {
   const other = users[target % users.length]!
   const joinRules = knocks ? ["public", "invite", "public", "knock"] : ["public", "invite"]
-  switch (kind % 9) {
+  switch (kind % 12) {
     case 0:
       return { ...member(self, "join"), content: { membership: "join", displayname: `${value}` } }
     case 1:
-      return { type: "m.room.power_levels", stateKey: "", content: levels(state, other, value) }
+    case 7:
+      return {
+        type: "m.room.power_levels",
+        stateKey: value % 13 === 0 ? "odd" : "",
+        content: levels(state, other, value),
+      }
     case 2: {
       const content = { join_rule: joinRules[value % joinRules.length]! }
       return { type: "m.room.join_rules", stateKey: value % 7 === 0 ? "odd" : "", content }
