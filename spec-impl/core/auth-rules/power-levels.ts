@@ -28,7 +28,10 @@ const integerText = /^[ \t\n\r\v\f]*([+-]?[0-9]+)[ \t\n\r\v\f]*$/
  * One level, or undefined where the room version does not take that form: integers everywhere, strings in
  * rooms 1–9, floats, truncated, in rooms 1–5.
  */
-export const readLevel = (value: JsonValue | undefined, version: RoomVersion): number | bigint | undefined => {
+export const readLevel = (
+  value: JsonValue | undefined,
+  version: RoomVersion,
+): number | bigint | undefined => {
   if (typeof value === "number" || typeof value === "bigint") return value
   const forms = version.auth.levelForms
   if (value instanceof JsonFloat) {

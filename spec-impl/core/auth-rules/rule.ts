@@ -105,7 +105,8 @@ export const decide = (rules: RuleList, facts: Facts): AuthOutcome => firstDecis
 const firstDecision = (rules: RuleList, facts: Facts): AuthOutcome | undefined => {
   for (const rule of rules) {
     if (rule.when !== undefined && !rule.when(facts)) continue
-    if ("outcome" in rule) return rule.holds === undefined || rule.holds(facts) ? rule.outcome : rule.otherwise
+    if ("outcome" in rule)
+      return rule.holds === undefined || rule.holds(facts) ? rule.outcome : rule.otherwise
     const outcome = firstDecision(rule.rules, facts)
     if (outcome !== undefined) return outcome
   }

@@ -4,14 +4,15 @@
  * Numbers are places in the lists as a browser shows them: where the source of room 12's page skips 3.4 and
  * says "10." twice, the rendered page, which people cite, counts on.
  */
+
+import { roomIdOfCreate } from "../event-id.ts"
 import { domainOf, isUserId } from "../identifiers.ts"
 import { isJsonArray } from "../json/value.ts"
-import { roomVersion, type RoomVersion } from "../room-version.ts"
-import { roomIdOfCreate } from "../event-id.ts"
+import { type RoomVersion, roomVersion } from "../room-version.ts"
 import type { Facts } from "./facts.ts"
 import { memberRules } from "./member-rules.ts"
 import { powerLevelsRules } from "./power-levels-rules.ts"
-import { allow, allowIff, type Family, family, numbered, reject, type Rule, type RuleList } from "./rule.ts"
+import { allow, allowIff, type Family, family, numbered, type Rule, type RuleList, reject } from "./rule.ts"
 
 /** The rules of a version as numbered lists; the family on auth_events is there for its number only. */
 export const rulesOf = (version: RoomVersion): RuleList => {
