@@ -74,9 +74,7 @@ const symbolicEvent = (given: JsonObject, id: string): Event => {
   const inVersion11 = {
     ...content,
     ...(isCreate ? { room_version: id } : {}),
-    ...(isLevels
-      ? { users: { ...(isJsonObject(content.users) ? content.users : {}), [creator]: 100 } }
-      : {}),
+    ...(isLevels ? { users: { ...(isJsonObject(content.users) ? content.users : {}), [creator]: 100 } } : {}),
   }
   return {
     eventId: text(given.event_id),
@@ -225,9 +223,7 @@ const runners: Readonly<Record<string, Runner>> = {
   },
   server_acl: (input, expected) => {
     const { server, event, ...acl } = objectOf(input)
-    expect(serverIsAllowed(event === null ? undefined : acl, text(server))).toBe(
-      objectOf(expected).allowed,
-    )
+    expect(serverIsAllowed(event === null ? undefined : acl, text(server))).toBe(objectOf(expected).allowed)
   },
   glob: (input) => {
     expect(globMatches(text(input), "x")).toBe(true)

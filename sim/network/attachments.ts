@@ -1,5 +1,5 @@
 /** Servers on a network: who answers, in whose name, and what becomes of requests when a server goes away. */
-import { Context, Deferred, Effect, Exit, Scope } from "effect"
+import { type Context, Deferred, Effect, Exit, Scope } from "effect"
 import type { WireHandler, WireRequest, WireResponse } from "#spec-impl/federation/wire.ts"
 import type { Kernel } from "../kernel/kernel.ts"
 
@@ -48,7 +48,8 @@ export class Attachments {
     return Effect.suspend(() => {
       this.#attachments.delete(server)
       this.#kernel.trace.record("detach", server)
-      for (const outcome of attachment.unanswered) Deferred.doneUnsafe(outcome, Exit.succeed({ kind: "reset" }))
+      for (const outcome of attachment.unanswered)
+        Deferred.doneUnsafe(outcome, Exit.succeed({ kind: "reset" }))
       attachment.unanswered.clear()
       return Scope.close(attachment.scope, Exit.void)
     })

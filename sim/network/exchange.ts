@@ -7,9 +7,9 @@ import type { Attachments, Outcome } from "./attachments.ts"
 import { latencyMs } from "./latency.ts"
 import type { Links } from "./links.ts"
 import type { Partition } from "./partition.ts"
-import { pass, type RuleAction } from "./rules.ts"
-import type { RuleBook } from "./rule-book.ts"
 import type { RequestFacts } from "./request-facts.ts"
+import type { RuleBook } from "./rule-book.ts"
+import { pass, type RuleAction } from "./rules.ts"
 
 /** What all exchanges of a network share. */
 export interface Surroundings {
@@ -49,7 +49,12 @@ export const makeCarrier = (surroundings: Surroundings): ((departure: Departure)
   const { trace } = kernel
 
   /** Takes a message over a link; false where it was lost. */
-  const cross = (from: string, to: string, key: readonly string[], extraMs: number): Effect.Effect<boolean> => {
+  const cross = (
+    from: string,
+    to: string,
+    key: readonly string[],
+    extraMs: number,
+  ): Effect.Effect<boolean> => {
     const { latency } = links.between(from, to)
     const message = { source: from, destination: to, key }
     return partition.cross(from, to, latencyMs(latency, message, kernel.chance) + extraMs)

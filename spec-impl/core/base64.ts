@@ -24,5 +24,4 @@ export const decodeBase64 = (text: string): Uint8Array | undefined => {
   return new Uint8Array(Buffer.from(text, "base64"))
 }
 
-const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

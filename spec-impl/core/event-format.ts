@@ -1,11 +1,12 @@
 /** Check 1 on receipt: is it an event of its room version at all (rooms §Event format, §Size limits)? */
-import { isJsonArray, isJsonInteger, isJsonObject, type JsonObject, type JsonValue } from "./json/value.ts"
+
 import type { Event } from "./event.ts"
 import { eventIdOf, roomIdOfCreate } from "./event-id.ts"
 import { without } from "./hash.ts"
 import { isEventId, isRoomId, isUserId, utf8Length } from "./identifiers.ts"
 import { canonicalProblem } from "./json/canonical.ts"
 import { canonicalJsonBytes } from "./json/encode.ts"
+import { isJsonArray, isJsonInteger, isJsonObject, type JsonObject, type JsonValue } from "./json/value.ts"
 import {
   authEventsMax,
   canonicalIntegerMax,

@@ -93,8 +93,7 @@ export const isUserId = (text: string): boolean => {
 }
 
 /** A user id as servers may make it today (§User Identifiers). */
-export const isStrictUserId = (text: string): boolean =>
-  isUserId(text) && /^@[a-z0-9._=\-/+]+:/.test(text)
+export const isStrictUserId = (text: string): boolean => isUserId(text) && /^@[a-z0-9._=\-/+]+:/.test(text)
 
 /** §Room IDs, with the domain that rooms 1–11 have, or the hash of room 12. */
 export const isRoomId = (text: string, version: RoomVersion): boolean => {

@@ -28,7 +28,11 @@ export const redact = (pdu: JsonObject, version: RoomVersion): JsonObject => {
   return kept
 }
 
-const redactContent = (type: JsonValue | undefined, content: JsonObject, version: RoomVersion): JsonObject => {
+const redactContent = (
+  type: JsonValue | undefined,
+  content: JsonObject,
+  version: RoomVersion,
+): JsonObject => {
   const { contentKeys, keepsThirdPartySigned } = version.redaction
   const keys = typeof type === "string" && Object.hasOwn(contentKeys, type) ? contentKeys[type]! : []
   if (keys === "all") return content

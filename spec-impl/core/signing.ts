@@ -58,7 +58,10 @@ const signaturesOf = (object: JsonObject, server: string): readonly (readonly [s
     .sort()
     .map((keyId) => {
       const text = ofServer[keyId]
-      return [keyId, (typeof text === "string" ? decodeBase64(text) : undefined) ?? new Uint8Array(0)] as const
+      return [
+        keyId,
+        (typeof text === "string" ? decodeBase64(text) : undefined) ?? new Uint8Array(0),
+      ] as const
     })
 }
 
@@ -76,9 +79,7 @@ export const requiredSigners = (event: Event, version: RoomVersion): readonly st
 }
 
 const isThirdPartyInvite = ({ type, content }: Event): boolean =>
-  type === "m.room.member" &&
-  content.membership === "invite" &&
-  Object.hasOwn(content, "third_party_invite")
+  type === "m.room.member" && content.membership === "invite" && Object.hasOwn(content, "third_party_invite")
 
 /** The server that must have signed by rule 4.2 of rooms 8–11 and 5.2 of room 12, if the event names one. */
 export const restrictedJoinSigner = (event: Event): string | undefined => {

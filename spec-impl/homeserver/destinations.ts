@@ -42,7 +42,11 @@ export class Destinations extends Context.Service<
   Destinations,
   {
     /** What to keep in the group of `event`, before it is sent to those servers. */
-    readonly writesFor: (roomId: string, event: Event, servers: Iterable<string>) => readonly DestinationWrite[]
+    readonly writesFor: (
+      roomId: string,
+      event: Event,
+      servers: Iterable<string>,
+    ) => readonly DestinationWrite[]
     /** Sends a committed event. */
     readonly send: (roomId: string, event: Event, servers: Iterable<string>) => Effect.Effect<void>
     /** A server that speaks to us can be spoken to: it is tried at once. */
@@ -124,7 +128,9 @@ export class Destinations extends Context.Service<
           return event === undefined ? [] : miss(destination, reference, event)
         })
         if (settled.length === 0) return
-        yield* store.commit({ destinations: [{ destination: destination.name, settled }] }).pipe(Effect.ignore)
+        yield* store
+          .commit({ destinations: [{ destination: destination.name, settled }] })
+          .pipe(Effect.ignore)
       })
 
       const sendAll = Effect.fnUntraced(function* (destination: Destination) {

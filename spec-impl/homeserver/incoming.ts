@@ -4,19 +4,18 @@ import type { Event } from "../core/event.ts"
 import { eventIdOf } from "../core/event-id.ts"
 import type { JsonValue } from "../core/json/value.ts"
 import { isJsonObject } from "../core/json/value.ts"
+import type { FederationClient } from "../federation/client.ts"
 import type { MatrixError } from "../federation/matrix-error.ts"
-import { FederationClient } from "../federation/client.ts"
 import { EventStore, type TransactionAnswer } from "../store/event-store.ts"
 import { admit } from "./admission.ts"
 import { backfillBefore } from "./backfill.ts"
 import { Destinations } from "./destinations.ts"
-import { KeyRing } from "./key-ring.ts"
 import { storeFailed } from "./failures.ts"
+import type { KeyRing } from "./key-ring.ts"
 import { fillGap } from "./missing-events.ts"
 import { type Room, Rooms } from "./rooms.ts"
-import { Settings } from "./settings.ts"
+import type { Settings } from "./settings.ts"
 import { readPdu, vetEvents } from "./vetting.ts"
-
 
 /** Takes in transactions, each once (§Transactions: the same id from the same origin gets the same answer). */
 export class Incoming extends Context.Service<
@@ -72,7 +71,10 @@ export class Incoming extends Context.Service<
         if (vetted === undefined || "problem" in vetted) {
           return [name, { error: vetted?.problem ?? "not verified" }] as const
         }
-        return yield* Semaphore.withPermits(room.receiving, 1)(receiveEvent(room, origin, vetted.event)).pipe(
+        return yield* Semaphore.withPermits(
+          room.receiving,
+          1,
+        )(receiveEvent(room, origin, vetted.event)).pipe(
           Effect.as([name, {}] as const),
           Effect.catchTags({
             MissingHistory: ({ why }) => Effect.succeed([name, { error: why }] as const),

@@ -8,8 +8,8 @@ import type { RoomVersion } from "../core/room-version.ts"
 import { StateMap } from "../core/state-resolution/state-map.ts"
 import { FederationClient } from "../federation/client.ts"
 import { forbidden, incompatibleRoomVersion } from "../federation/matrix-error.ts"
-import { badAnswer } from "./failures.ts"
 import { admit, admitOutliers } from "./admission.ts"
+import { badAnswer } from "./failures.ts"
 import { readOwn, signAsSelf } from "./local-events.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
@@ -21,7 +21,9 @@ export const joinThrough = Effect.fnUntraced(function* (via: string, roomId: str
   const rooms = yield* Rooms
   const { roomVersions } = yield* Settings
   const ver = roomVersions.map((version) => version.id)
-  const made = yield* client.call(via, (api) => api.rooms.makeJoin({ params: { roomId, userId }, query: { ver } }))
+  const made = yield* client.call(via, (api) =>
+    api.rooms.makeJoin({ params: { roomId, userId }, query: { ver } }),
+  )
   const version = roomVersions.find((known) => known.id === (made.room_version ?? "1"))
   if (version === undefined) {
     return yield* incompatibleRoomVersion(made.room_version ?? "1")
@@ -68,7 +70,7 @@ const takeUpRoom = Effect.fnUntraced(function* (
     outliers.push(record)
   }
   if (room.dag.missingAuthEvents(join).length > 0) {
-    return yield* badAnswer( `${via} did not give all auth events of the join`)
+    return yield* badAnswer(`${via} did not give all auth events of the join`)
   }
   const record = room.dag.examine(join, "new", { state: stateOf(room, stateIds), by: via })
   if (record.objection !== undefined) {
@@ -108,7 +110,7 @@ const checkTemplate = (event: JsonObject, roomId: string, userId: string) => {
     event.content.membership === "join"
   return isAsked
     ? Effect.succeed(event)
-    : Effect.fail(badAnswer( "the resident server made another event than the join asked for"))
+    : Effect.fail(badAnswer("the resident server made another event than the join asked for"))
 }
 
 const checkCreate = (events: readonly Event[], version: RoomVersion) => {
@@ -116,5 +118,5 @@ const checkCreate = (events: readonly Event[], version: RoomVersion) => {
   const given = create?.content.room_version ?? "1"
   return create !== undefined && given === version.id
     ? Effect.void
-    : Effect.fail(badAnswer( `the room's create event is missing, or not of version ${version.id}`))
+    : Effect.fail(badAnswer(`the room's create event is missing, or not of version ${version.id}`))
 }

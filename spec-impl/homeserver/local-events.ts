@@ -85,8 +85,7 @@ export const draftedEvent = (pdu: JsonObject, draft: Draft, room: Room): Event =
 export const signAsSelf = Effect.fnUntraced(function* (pdu: JsonObject, version: RoomVersion) {
   const { serverName, signingKey } = yield* ServerIdentity
   const signatures = yield* Signatures
-  const named =
-    version.eventId === "opaque" ? { ...pdu, event_id: yield* pickEventId(pdu, serverName) } : pdu
+  const named = version.eventId === "opaque" ? { ...pdu, event_id: yield* pickEventId(pdu, serverName) } : pdu
   return signEvent(named, version, serverName, signingKey.keyId, (message) =>
     signatures.sign(signingKey.seed, message),
   )

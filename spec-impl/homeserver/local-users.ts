@@ -5,21 +5,21 @@ import type { Event } from "../core/event.ts"
 import { domainOf } from "../core/identifiers.ts"
 import type { JsonObject } from "../core/json/value.ts"
 import { type RoomVersion, roomVersionDefault } from "../core/room-version.ts"
-import { FederationClient, type FederationUnreachable } from "../federation/client.ts"
+import type { FederationClient, FederationUnreachable } from "../federation/client.ts"
 import { forbidden, invalidParameter, type MatrixError } from "../federation/matrix-error.ts"
 import type { StoreFailure } from "../store/event-store.ts"
 import { whileWriting } from "./admission.ts"
 import { Chance } from "./chance.ts"
-import { Destinations } from "./destinations.ts"
-import { ServerIdentity } from "./identity.ts"
+import type { Destinations } from "./destinations.ts"
 import { unsupportedRoomVersion } from "./failures.ts"
+import { ServerIdentity } from "./identity.ts"
 import { joinThrough } from "./joining.ts"
-import { KeyRing } from "./key-ring.ts"
+import type { KeyRing } from "./key-ring.ts"
 import { type Draft, readOwn, sendLocalEvent, signAsSelf } from "./local-events.ts"
 import { joinedServersIn } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
-import { Signatures } from "./signatures/signatures.ts"
+import type { Signatures } from "./signatures/signatures.ts"
 
 /** What a new room is to be; a room that says nothing is public, its creator at 100. */
 export interface RoomWishes {
@@ -142,7 +142,8 @@ const createRoom = Effect.fnUntraced(function* (
   const { roomVersions } = yield* Settings
   const asked = wishes.roomVersion ?? roomVersionDefault.id
   const version = roomVersions.find((known) => known.id === asked)
-  if (version === undefined) return yield* unsupportedRoomVersion(`room version ${asked} is not supported here`)
+  if (version === undefined)
+    return yield* unsupportedRoomVersion(`room version ${asked} is not supported here`)
   const nowMs = yield* Clock.currentTimeMillis
   const label = [String(nowMs), String(serials.next(sender, nowMs))]
   const room = yield* beginRoom(sender, version, wishes.creationContent ?? {}, nowMs, label)
@@ -214,7 +215,8 @@ const join = Effect.fnUntraced(function* (userId: string, roomId: string, via: r
     return yield* sendLocalEvent(room, { type: "m.room.member", sender: userId, stateKey: userId, content })
   }
   const [first, ...others] = via.filter((server) => server !== serverName)
-  if (first === undefined) return yield* invalidParameter("no server is named by which the room can be joined")
+  if (first === undefined)
+    return yield* invalidParameter("no server is named by which the room can be joined")
   return yield* others.reduce(
     (attempt, server) => Effect.catch(attempt, () => joinThrough(server, roomId, userId)),
     joinThrough(first, roomId, userId),

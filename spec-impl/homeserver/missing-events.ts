@@ -95,7 +95,9 @@ const heldOrAsked = Effect.fnUntraced(function* (room: Room, origin: string, eve
   if (held !== undefined) return held
   const [event] = yield* vetAnswered(room, yield* askEvent(origin, eventId))
   if (event?.eventId === eventId) return event
-  return yield* new MissingHistory({ why: `${eventId} is missing, and its sender gives another in its place` })
+  return yield* new MissingHistory({
+    why: `${eventId} is missing, and its sender gives another in its place`,
+  })
 })
 
 const askEvent = Effect.fnUntraced(function* (origin: string, eventId: string) {
@@ -112,6 +114,8 @@ export const takeAuthEvents = Effect.fnUntraced(function* (room: Room, origin: s
   yield* admitOutliers(room, yield* vetAnswered(room, auth_chain))
   const [missing] = room.dag.missingAuthEvents(event)
   if (missing !== undefined) {
-    return yield* new MissingHistory({ why: `auth event ${missing} is missing, and its sender does not give it` })
+    return yield* new MissingHistory({
+      why: `auth event ${missing} is missing, and its sender does not give it`,
+    })
   }
 })

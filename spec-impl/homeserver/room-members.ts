@@ -1,6 +1,6 @@
+import { domainOf } from "../core/identifiers.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { StateMap } from "../core/state-resolution/state-map.ts"
-import { domainOf } from "../core/identifiers.ts"
 
 const serversByState = new WeakMap<StateMap, ReadonlySet<string>>()
 

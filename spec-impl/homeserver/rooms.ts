@@ -143,7 +143,8 @@ const restore = Effect.fnUntraced(function* (
     if ("problem" in parsed) return []
     const { event } = parsed
     if (write.restrictedJoinSigned) room.dag.noteSignedRestrictedJoin(write.eventId)
-    const index = event.stateKey === undefined || write.objection?.check === 4 ? -1 : room.dag.graph.add(event)
+    const index =
+      event.stateKey === undefined || write.objection?.check === 4 ? -1 : room.dag.graph.add(event)
     return [{ write, held: { event, verdict: write.verdict, objection: write.objection, index } }]
   })
   for (const { write, held: record } of held) {
@@ -157,7 +158,9 @@ const restore = Effect.fnUntraced(function* (
             stateBefore: yield* stateOf(history.stateBefore),
             stateAfter: yield* stateOf(history.stateAfter),
             stateSource:
-              history.claimedBy === undefined ? { kind: "computed" } : { kind: "claimed", by: history.claimedBy },
+              history.claimedBy === undefined
+                ? { kind: "computed" }
+                : { kind: "claimed", by: history.claimedBy },
           },
     )
   }

@@ -12,8 +12,8 @@
  * - a transaction about to be sent, before it is sent; and that it was acknowledged.
  */
 import { Context, Data, type Effect } from "effect"
-import type { EventRecord } from "../core/room-dag/event-record.ts"
 import type { JsonObject } from "../core/json/value.ts"
+import type { EventRecord } from "../core/room-dag/event-record.ts"
 
 /** The state around an event, by the digest of its content: each state is kept once, as a change to another. */
 export interface StateWrite {

@@ -5,12 +5,12 @@ import {
   type EventReference,
   EventStore,
   type EventWrite,
-  StoreFailure,
   type StateWrite,
   type StoredRoom,
+  StoreFailure,
+  type StoreGroup,
   type TransactionAnswer,
   type TransactionInFlight,
-  type StoreGroup,
 } from "./event-store.ts"
 
 interface KeptRoom {

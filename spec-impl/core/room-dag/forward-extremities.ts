@@ -26,11 +26,13 @@ export const extremitiesWith = (
   history: History,
 ): ReadonlySet<string> => {
   const accepted = newcomer.verdict === "accepted"
-  const covered = nearestAccepted(history.childrenOf(newcomer.eventId), history, history.childrenOf).length > 0
+  const covered =
+    nearestAccepted(history.childrenOf(newcomer.eventId), history, history.childrenOf).length > 0
   if (!accepted && !covered) return before
   const after = new Set(before)
   if (accepted && !covered) after.add(newcomer.eventId)
-  for (const eventId of nearestAccepted(newcomer.prevEvents, history, history.parentsOf)) after.delete(eventId)
+  for (const eventId of nearestAccepted(newcomer.prevEvents, history, history.parentsOf))
+    after.delete(eventId)
   return after
 }
 

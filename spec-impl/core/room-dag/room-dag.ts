@@ -12,7 +12,14 @@ import { AuthGraph } from "../state-resolution/auth-graph.ts"
 import type { Resolve } from "../state-resolution/resolve.ts"
 import { StateMap } from "../state-resolution/state-map.ts"
 import { viewOfCitations, viewOfState } from "./auth-views.ts"
-import type { EventRecord, Objection, OutlierRecord, StateSource, TimelineRecord, Verdict } from "./event-record.ts"
+import type {
+  EventRecord,
+  Objection,
+  OutlierRecord,
+  StateSource,
+  TimelineRecord,
+  Verdict,
+} from "./event-record.ts"
 import { extremitiesWith, type History } from "./forward-extremities.ts"
 
 /** What a room needs from outside: its rules, its readings, and the two pure functions that may be shared. */
