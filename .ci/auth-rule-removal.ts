@@ -1,6 +1,6 @@
 /** Takes each authorisation rule of each room version out in turn, and says which no test would miss. */
-import { deciding, survivors } from "../spec-impl/core/auth-rules/testing/removal.ts"
-import { roomVersions } from "../spec-impl/core/room-version.ts"
+import { deciding, survivors } from "#spec-impl/core/auth-rules/testing/removal.ts"
+import { roomVersions } from "#spec-impl/core/room-version.ts"
 
 let rules = 0
 let held = 0

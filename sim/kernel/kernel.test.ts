@@ -1,5 +1,6 @@
 /** The kernel: the same seed gives the same run, in one process and in two; another seed gives another. */
 import { execFile } from "node:child_process"
+import { scheduler } from "node:timers/promises"
 import { promisify } from "node:util"
 import { Cause, Clock, Deferred, Effect, Exit, Ref, Scope } from "effect"
 import { describe, expect, it } from "vitest"
@@ -79,7 +80,7 @@ describe("virtual time", () => {
     const order: string[] = []
     const real = (name: string, realMs: number) =>
       kernel
-        .awaitPromise(() => new Promise<string>((resolve) => setTimeout(() => resolve(name), realMs)))
+        .awaitPromise(() => scheduler.wait(realMs).then(() => name))
         .pipe(Effect.tap((value) => Effect.sync(() => order.push(value))))
     const virtual = Effect.sleep(1).pipe(Effect.andThen(Effect.sync(() => order.push("virtual"))))
     const all = Effect.all([virtual, real("slow", 20), real("quick", 1)], { concurrency: "unbounded" })

@@ -94,7 +94,10 @@ export const makeCarrier = (surroundings: Surroundings): ((departure: Departure)
   }
 
   const traceOutcome = (id: string, outcome: Outcome): void => {
-    if (outcome.kind !== "response") return trace.record("answer", id, outcome.kind)
+    if (outcome.kind !== "response") {
+      trace.record("answer", id, outcome.kind)
+      return
+    }
     const { status, headers, body } = outcome.response
     trace.record("answer", id, String(status), headerLines(headers), body)
   }

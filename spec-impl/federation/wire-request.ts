@@ -9,7 +9,7 @@ import {
   Multipart,
   UrlParams,
 } from "effect/http"
-import type { WireRequest } from "./wire.ts"
+import type { WireRequest } from "./wire-message.ts"
 
 const utf8 = new TextDecoder()
 

@@ -2,7 +2,7 @@
  * The two ends of the `http` transport: whole requests and answers as bytes, through the same HttpApi routes as
  * the real server and the same client. No sockets, promises or streams.
  */
-import { Data, Effect, Layer, type Scope } from "effect"
+import { Effect, Layer, type Scope } from "effect"
 import {
   type HttpBody,
   HttpClient,
@@ -15,37 +15,10 @@ import {
   HttpServerResponse,
 } from "effect/http"
 import { routerConfig } from "./router-config.ts"
+import type { WireError, WireHandler, WireRequest, WireResponse } from "./wire-message.ts"
 import { WireServerRequest } from "./wire-request.ts"
 
-/** A request as it crosses the network. */
-export interface WireRequest {
-  /** The server that sends it. */
-  readonly source: string
-  /** The server that it is for. */
-  readonly destination: string
-  readonly method: string
-  /** Path and query, exactly as signed. */
-  readonly target: string
-  /** By lower-case name. */
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: Uint8Array
-}
-
-/** An answer as it crosses the network. */
-export interface WireResponse {
-  readonly status: number
-  /** By lower-case name. */
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: Uint8Array
-}
-
-/** A server's side: it answers every request. */
-export type WireHandler = (request: WireRequest) => Effect.Effect<WireResponse>
-
-/** Why a request got no answer. A client of the real network gives it as the cause of its error, too. */
-export class WireError extends Data.TaggedError("WireError")<{
-  readonly reason: "refused" | "reset" | "timed-out" | "unreachable"
-}> {}
+export { WireError, type WireHandler, type WireRequest, type WireResponse } from "./wire-message.ts"
 
 /** What each single request needs of `routes`' surroundings. */
 type RequestServices<R> = HttpRouter.Request.Only<"Requires" | "GlobalRequires", R>

@@ -47,7 +47,11 @@ export class Incoming extends Context.Service<
         backfills += 1
         return backfillBefore(room, origin, claimed).pipe(
           Effect.ignore,
-          Effect.ensuring(Effect.sync(() => void (backfills -= 1))),
+          Effect.ensuring(
+            Effect.sync(() => {
+              backfills -= 1
+            }),
+          ),
           Effect.forkIn(scope),
           Effect.asVoid,
         )

@@ -1,12 +1,13 @@
 /** The authorisation rules (rooms §Authorisation rules), for every room version. */
 import type { Event } from "../event.ts"
+import type { AuthContext, AuthOutcome, AuthState } from "./auth-context.ts"
 import { type Citation, citationRulesOf, objectionToCitations } from "./citation-rules.ts"
 import { Facts } from "./facts.ts"
-import { type AuthContext, type AuthOutcome, type AuthState, decide } from "./rule.ts"
+import { decide } from "./rule.ts"
 import { rulesOf } from "./rules-of-version.ts"
 
+export type { AuthContext, AuthOutcome, AuthSignatures, AuthState } from "./auth-context.ts"
 export type { Citation } from "./citation-rules.ts"
-export type { AuthContext, AuthOutcome, AuthSignatures, AuthState } from "./rule.ts"
 
 /**
  * Judges an event by a state, by all rules but those on its auth_events. In room 12 `state` must give the

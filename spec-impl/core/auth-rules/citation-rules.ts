@@ -1,8 +1,8 @@
 /** The rules on an event's auth_events: 2 in rooms 1–11, 3 in room 12 (rooms §Authorisation rules). */
 import type { Event } from "../event.ts"
 import type { RoomVersion } from "../room-version.ts"
+import type { AuthContext, AuthOutcome } from "./auth-context.ts"
 import { authEventKeys } from "./auth-events-selection.ts"
-import type { AuthContext, AuthOutcome } from "./rule.ts"
 
 /** An event that another one cites, with what was made of it. */
 export interface Citation {

@@ -1,8 +1,8 @@
 /** What the rules ask about an event and the state that it is judged by, each worked out when first asked. */
 import type { Event } from "../event.ts"
 import { isJsonObject } from "../json/value.ts"
+import type { AuthContext, AuthState } from "./auth-context.ts"
 import { type Level, PowerLevels, type ScalarLevel } from "./power-levels.ts"
-import type { AuthContext, AuthState } from "./rule.ts"
 
 export class Facts {
   readonly event: Event

@@ -111,7 +111,7 @@ describe("depth", () => {
     const value = parseJson(text, "strict")
     expect(canonicalProblem(value)).toBeUndefined()
     expect(canonicalJson(value)).toBe(text)
-    const objects = '{"a":'.repeat(100_000) + "1" + "}".repeat(100_000)
+    const objects = `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`
     expect(canonicalJson(parseJson(objects, "strict"))).toBe(objects)
   })
 })

@@ -125,7 +125,9 @@ export class RoomDag {
   /** The ids of all events in `state`, by no order that means anything. */
   eventIdsIn(state: StateMap): string[] {
     const ids: string[] = []
-    state.forEach((index) => ids.push(this.graph.event(index).eventId))
+    state.forEach((index) => {
+      ids.push(this.graph.event(index).eventId)
+    })
     return ids
   }
 

@@ -4,7 +4,6 @@ import type { Level } from "../auth-rules/power-levels.ts"
 import type { AuthGraph } from "./auth-graph.ts"
 import type { AuthAnswer, AuthSource } from "./auth-view.ts"
 import type { Conflict } from "./conflict.ts"
-import { isNoPosition } from "./mainline.ts"
 import type { StateKey } from "./state-keys.ts"
 import type { StateMap } from "./state-map.ts"
 
@@ -100,8 +99,7 @@ export class Explanation {
 
   noteMainlineOrdered(graph: AuthGraph, index: number, position: number): void {
     const { eventId, originServerTs } = graph.event(index)
-    const shown = isNoPosition(position) ? Number.POSITIVE_INFINITY : position
-    this.mainlineOrder.push({ eventId, position: shown, originServerTs })
+    this.mainlineOrder.push({ eventId, position, originServerTs })
   }
 
   noteCheck(graph: AuthGraph, index: number, outcome: AuthOutcome, answers: readonly AuthAnswer[]): void {

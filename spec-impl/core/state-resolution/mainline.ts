@@ -24,7 +24,7 @@ export const mainlineOrdering = (
     a.position === b.position ? compareByTime(a.event, b.event) : b.position - a.position,
   )
   return placed.map(({ index, position }) => {
-    explanation?.noteMainlineOrdered(graph, index, position)
+    explanation?.noteMainlineOrdered(graph, index, shown(position))
     return index
   })
 }
@@ -74,5 +74,5 @@ class Mainline {
   }
 }
 
-/** Whether a position of an event stands for ∞. */
-export const isNoPosition = (position: number): boolean => position === noPosition
+/** A position as people read it. */
+const shown = (position: number): number => (position === noPosition ? Number.POSITIVE_INFINITY : position)

@@ -3,7 +3,7 @@ import type { Event } from "../../event.ts"
 import type { JsonObject } from "../../json/value.ts"
 import { readingsDefault } from "../../readings.ts"
 import type { RoomVersion } from "../../room-version.ts"
-import type { AuthContext, AuthState } from "../rule.ts"
+import type { AuthContext, AuthState } from "../auth-context.ts"
 
 /** Members: Alice made the room, Bob has 50, Carol and Eve (of another server) 0; the rest are what they are called. */
 export const alice = "@alice:one"

@@ -6,26 +6,47 @@ import type { JsonObject } from "../../json/value.ts"
 import { buildEvent } from "./build-event.ts"
 import { type NaiveRoom, type NaiveState, naiveKey, resolveNaively } from "./naive-resolver.ts"
 
-/** Natural numbers from which one event is made; each is taken modulo what there is to choose from. */
-export interface Step {
+/** Natural numbers that decide about one thing, each taken modulo what there is to choose from; none counts as 0. */
+export type Numbers = readonly number[]
+
+/** One event. */
+interface Step {
   readonly kind: number
   readonly actor: number
   readonly target: number
   readonly value: number
   readonly parents: readonly number[]
   readonly time: number
-  /** Which of the states that were seen before stands in for an entry of the state; mostly none. */
+  /** Whether the state before it has an entry from elsewhere, and which; mostly not. */
   readonly stale: number
 }
 
+const stepOf = ([
+  kind = 0,
+  actor = 0,
+  target = 0,
+  value = 0,
+  time = 0,
+  stale = 0,
+  ...parents
+]: Numbers): Step => {
+  return { kind, actor, target, value, time: time % 13, stale, parents }
+}
+
 /** A state that is to be resolved: the one after an event, with what somebody got wrong about it. */
-export interface Tip {
+interface Tip {
   readonly point: number
   /** Where entries come from that stand in for this state's own; each is one of another event's state. */
   readonly stale: readonly number[]
   /** Entries that are left out. */
   readonly lost: readonly number[]
 }
+
+const tipOf = ([point = 0, staleCount = 0, lost = 1, ...stale]: Numbers): Tip => ({
+  point,
+  stale: stale.slice(0, staleCount % 4),
+  lost: lost % 5 === 0 ? [lost] : [],
+})
 
 /** A room with the states at some of its events. */
 export interface RandomRoom extends NaiveRoom {
@@ -40,11 +61,14 @@ interface Point {
   readonly stateAfter: NaiveState
 }
 
-/** Plays `steps` on a new room; the states that are to be resolved are those after the events `tips`. */
+/**
+ * Makes a room: after an opening one event from each of `steps` (eight numbers each), and a state to be resolved
+ * from each of `tips` (six numbers each).
+ */
 export const makeRandomRoom = (
   context: AuthContext,
-  steps: readonly Step[],
-  tips: readonly Tip[],
+  steps: readonly Numbers[],
+  tips: readonly Numbers[],
 ): RandomRoom => {
   const { version } = context
   const events = new Map<string, Event>()
@@ -68,7 +92,7 @@ export const makeRandomRoom = (
   keep(create, new Map())
 
   const begin: readonly Step[] = opening.map((step, at) => ({ ...noStep, ...step, time: at, parents: [at] }))
-  for (const step of [...begin, ...steps]) {
+  for (const step of [...begin, ...steps.map(stepOf)]) {
     const parents = [...new Set(step.parents.map((parent) => recent(points, parent)))]
     const merged = resolveNaively(
       room,
@@ -97,7 +121,7 @@ export const makeRandomRoom = (
     if (!isAllowed) rejected.add(event.eventId)
     keep(event, stateBefore)
   }
-  return { ...room, states: tips.map((tip) => stateAtTip(points, tip)) }
+  return { ...room, states: tips.map((tip) => stateAtTip(points, tipOf(tip))) }
 }
 
 /** Mostly one of the last few, so that forks grow and meet. */

@@ -2,12 +2,12 @@ import { authEventKeys } from "../../auth-rules/auth-events-selection.ts"
 import type { AuthContext } from "../../auth-rules/authorise.ts"
 import type { Event } from "../../event.ts"
 import type { JsonObject } from "../../json/value.ts"
-import { readingsDefault } from "../../readings.ts"
 import type { RoomVersion } from "../../room-version.ts"
 import { AuthGraph } from "../auth-graph.ts"
 import { resolve } from "../resolve.ts"
 import { StateMap } from "../state-map.ts"
 import { buildEvent } from "./build-event.ts"
+import { contextOf } from "./context.ts"
 
 /** What one line of a story says. */
 export interface StoryEvent {
@@ -19,6 +19,8 @@ export interface StoryEvent {
   readonly after?: readonly string[]
   /** Milliseconds; one second after the line before where it is left out. */
   readonly time?: number
+  /** One more than the deepest parent's where it is left out. */
+  readonly depth?: number
   /** The state before it, as its server has it; the resolution of the parents' where it is left out. */
   readonly before?: StateMap
 }
@@ -36,8 +38,7 @@ export class StoryRoom {
   constructor(version: RoomVersion) {
     this.#version = version
     this.graph = new AuthGraph(version)
-    const signatures = { restrictedJoinIsSigned: () => true, verify: () => false }
-    this.context = { version, readings: readingsDefault, signatures }
+    this.context = contextOf(version)
   }
 
   /** Tells of a state event under `name`; gives the state after it. */
@@ -51,6 +52,7 @@ export class StoryRoom {
       authEvents: authEventKeys(draft, this.#version).flatMap((key) => this.#eventIn(before, ...key) ?? []),
       prevEvents: after.map((parent) => this.event(parent)),
       originServerTs: this.#time,
+      ...(line.depth !== undefined && { depth: line.depth }),
       ...this.#roomId(line.type),
     })
     this.#events.set(name, event)

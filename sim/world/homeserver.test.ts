@@ -1,0 +1,208 @@
+/** What a homeserver does of itself: sends, retries, catches up, fills gaps, keeps what it must. */
+import { Effect } from "effect"
+import { describe, expect, it } from "vitest"
+import { parseEvent } from "#spec-impl/core/event-format.ts"
+import { contentHash } from "#spec-impl/core/hash.ts"
+import { isJsonObject } from "#spec-impl/core/json/value.ts"
+import { roomVersions } from "#spec-impl/core/room-version.ts"
+import { stateByKey } from "../checks/agreement.ts"
+import { reply } from "../network/rules.ts"
+import type { Played, PlayOptions } from "./testing/play.ts"
+import { play } from "./testing/play.ts"
+
+const dagOf = (played: Played, server: string, roomId: string) => {
+  const dag = played.servers.get(server)?.rooms.find(roomId)?.dag
+  if (dag === undefined) throw new Error(`${server} is not in ${roomId}`)
+  return dag
+}
+const stateOn = (played: Played, server: string, roomId: string) => {
+  const dag = dagOf(played, server, roomId)
+  return stateByKey(dag, dag.currentState())
+}
+const timelineOn = (played: Played, server: string, roomId: string): readonly string[] =>
+  [...dagOf(played, server, roomId).records()]
+    .filter((record) => record.place === "timeline")
+    .map((record) => record.event.eventId)
+    .sort()
+
+/** Alice (s1) makes a room, Bob (s2) and all others join. */
+const inRoom = <A, E>(
+  options: PlayOptions,
+  story: (played: Played, roomId: string) => Effect.Effect<A, E>,
+): Promise<A> =>
+  play(options, (played) =>
+    Effect.gen(function* () {
+      const { stage } = played
+      const roomId = yield* stage.user("@alice:s1").createRoom()
+      for (const server of stage.servers.slice(1)) yield* stage.user(`@user:${server}`).join(roomId, "s1")
+      yield* stage.quiet
+      return yield* story(played, roomId)
+    }),
+  )
+
+describe("in each room version", () => {
+  for (const { id } of roomVersions) {
+    it(`room ${id}: joins, messages both ways, and every event is what its id and hash say`, async () => {
+      await inRoom({ roomVersion: id, servers: 3 }, (played, roomId) =>
+        Effect.gen(function* () {
+          const { stage } = played
+          yield* stage.user("@alice:s1").say(roomId, "hello")
+          yield* stage.user("@user:s2").say(roomId, "hello yourself")
+          yield* stage
+            .user("@user:s3")
+            .setState(roomId, "m.room.member", { membership: "join", displayname: "U" }, "@user:s3")
+          yield* stage.quiet
+          expect(stateOn(played, "s2", roomId)).toEqual(stateOn(played, "s1", roomId))
+          expect(stateOn(played, "s3", roomId)).toEqual(stateOn(played, "s1", roomId))
+          const version = roomVersions.find((known) => known.id === id)!
+          for (const { event } of dagOf(played, "s2", roomId).records()) {
+            const parsed = parseEvent(event.pdu, version)
+            expect("event" in parsed && parsed.event.eventId).toBe(event.eventId)
+            const { hashes } = event.pdu
+            expect(isJsonObject(hashes) && hashes.sha256).toBe(contentHash(event.pdu))
+          }
+        }),
+      )
+    })
+  }
+})
+
+describe("what is sent", () => {
+  it("a kicked server gets its own kick", async () => {
+    await inRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        yield* played.stage.user("@alice:s1").kick(roomId, "@user:s2")
+        yield* played.stage.quiet
+        const member = played.stage.stateOf("s2", roomId, "m.room.member", "@user:s2")
+        expect(member?.content.membership).toBe("leave")
+      }),
+    )
+  })
+
+  it("after an outage: the same transaction again, and then the tips of what was missed", async () => {
+    await inRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage, kernel, servers } = played
+        yield* stage.partition(["s1"], ["s2"])
+        for (let count = 0; count < 30; count++) {
+          yield* stage.user("@alice:s1").say(roomId, `message ${count}`)
+          yield* stage.wait(300)
+        }
+        expect(servers.get("s1")!.destinations.unsent()).toMatchObject([{ destination: "s2", eventCount: 2 }])
+        yield* stage.heal
+        yield* stage.quiet
+        expect(servers.get("s1")!.destinations.unsent()).toEqual([])
+        expect(timelineOn(played, "s2", roomId)).toEqual(timelineOn(played, "s1", roomId))
+        const sends = kernel.trace.records
+          .filter(({ kind }) => kind === "request")
+          .map(({ fields }) =>
+            fields.find((field) => String(field).startsWith("/_matrix/federation/v1/send/")),
+          )
+          .filter((target) => target !== undefined)
+        const [first] = sends
+        expect(sends.filter((target) => target === first).length).toBeGreaterThan(1)
+        expect(new Set(sends).size).toBe(2)
+      }),
+    )
+  })
+
+  it("what comes in from a server ends the wait to send to it", async () => {
+    await inRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage, servers } = played
+        yield* stage.partition(["s1"], ["s2"])
+        yield* stage.user("@alice:s1").say(roomId, "lost")
+        yield* stage.wait(400_000)
+        yield* stage.heal
+        yield* stage.user("@user:s2").say(roomId, "back")
+        yield* stage.wait(5_000)
+        expect(servers.get("s1")!.destinations.unsent()).toEqual([])
+      }),
+    )
+  })
+})
+
+describe("what is received", () => {
+  const silent = { source: "s2", path: /\/get_missing_events\// }
+
+  /** s2 misses `count` messages, and then gets one. */
+  const withGap = (count: number, played: Played, roomId: string) =>
+    Effect.gen(function* () {
+      const { stage } = played
+      yield* stage.partition(["s1"], ["s2"])
+      for (let number = 0; number < count; number++) {
+        yield* stage.user("@alice:s1").say(roomId, `message ${number}`)
+        yield* stage.wait(300)
+      }
+      yield* stage.heal
+      yield* stage.quiet
+    })
+
+  it("a small gap is filled by get_missing_events alone", async () => {
+    await inRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        yield* withGap(8, played, roomId)
+        const asked = played.kernel.trace.records.flatMap(({ fields }) => fields.map(String))
+        expect(asked.some((field) => field.includes("/get_missing_events/"))).toBe(true)
+        expect(asked.some((field) => field.includes("/state_ids/"))).toBe(false)
+        expect(timelineOn(played, "s2", roomId).length).toBe(9)
+      }),
+    )
+  })
+
+  it("a large one by the state at its edge, and by backfill behind it", async () => {
+    await inRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        yield* withGap(40, played, roomId)
+        const asked = played.kernel.trace.records.flatMap(({ fields }) => fields.map(String))
+        expect(asked.some((field) => field.includes("/state_ids/"))).toBe(true)
+        expect(asked.some((field) => field.includes("/backfill/"))).toBe(true)
+        expect(timelineOn(played, "s2", roomId)).toEqual(timelineOn(played, "s1", roomId))
+        expect(dagOf(played, "s2", roomId).forwardExtremities().length).toBe(1)
+      }),
+    )
+  })
+
+  it("an event whose gap nobody fills is dropped, or taken with the state that its sender tells: a reading", async () => {
+    for (const [unfillableGap, held] of [
+      ["drop", false],
+      ["accept", true],
+    ] as const) {
+      const { readingsDefault } = await import("#spec-impl/core/readings.ts")
+      const settings = { readings: { ...readingsDefault, unfillableGap } }
+      await inRoom({ settings }, (played, roomId) =>
+        Effect.gen(function* () {
+          const { stage } = played
+          yield* stage.rule("silence", silent, reply(200, { events: [] }))
+          yield* withGap(3, played, roomId)
+          const tips = dagOf(played, "s1", roomId).forwardExtremities()
+          expect(timelineOn(played, "s2", roomId).includes(tips[0]!)).toBe(held)
+        }),
+      )
+    }
+  })
+})
+
+describe("more than twenty tips", () => {
+  it("an event cites twenty of them, chosen by the seed, and the next ones take in the rest", async () => {
+    const servers = 23
+    const citedWith = (seed: number) =>
+      inRoom({ servers, seed }, (played, roomId) =>
+        Effect.gen(function* () {
+          const { stage } = played
+          yield* stage.partition(...stage.servers.map((server) => [server]))
+          for (const server of stage.servers.slice(1))
+            yield* stage.user(`@user:${server}`).say(roomId, `from ${server}`)
+          yield* stage.heal
+          yield* stage.quiet
+          expect(dagOf(played, "s1", roomId).forwardExtremities().length).toBe(servers - 1)
+          const event = yield* stage.user("@alice:s1").say(roomId, "so many")
+          expect(event.prevEvents.length).toBe(20)
+          yield* stage.user("@alice:s1").say(roomId, "and the rest")
+          expect(dagOf(played, "s1", roomId).forwardExtremities().length).toBe(1)
+          return event.prevEvents.length
+        }),
+      )
+    expect(await citedWith(1)).toBe(20)
+  })
+})

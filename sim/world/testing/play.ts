@@ -1,0 +1,60 @@
+/** For tests: homeservers in a world, and a piece of a story played on them. */
+import { Cause, Effect, Exit } from "effect"
+import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
+import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
+import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
+import { Kernel } from "../../kernel/kernel.ts"
+import { Trace } from "../../kernel/trace.ts"
+import { Network } from "../../network/network.ts"
+import { makeStage } from "../make-stage.ts"
+import type { Stage } from "../stage.ts"
+import { bootServer, type VirtualServer } from "../world.ts"
+
+/** What a test may look at. */
+export interface Played {
+  readonly stage: Stage
+  readonly servers: ReadonlyMap<string, VirtualServer>
+  readonly network: Network["Service"]
+  readonly kernel: Kernel
+}
+
+export interface PlayOptions {
+  readonly servers?: number
+  readonly roomVersion?: string
+  readonly seed?: number
+  readonly settings?: Partial<HomeserverSettings>
+}
+
+/** Boots the servers, runs `story`, and gives what it gives; fails with what went wrong. */
+export const play = async <A, E>(
+  options: PlayOptions,
+  story: (played: Played) => Effect.Effect<A, E>,
+): Promise<A> => {
+  const kernel = Kernel.make({ seed: options.seed ?? 1, trace: new Trace({ keep: true }) })
+  const network = Network.make(kernel)
+  const signatures = withVerifyAll(nodeSignatures("libsodium"))
+  const exit = await kernel.run(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const servers = new Map<string, VirtualServer>()
+        for (let number = 1; number <= (options.servers ?? 2); number++) {
+          const parts = { kernel, network, signatures, settings: options.settings ?? {} }
+          servers.set(`s${number}`, yield* bootServer(`s${number}`, parts))
+        }
+        const scope = yield* Effect.scope
+        const roomVersion = options.roomVersion ?? "12"
+        const stage = makeStage({
+          roomVersion,
+          servers,
+          network,
+          omit: new Set(),
+          tell: () => undefined,
+          scope,
+        })
+        return yield* story({ stage, servers, network, kernel })
+      }),
+    ),
+  )
+  if (Exit.isFailure(exit)) throw new Error(Cause.pretty(exit.cause))
+  return exit.value
+}
