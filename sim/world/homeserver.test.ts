@@ -4,11 +4,16 @@ import { describe, expect, it } from "vitest"
 import { parseEvent } from "#spec-impl/core/event-format.ts"
 import { contentHash } from "#spec-impl/core/hash.ts"
 import { isJsonObject } from "#spec-impl/core/json/value.ts"
+import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
+import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
+import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
+import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { stateByKey } from "../checks/agreement.ts"
 import { reply } from "../network/rules.ts"
 import type { Played, PlayOptions } from "./testing/play.ts"
 import { play } from "./testing/play.ts"
+import { bootServer } from "./world.ts"
 
 const dagOf = (played: Played, server: string, roomId: string) => {
   const dag = played.servers.get(server)?.rooms.find(roomId)?.dag
@@ -24,6 +29,20 @@ const timelineOn = (played: Played, server: string, roomId: string): readonly st
     .filter((record) => record.place === "timeline")
     .map((record) => record.event.eventId)
     .sort()
+
+/** All that a server holds of a room, as plain data. */
+const viewOf = (dag: RoomDag) => ({
+  tips: dag.forwardExtremities(),
+  state: stateByKey(dag, dag.currentState()),
+  records: [...dag.records()].map((record) => [
+    record.event.eventId,
+    record.place,
+    record.verdict,
+    record.place === "timeline"
+      ? [record.stateBefore.digest, record.stateAfter.digest, record.stateSource]
+      : [],
+  ]),
+})
 
 /** Alice (s1) makes a room, Bob (s2) and all others join. */
 const inRoom = <A, E>(
@@ -180,6 +199,49 @@ describe("what is received", () => {
         }),
       )
     }
+  })
+})
+
+describe("a restart", () => {
+  it("finds rooms, states and what was still to be sent as they were, and goes on", async () => {
+    await play({ servers: 1 }, ({ kernel, network, servers, stage }) =>
+      Effect.gen(function* () {
+        const disk = new MemoryDisk()
+        const parts = {
+          kernel,
+          network,
+          disk,
+          settings: {},
+          signatures: withVerifyAll(nodeSignatures("libsodium")),
+        }
+        const alice = stage.user("@alice:s1")
+        const roomId = yield* alice.createRoom()
+        const before = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { users, rooms, destinations } = yield* bootServer("s2", parts)
+            yield* users.join("@bob:s2", roomId, ["s1"])
+            yield* alice.setState(roomId, "m.room.topic", { topic: "before" })
+            yield* Effect.sleep(5_000)
+            yield* stage.partition(["s1"], ["s2"])
+            for (let count = 0; count < 3; count++) {
+              yield* users.send("@bob:s2", roomId, "m.room.message", { body: `unsent ${count}` })
+              yield* Effect.sleep(500)
+            }
+            expect(destinations.unsent().length).toBe(1)
+            return viewOf(rooms.find(roomId)!.dag)
+          }),
+        )
+        yield* stage.heal
+        const again = yield* bootServer("s2", parts)
+        expect(viewOf(again.rooms.find(roomId)!.dag)).toEqual(before)
+        yield* Effect.sleep(30_000)
+        yield* again.users.send("@bob:s2", roomId, "m.room.message", { body: "back" })
+        yield* Effect.sleep(30_000)
+        expect(again.destinations.unsent()).toEqual([])
+        const tips = servers.get("s1")!.rooms.find(roomId)!.dag.forwardExtremities()
+        expect(tips).toEqual(again.rooms.find(roomId)!.dag.forwardExtremities())
+      }).pipe(Effect.scoped),
+    )
   })
 })
 

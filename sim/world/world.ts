@@ -36,6 +36,8 @@ export interface WorldParts {
   readonly network: Network["Service"]
   readonly signatures: Signatures["Service"]
   readonly settings: Partial<HomeserverSettings>
+  /** What an earlier boot of the server left. */
+  readonly disk?: MemoryDisk
 }
 
 /** Boots a server and attaches it to the network, for as long as the scope lives. */
@@ -47,7 +49,7 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
     Layer.succeed(Chance, chance),
     Layer.succeed(Signatures, signatures),
     Settings.layer(parts.settings),
-    Layer.succeed(EventStore, tracedStore(name, kernel, memoryStore(new MemoryDisk()))),
+    Layer.succeed(EventStore, tracedStore(name, kernel, memoryStore(parts.disk ?? new MemoryDisk()))),
     ServerIdentity.layer({
       serverName: name,
       signingKey: makeSigningKey(signatures, "ed25519:1", seed),

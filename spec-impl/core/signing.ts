@@ -48,6 +48,18 @@ export const eventSignatureChecks = (
   return signatures.map(([keyId, signature]) => ({ server, keyId, signature, message }))
 }
 
+/** The policy server's signature on an event, by the key id that is its own; undefined where there is none. */
+export const policyServerSignatureCheck = (
+  event: Event,
+  version: RoomVersion,
+  via: string,
+): SignatureCheck | undefined => {
+  const found = signaturesOf(event.pdu, via).find(([keyId]) => keyId === policyServerKeyId)
+  if (found === undefined) return undefined
+  const [keyId, signature] = found
+  return { server: via, keyId, signature, message: signingBytes(redact(event.pdu, version)) }
+}
+
 const signaturesOf = (object: JsonObject, server: string): readonly (readonly [string, Uint8Array])[] => {
   const signatures = object.signatures
   const ofServer =

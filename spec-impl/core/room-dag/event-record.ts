@@ -15,8 +15,9 @@ export type EventRecord = OutlierRecord | TimelineRecord
 
 /** Why an event was not accepted: which of the seven checks, and the rule by which it failed. */
 export interface Objection {
-  /** 4: its own auth_events; 5: the state before it; 6: the current state. */
-  readonly check: 4 | 5 | 6
+  /** 4: its own auth_events; 5: the state before it; 6: the current state; 7: the policy server. */
+  readonly check: 4 | 5 | 6 | 7
+  /** By the numbers of the room version's page; of check 7 "policy". */
   readonly rule: string
   readonly reason: string
 }

@@ -8,6 +8,7 @@ import { type AuthContext, type AuthOutcome, authorise, authoriseCitations } fro
 import type { Event } from "../event.ts"
 import type { Readings } from "../readings.ts"
 import type { RoomVersion } from "../room-version.ts"
+import { policyServerSignatureCheck } from "../signing.ts"
 import { AuthGraph } from "../state-resolution/auth-graph.ts"
 import type { Resolve } from "../state-resolution/resolve.ts"
 import { StateMap } from "../state-resolution/state-map.ts"
@@ -21,6 +22,7 @@ import type {
   Verdict,
 } from "./event-record.ts"
 import { extremitiesWith, type History } from "./forward-extremities.ts"
+import { isPolicyEvent, policyServerOf } from "./policy-server.ts"
 
 /** What a room needs from outside: its rules, its readings, and the two pure functions that may be shared. */
 export interface RoomRules {
@@ -30,7 +32,7 @@ export interface RoomRules {
   readonly verify: AuthContext["signatures"]["verify"]
 }
 
-/** How an event stands to the room's present: `new` ones face the current state too (check 6). */
+/** How an event stands to the room's present: `new` ones face the current state too (checks 6 and 7). */
 export type Arrival = "new" | "historical"
 
 export class RoomDag {
@@ -164,7 +166,7 @@ export class RoomDag {
   }
 
   /**
-   * Checks 4 to 6 (§Checks performed on receipt of a PDU), for an event whose auth events are all held.
+   * Checks 4 to 7 (§Checks performed on receipt of a PDU), for an event whose auth events are all held.
    * `claimed` is the state before it as another server gave it; without it all parents must be in the history.
    */
   examine(
@@ -181,9 +183,9 @@ export class RoomDag {
       this.#objectionByState(event, stateBefore, 5) ??
       (arrival === "historical" || this.#extremities.size === 0
         ? undefined
-        : this.#objectionByState(event, this.currentState(), 6))
+        : (this.#objectionByState(event, this.currentState(), 6) ?? this.#objectionByPolicy(event)))
     const verdict: Verdict =
-      objection === undefined ? "accepted" : objection.check === 6 ? "soft-failed" : "rejected"
+      objection === undefined ? "accepted" : objection.check >= 6 ? "soft-failed" : "rejected"
     const index = byCitations === undefined ? this.#intern(event) : -1
     const applies = verdict !== "rejected" && index >= 0
     return {
@@ -238,6 +240,15 @@ export class RoomDag {
 
   #objectionByState(event: Event, state: StateMap, check: 5 | 6): Objection | undefined {
     return objectionIn(authorise(event, viewOfState(this.graph, state), this.context), check)
+  }
+
+  #objectionByPolicy(event: Event): Objection | undefined {
+    const policy = isPolicyEvent(event) ? undefined : policyServerOf(this.graph, this.currentState())
+    if (policy === undefined) return undefined
+    const check = policyServerSignatureCheck(event, this.rules.version, policy.via)
+    return check !== undefined && this.rules.verify(policy.publicKey, check.message, check.signature)
+      ? undefined
+      : { check: 7, rule: "policy", reason: `the policy server ${policy.via} did not sign it` }
   }
 
   #objectionByCitations(event: Event): Objection | undefined {

@@ -59,7 +59,7 @@ describe.each(["10", "12"])("room %s", (versionId) => {
 
   test("the power ordering, with each sender's level", () => {
     expect(explanation.powerOrder.map(({ eventId, level }) => [named(eventId), level])).toEqual([
-      ["bob", 0],
+      ["bob", 50],
       ["ban", versionId === "12" ? Number.POSITIVE_INFINITY : 100],
     ])
   })

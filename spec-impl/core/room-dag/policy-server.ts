@@ -1,0 +1,39 @@
+/** Check 7: the signature of the room's policy server (server-server API §Policy servers). */
+import { decodeBase64 } from "../base64.ts"
+import type { Event } from "../event.ts"
+import { domainOf } from "../identifiers.ts"
+import { isJsonObject } from "../json/value.ts"
+import type { AuthGraph } from "../state-resolution/auth-graph.ts"
+import type { StateMap } from "../state-resolution/state-map.ts"
+import { viewOfState } from "./auth-views.ts"
+
+/** A policy server as the state of its room names it. */
+export interface PolicyServer {
+  readonly via: string
+  readonly publicKey: Uint8Array
+}
+
+/**
+ * The policy server that a room uses: `m.room.policy` has a `via` and `public_keys.ed25519`, and a user of `via`
+ * is joined. Undefined where it uses none.
+ */
+export const policyServerOf = (graph: AuthGraph, state: StateMap): PolicyServer | undefined => {
+  const content = viewOfState(graph, state).get("m.room.policy", "")?.content
+  const via = content?.via
+  const keys = content?.public_keys
+  const key = isJsonObject(keys) ? keys.ed25519 : undefined
+  const publicKey = typeof key === "string" ? decodeBase64(key) : undefined
+  if (typeof via !== "string" || publicKey === undefined) return undefined
+  let isThere = false
+  state.forEach((index) => {
+    const { type, stateKey, content: membership } = graph.event(index)
+    if (type === "m.room.member" && membership.membership === "join" && domainOf(stateKey ?? "") === via) {
+      isThere = true
+    }
+  })
+  return isThere ? { via, publicKey } : undefined
+}
+
+/** The event by which a room names its policy server is not put before it. */
+export const isPolicyEvent = ({ type, stateKey }: Event): boolean =>
+  type === "m.room.policy" && stateKey === ""
