@@ -1,6 +1,6 @@
 /** Each ambient source of time, chance and order fails inside a simulation, by a message that names it. */
 import nodeCrypto, { randomBytes, randomInt, randomUUID } from "node:crypto"
-import { Cause, Effect, Exit } from "effect"
+import { Cause, Effect, Exit, HashMap, Layer, ManagedRuntime } from "effect"
 import { describe, expect, it } from "vitest"
 import { whileGuarded } from "./guard.ts"
 import { Kernel } from "./kernel.ts"
@@ -50,6 +50,31 @@ describe("inside a simulation", () => {
   it("Effect.promise does not hang in silence", async () => {
     const exit = await Kernel.make({ seed: 1 }).run(Effect.promise(() => Promise.resolve(1)))
     expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("Promise.prototype.then")
+  })
+
+  it("a HashMap with function keys, which effect hashes by chance, is an error too", async () => {
+    const key = () => undefined
+    const exit = await Kernel.make({ seed: 1 }).run(Effect.sync(() => HashMap.make([key, 1])))
+    expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("Math.random")
+  })
+
+  it("a ManagedRuntime, which leaves the kernel for the event loop, is an error too", async () => {
+    const runtime = ManagedRuntime.make(Layer.empty)
+    const exit = await Kernel.make({ seed: 1 }).run(
+      Effect.sync(() => runtime.runFork(Effect.yieldNow.pipe(Effect.andThen(Effect.void)))),
+    )
+    expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("was called inside a simulation")
+  })
+
+  it("all of crypto.subtle is", async () => {
+    const names = Object.getOwnPropertyNames(Object.getPrototypeOf(crypto.subtle)).filter(
+      (name) => name !== "constructor",
+    )
+    for (const name of names) {
+      const call = () => (Reflect.get(crypto.subtle, name) as () => unknown)()
+      const exit = await Kernel.make({ seed: 1 }).run(Effect.sync(call))
+      expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain(`crypto.subtle.${name}`)
+    }
   })
 
   it("dates of a given instant are no trouble", async () => {

@@ -22,6 +22,15 @@ const sleep = "Effect.sleep, or effect's Clock"
 const promise = "kernel.awaitPromise, which holds virtual time until it is settled"
 const locale = "compareCodePoints, or an explicit locale and time zone outside the simulation"
 
+/** The first trap that was stepped on since the guard was armed, even if the error was caught. */
+let tripped: AmbientSource | undefined
+
+const trip = (source: string, instead: string): never => {
+  const error = new AmbientSource(source, instead)
+  tripped ??= error
+  throw error
+}
+
 interface Trap {
   readonly on: object
   readonly key: string
@@ -31,6 +40,10 @@ interface Trap {
 
 const trapsOn = (on: object, name: string, keys: readonly string[], instead: string): readonly Trap[] =>
   keys.map((key) => ({ on, key, source: name === "" ? key : `${name}.${key}`, instead }))
+
+const subtleMethods = Object.getOwnPropertyNames(Object.getPrototypeOf(globalThis.crypto.subtle)).filter(
+  (name) => name !== "constructor",
+)
 
 const localDateMethods = [
   "getTimezoneOffset",
@@ -56,7 +69,7 @@ const traps: readonly Trap[] = [
   ...trapsOn(process, "process", ["nextTick"], sleep),
   ...trapsOn(process, "process", ["hrtime"], clock),
   ...trapsOn(globalThis.crypto, "crypto", ["randomUUID", "getRandomValues"], chance),
-  ...trapsOn(globalThis.crypto.subtle, "crypto.subtle", ["digest", "sign", "verify", "generateKey"], promise),
+  ...trapsOn(globalThis.crypto.subtle, "crypto.subtle", subtleMethods, promise),
   ...trapsOn(nodeCrypto, "node:crypto", ["randomBytes", "randomUUID", "randomInt", "randomFillSync"], chance),
   ...trapsOn(Promise.prototype, "Promise.prototype", ["then"], promise),
   ...trapsOn(
@@ -75,12 +88,10 @@ const traps: readonly Trap[] = [
 const RealDate = Date
 const GuardedDate = new Proxy(RealDate, {
   construct: (target, parameters, newTarget) => {
-    if (parameters.length === 0) throw new AmbientSource("new Date()", clock)
+    if (parameters.length === 0) return trip("new Date()", clock)
     return Reflect.construct(target, parameters, newTarget)
   },
-  apply: () => {
-    throw new AmbientSource("Date()", clock)
-  },
+  apply: () => trip("Date()", clock),
 })
 
 /** Each trap with what stands there when it is not armed, looked up at the first arming. */
@@ -93,9 +104,7 @@ interface SetTrap {
 
 /** Called, or called with `new`: either fails. */
 const failing = (source: string, instead: string): object => {
-  const fail = (): never => {
-    throw new AmbientSource(source, instead)
-  }
+  const fail = (): never => trip(source, instead)
   return new Proxy(class {}, { apply: fail, construct: fail })
 }
 
@@ -108,11 +117,16 @@ const setTraps: readonly SetTrap[] = traps.map(({ on, key, source, instead }) =>
 
 let depth = 0
 
-/** Runs `body` with the guard armed; restores everything whatever happens. Armings may nest. */
+/**
+ * Runs `body` with the guard armed; restores everything whatever happens. Armings may nest. Throws where a trap
+ * was stepped on, also if `body` swallowed the error.
+ */
 export const whileGuarded = <A>(body: () => A): A => {
   arm()
   try {
-    return body()
+    const result = body()
+    if (tripped !== undefined) throw tripped
+    return result
   } finally {
     disarm()
   }
@@ -129,6 +143,7 @@ const arm = (): void => {
 const disarm = (): void => {
   depth -= 1
   if (depth > 0) return
+  tripped = undefined
   globalThis.Date = RealDate
   for (const { on, key, descriptor } of setTraps) {
     if (descriptor === undefined) Reflect.deleteProperty(on, key)

@@ -7,7 +7,7 @@
  * itself, which holds virtual time until all outstanding ones are settled, and delivers them in order of issue.
  */
 import { Context, Data, Effect, Exit, Layer } from "effect"
-import { whileGuarded } from "./guard.ts"
+import { AmbientSource, whileGuarded } from "./guard.ts"
 import { drawInSeries, hashParts, KeyedChance } from "./keyed-chance.ts"
 import { Heap, makeRunQueue } from "./run-queue.ts"
 import { CurrentServer, makeScheduler, makeServices, type ServerRuntime } from "./server-runtime.ts"
@@ -175,12 +175,22 @@ export class Kernel {
       })
     })
     while (exit === undefined) {
-      const failure = whileGuarded(() => this.#runUntil(() => exit !== undefined))
+      const failure = this.#runGuarded(() => exit !== undefined)
+      if (failure instanceof AmbientSource) return Exit.die(failure)
       if (exit !== undefined) break
       if (failure !== undefined) return Exit.fail(failure)
       await this.#deliverPromises()
     }
     return exit
+  }
+
+  #runGuarded(isDone: () => boolean) {
+    try {
+      return whileGuarded(() => this.#runUntil(isDone))
+    } catch (error) {
+      if (error instanceof AmbientSource) return error
+      throw error
+    }
   }
 
   /** Runs until done, or until only promises can bring it on; gives why it cannot go on, if so. */

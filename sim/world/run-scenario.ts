@@ -7,7 +7,7 @@ import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
 import { memoised } from "#spec-impl/homeserver/signatures/memo.ts"
 import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
-import { Kernel } from "../kernel/kernel.ts"
+import { Kernel, StoppedAtStep } from "../kernel/kernel.ts"
 import { Network } from "../network/network.ts"
 import { judge } from "./judge.ts"
 import { makeStage, untilQuiet } from "./make-stage.ts"
@@ -43,10 +43,16 @@ export class BrokenRun extends Error {}
 export const runScenario = async (scenario: Scenario, options: RunOptions): Promise<ScenarioReport> => {
   const runs: RunReport[] = []
   for (const roomVersion of options.roomVersions) runs.push(await runOnce(scenario, roomVersion, options))
-  const { seed, transport, roomVersions } = options
-  const replay = `./netsplit run ${scenario.name} --seed ${seed} --room-version ${roomVersions.join(",")}`
-  return { scenario: scenario.name, seed, transport, runs, replay }
+  const { seed, transport } = options
+  return { scenario: scenario.name, seed, transport, runs, replay: replayOf(scenario, options) }
 }
+
+const replayOf = (scenario: Scenario, { seed, roomVersions, servers, until }: RunOptions): string =>
+  [
+    `./netsplit run ${scenario.name} --seed ${seed} --room-version ${roomVersions.join(",")}`,
+    ...(servers === undefined || servers === scenario.serversDefault ? [] : [`--servers ${servers}`]),
+    ...(until === undefined ? [] : [`--until ${until}`]),
+  ].join(" ")
 
 const runOnce = async (scenario: Scenario, roomVersion: string, options: RunOptions): Promise<RunReport> => {
   const startMs = performance.now()
@@ -55,46 +61,39 @@ const runOnce = async (scenario: Scenario, roomVersion: string, options: RunOpti
     ...(options.until === undefined ? {} : { stopAtStep: options.until }),
   })
   const network = Network.make(kernel)
-  const story: string[] = []
+  const shared = sharedResults(options)
   const servers = new Map<string, VirtualServer>()
-  const memo = options.memo ?? true
-  const signatures = memoised(nodeSignatures("libsodium"))
-  const resolutions = new ResolutionMemo()
+  const story: string[] = []
   const exit = await kernel.run(
     Effect.scoped(
       Effect.gen(function* () {
         for (let number = 1; number <= (options.servers ?? scenario.serversDefault); number++) {
-          const parts = {
-            kernel,
-            network,
-            signatures: withVerifyAll(memo ? signatures : nodeSignatures("libsodium")),
-            settings: {
-              readings: { ...readingsDefault, ...options.readings },
-              resolve: memo ? resolutions.share(resolve) : resolve,
-            },
-          }
-          servers.set(`s${number}`, yield* bootServer(`s${number}`, parts))
+          servers.set(`s${number}`, yield* bootServer(`s${number}`, { kernel, network, ...shared.parts }))
         }
         return yield* tell(scenario, { roomVersion, servers, network, story, omit: new Set(options.omit) })
       }),
     ),
   )
-  options.onMemoHits?.({ signatures: signatures.hits(), resolutions: resolutions.hits })
-  if (Exit.isFailure(exit)) throw new BrokenRun(`${scenario.name}: ${Cause.pretty(exit.cause)}`)
-  const { roomId, unsettled } = exit.value
+  options.onMemoHits?.(shared.hits())
+  const stopped = stoppedAt(exit)
+  if (Exit.isFailure(exit) && stopped === undefined) {
+    throw new BrokenRun(`${scenario.name}: ${Cause.pretty(exit.cause)}`)
+  }
+  const told = Exit.isSuccess(exit) ? exit.value : { roomId: anyRoomOf(servers), unsettled: [] }
   const rooms = [...servers.values()].flatMap(({ name, rooms: held, destinations }) => {
-    const dag = held.find(roomId)?.dag
+    const dag = held.find(told.roomId)?.dag
     return dag === undefined ? [] : [{ server: name, dag, unsent: destinations.unsent() }]
   })
-  const { parting, ...judged } = judge({ rooms, unsettled, wanted: scenario.wanted })
+  const { parting, ...judged } = judge({ rooms, unsettled: told.unsettled, wanted: scenario.wanted })
+  const verdicts =
+    stopped === undefined ? judged : { ...judged, ...unknown, why: `Stopped at step ${stopped}.` }
   const expected = scenario.expected(roomVersion)
   return {
     roomVersion,
-    ...judged,
-    ...(judged.agree === "no" && parting !== undefined ? { cause: parting.cause } : {}),
+    ...verdicts,
+    ...(verdicts.agree === "no" && parting !== undefined ? { cause: parting.cause } : {}),
     expected,
-    asExpected:
-      judged.agree === expected.agree && judged.wanted === expected.wanted && judged.live === expected.live,
+    asExpected: (["agree", "wanted", "live"] as const).every((name) => verdicts[name] === expected[name]),
     traceHash: kernel.trace.hash(),
     steps: kernel.trace.steps,
     virtualMs: kernel.elapsedMs,
@@ -104,6 +103,33 @@ const runOnce = async (scenario: Scenario, roomVersion: string, options: RunOpti
       .size,
     requests: network.requests(),
     story,
+  }
+}
+
+const unknown = { agree: "unknown", wanted: "unknown", live: "unknown" } as const
+
+const stoppedAt = (exit: Exit.Exit<unknown, unknown>): number | undefined => {
+  const failure = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+  return failure instanceof StoppedAtStep ? failure.step : undefined
+}
+
+/** The room of a story that has not been told to its end. */
+const anyRoomOf = (servers: ReadonlyMap<string, VirtualServer>): string =>
+  [...servers.values()].flatMap(({ rooms }) => rooms.all())[0]?.roomId ?? ""
+
+/** What the servers of a run share: pure functions, with their results unless the run is to do without. */
+const sharedResults = (options: RunOptions) => {
+  const readings = { ...readingsDefault, ...options.readings }
+  const isOn = options.memo ?? true
+  const plain = nodeSignatures(readings.signatureAcceptance)
+  const signatures = memoised(plain)
+  const resolutions = new ResolutionMemo()
+  return {
+    parts: {
+      signatures: withVerifyAll(isOn ? signatures : plain),
+      settings: { readings, resolve: isOn ? resolutions.share(resolve) : resolve },
+    },
+    hits: (): MemoHits => ({ signatures: signatures.hits(), resolutions: resolutions.hits }),
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Readings } from "../readings.ts"
 import type { AuthGraph } from "./auth-graph.ts"
 import type { Conflict } from "./conflict.ts"
+import { rangeOf } from "./index-range.ts"
 
 /** State sets are swept this many at a time: one bit each. */
 const setsPerSweep = 31
@@ -18,42 +19,44 @@ export const authDifference = (
   readings: Readings,
 ): readonly number[] => {
   const includesSelf = readings.chainIncludesSelf === "yes"
-  const { inSome, notInAll } = chainsOfConflicted(graph, conflict, includesSelf)
-  let oldest = graph.size
-  for (let index = graph.size - 1; index >= 0; index--) {
-    if (inSome[index] === 1 && notInAll[index] === 1) oldest = index
-  }
-  if (oldest === graph.size) return []
+  const isCandidate = candidates(graph, conflict, includesSelf)
+  const oldest = isCandidate.indexOf(1)
+  if (oldest < 0) return []
   const agreed = chainOfAgreed(graph, conflict, includesSelf, oldest)
   const difference: number[] = []
-  for (let index = oldest; index < graph.size; index++) {
-    if (inSome[index] === 1 && notInAll[index] === 1 && agreed[index] === 0) difference.push(index)
+  for (let index = oldest; index < isCandidate.length; index++) {
+    if (isCandidate[index] === 1 && agreed[index] === 0) difference.push(index)
   }
   return difference
 }
 
-/** Sweeps from the newest event to the oldest: each hands on, to those it cites, the sets in whose chain it is. */
-const chainsOfConflicted = (graph: AuthGraph, conflict: Conflict, includesSelf: boolean) => {
-  const { size } = graph
+/**
+ * Marks what is in the chains of the conflicted events of some sets, but not of all. Sweeps from the newest event
+ * to the oldest: each hands on, to those it cites, the sets in whose chain it is.
+ */
+const candidates = (graph: AuthGraph, { events }: Conflict, includesSelf: boolean): Uint8Array => {
   const { starts, targets } = graph.edges
-  const inSome = new Uint8Array(size)
-  const notInAll = new Uint8Array(size)
-  for (let from = 0; from < conflict.events.length; from += setsPerSweep) {
-    const sets = conflict.events.slice(from, from + setsPerSweep)
+  const [, newest] = rangeOf(events.flat())
+  const size = newest + 1
+  const isCandidate = new Uint8Array(size)
+  const inAllUntilNow = new Uint8Array(size).fill(1)
+  for (let from = 0; from < events.length; from += setsPerSweep) {
+    const sets = events.slice(from, from + setsPerSweep)
     const all = 2 ** sets.length - 1
     const members = membersBySet(size, sets)
     const chains = includesSelf ? members.slice() : new Int32Array(size)
-    for (let index = size - 1; index >= 0; index--) {
+    for (let index = newest; index >= 0; index--) {
       const chain = chains[index]!
-      if (chain !== 0) inSome[index] = 1
-      if (chain !== all) notInAll[index] = 1
+      if (chain !== all) inAllUntilNow[index] = 0
       const handedOn = chain | members[index]!
       if (handedOn === 0) continue
+      if (chain !== 0) isCandidate[index] = 1
       const end = starts[index + 1]!
       for (let edge = starts[index]!; edge < end; edge++) chains[targets[edge]!]! |= handedOn
     }
   }
-  return { inSome, notInAll }
+  for (let index = 0; index < size; index++) if (inAllUntilNow[index] === 1) isCandidate[index] = 0
+  return isCandidate
 }
 
 /** For each event a bit for each set that has it. */

@@ -1,4 +1,5 @@
 import type { AuthGraph } from "./auth-graph.ts"
+import { rangeOf } from "./index-range.ts"
 
 /**
  * The conflicted state subgraph (rooms/v12 §State resolution, "Conflicted state subgraph"): all that lies on a
@@ -28,14 +29,4 @@ export const conflictedSubgraph = (graph: AuthGraph, conflicted: readonly number
     if (citesConflicted[index] === 1 && citedByConflicted[index] === 1) subgraph.push(index)
   }
   return subgraph
-}
-
-const rangeOf = (indices: readonly number[]): readonly [oldest: number, newest: number] => {
-  let oldest = Number.POSITIVE_INFINITY
-  let newest = -1
-  for (const index of indices) {
-    if (index < oldest) oldest = index
-    if (index > newest) newest = index
-  }
-  return [oldest, newest]
 }

@@ -1,6 +1,7 @@
 import type { Event } from "../event.ts"
 import type { Readings } from "../readings.ts"
 import type { AuthGraph } from "./auth-graph.ts"
+import { rangeOf } from "./index-range.ts"
 import { IndexSet } from "./index-set.ts"
 
 /**
@@ -30,7 +31,8 @@ export const powerEventsWithChains = (graph: AuthGraph, full: IndexSet, readings
   const staysInside = readings.chainThroughUnconflicted === "inside-only"
   const inChain = new Uint8Array(graph.size)
   const chosen = new IndexSet(graph.size)
-  for (let index = graph.size - 1; index >= 0; index--) {
+  const [oldest, newest] = rangeOf(full.members)
+  for (let index = newest; index >= oldest; index--) {
     const isInside = full.has(index)
     const isChosen = isInside && (inChain[index] === 1 || isPowerEvent(graph.event(index), readings))
     if (isChosen) chosen.add(index)
