@@ -44,13 +44,20 @@ export const resolve = Command.make(
       catch: (error) => new UsageError({ message: error instanceof Error ? error.message : String(error) }),
     })
     const print = yield* Console.Console
-    const { differing } = yield* Effect.promise(() =>
+    const { BadCorpus } = yield* Effect.promise(() => import("./resolve/corpus.ts"))
+    const { differing } = yield* Effect.tryPromise(() =>
       resolveCorpora({
         corpora: input.corpora,
         expected: input.expected,
         readings,
         write: (line) => print.log(line),
       }),
+    ).pipe(
+      Effect.catch(({ cause }) =>
+        cause instanceof BadCorpus
+          ? Effect.fail(new UsageError({ message: cause.message }))
+          : Effect.die(cause),
+      ),
     )
     if (differing.length > 0) {
       yield* Console.error(

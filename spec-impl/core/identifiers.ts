@@ -73,8 +73,11 @@ const isIpv6 = (text: string): boolean => {
   )
 }
 
-/** Whether `text` is a server name. */
-export const isServerName = (text: string): boolean => parseServerName(text) !== undefined
+const plainName = /^[a-z-][a-z0-9.-]{0,254}$/
+
+/** Whether `text` is a server name. Most are plain host names, which need no taking apart. */
+export const isServerName = (text: string): boolean =>
+  plainName.test(text) || parseServerName(text) !== undefined
 
 /**
  * A user id as events may carry it, historical localparts included: any code points but `:` and NUL, even none

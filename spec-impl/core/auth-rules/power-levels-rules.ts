@@ -1,7 +1,7 @@
 /** The rules on m.room.power_levels: 10 in rooms 1–5 and 12, 9 in rooms 6–11. */
 import { isUserId } from "../identifiers.ts"
 import { isJsonInteger, isJsonObject, type JsonObject, type JsonValue } from "../json/value.ts"
-import type { AuthVersion } from "../room-version.ts"
+import type { AuthVersion, RoomVersion } from "../room-version.ts"
 import type { Facts } from "./facts.ts"
 import { type Level, privilegedCreators, readLevel, scalarDefaults, scalarLevels } from "./power-levels.ts"
 import { allow, type Family, family, reject } from "./rule.ts"
@@ -16,29 +16,29 @@ export const powerLevelsRules = (auth: AuthVersion): Family => {
     auth.privilegedCreators && reject("users names a creator", namesCreator),
     allow("there were no power levels", (facts) => facts.powerLevels === undefined),
     family("levels of the room", () => true, [
-      reject("a changed level was above sender's", (facts) => scalarChanges(facts).some(wasAbove(facts))),
-      reject("a changed level is above sender's", (facts) => scalarChanges(facts).some(isAbove(facts))),
+      reject("a changed level was above sender's", (facts) => changesIn(facts).scalars.some(wasAbove(facts))),
+      reject("a changed level is above sender's", (facts) => changesIn(facts).scalars.some(isAbove(facts))),
     ]),
     family("events changed or removed", () => true, [
       reject("a changed or removed event level was above sender's", (facts) =>
-        mapChanges(facts, maps).some(wasAbove(facts)),
+        changesIn(facts).maps.some(wasAbove(facts)),
       ),
     ]),
     family("events added or changed", () => true, [
       reject("an added or changed event level is above sender's", (facts) =>
-        mapChanges(facts, maps).some(isAbove(facts)),
+        changesIn(facts).maps.some(isAbove(facts)),
       ),
     ]),
     family("users changed or removed", () => true, [
       reject("a changed or removed user's level was not below sender's", (facts) =>
-        mapChanges(facts, ["users"])
-          .filter((change) => change.key !== facts.event.sender)
+        changesIn(facts)
+          .users.filter((change) => change.key !== facts.event.sender)
           .some(({ before }) => before !== undefined && before >= facts.senderLevel),
       ),
     ]),
     family("users added or changed", () => true, [
       reject("an added or changed user's level is above sender's", (facts) =>
-        mapChanges(facts, ["users"]).some(isAbove(facts)),
+        changesIn(facts).users.some(isAbove(facts)),
       ),
     ]),
     allow("sender may change these levels"),
@@ -62,6 +62,29 @@ const isAbove =
   ({ after }: Change): boolean =>
     after !== undefined && after > facts.senderLevel
 
+/** All that an event alters, worked out once for the rules that ask. */
+interface Changes {
+  readonly scalars: readonly Change[]
+  /** Of `events`, and from room 6 on of `notifications`. */
+  readonly maps: readonly Change[]
+  readonly users: readonly Change[]
+}
+
+const changesIn = (facts: Facts): Changes => {
+  const known = knownChanges.get(facts)
+  if (known !== undefined) return known
+  const maps = facts.context.version.auth.notificationsLevels ? ["events", "notifications"] : ["events"]
+  const changes = {
+    scalars: scalarChanges(facts),
+    maps: mapChanges(facts, maps),
+    users: mapChanges(facts, ["users"]),
+  }
+  knownChanges.set(facts, changes)
+  return changes
+}
+
+const knownChanges = new WeakMap<Facts, Changes>()
+
 /**
  * The altered levels of the room. What an absent one counts as is a matter of reading (`pl-default`): nothing
  * at all, as in Synapse, or its default, as in ruma.
@@ -82,20 +105,30 @@ const scalarChanges = (facts: Facts): readonly Change[] => {
       }))
 }
 
-const mapChanges = (facts: Facts, names: readonly string[]): readonly Change[] =>
-  names.flatMap((name) => {
-    const { version } = facts.context
+/** The altered entries of maps of levels: most entries of most events are as they were. */
+const mapChanges = (facts: Facts, names: readonly string[]): readonly Change[] => {
+  const { version } = facts.context
+  const changes: Change[] = []
+  const note = (key: string, before: Level | undefined, after: Level | undefined): void => {
+    const change = { key, before, after }
+    if (isAlteration(change)) changes.push(change)
+  }
+  for (const name of names) {
     const before = mapOf(facts.powerLevels?.content[name])
     const after = mapOf(facts.event.content[name])
-    const keys = new Set([...Object.keys(before), ...Object.keys(after)])
-    return [...keys]
-      .map((key) => ({
-        key,
-        before: Object.hasOwn(before, key) ? readLevel(before[key], version) : undefined,
-        after: Object.hasOwn(after, key) ? readLevel(after[key], version) : undefined,
-      }))
-      .filter(isAlteration)
-  })
+    for (const key in after) {
+      if (before[key] !== after[key])
+        note(key, readEntry(before, key, version), readLevel(after[key], version))
+    }
+    for (const key in before) {
+      if (!Object.hasOwn(after, key)) note(key, readLevel(before[key], version), undefined)
+    }
+  }
+  return changes
+}
+
+const readEntry = (map: JsonObject, key: string, version: RoomVersion): Level | undefined =>
+  Object.hasOwn(map, key) ? readLevel(map[key], version) : undefined
 
 const isAlteration = ({ before, after }: Change): boolean =>
   before === undefined || after === undefined ? before !== after : !(before >= after && before <= after)
@@ -118,9 +151,10 @@ const hasOddUsers = ({ event, context }: Facts): boolean => {
   const users = event.content.users
   if (users === undefined) return false
   if (!isJsonObject(users)) return true
-  return Object.keys(users).some(
-    (userId) => !isUserId(userId) || readLevel(users[userId], context.version) === undefined,
-  )
+  for (const userId in users) {
+    if (readLevel(users[userId], context.version) === undefined || !isUserId(userId)) return true
+  }
+  return false
 }
 
 const namesCreator = ({ event, create, context }: Facts): boolean => {
