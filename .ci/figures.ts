@@ -1,0 +1,184 @@
+/**
+ * Measures the hot paths, each beside its limit in the same run, and prints the tables of `results/figures/`:
+ * `node .ci/figures.ts > results/figures/hot-paths.md`. Figures are for reading; nothing fails by them.
+ */
+import { existsSync } from "node:fs"
+import { performance } from "node:perf_hooks"
+import { Effect, Fiber, Queue } from "effect"
+import { readCorpus } from "#cli/resolve/corpus.ts"
+import { resolveCase } from "#cli/resolve/resolve-case.ts"
+import { scenarios } from "#scenarios/index.ts"
+import { Kernel } from "#sim/kernel/kernel.ts"
+import { runScenario } from "#sim/world/run-scenario.ts"
+import { contentHash } from "#spec-impl/core/hash.ts"
+import { canonicalJson } from "#spec-impl/core/json/encode.ts"
+import { parseJson } from "#spec-impl/core/json/parse.ts"
+import { readingsDefault } from "#spec-impl/core/readings.ts"
+import { memoised } from "#spec-impl/homeserver/signatures/memo.ts"
+import { nobleSignatures } from "#spec-impl/homeserver/signatures/noble.ts"
+import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
+
+const corpora = new URL("../../shared/stateres/corpus/", import.meta.url).pathname
+
+/** Microseconds a call, the best of five rounds. */
+const microseconds = (calls: number, work: () => unknown): number => {
+  let best = Number.POSITIVE_INFINITY
+  for (let round = 0; round < 5; round++) {
+    const start = performance.now()
+    for (let call = 0; call < calls; call++) work()
+    best = Math.min(best, ((performance.now() - start) * 1000) / calls)
+  }
+  return best
+}
+
+const table = (
+  title: string,
+  head: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): void => {
+  const line = (cells: readonly (string | number)[]): string => `| ${cells.join(" | ")} |`
+  console.log(`\n## ${title}\n`)
+  console.log([line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n"))
+}
+const rounded = (value: number): string => value.toPrecision(3)
+
+const resolutionFigures = async (): Promise<void> => {
+  // From the corpora's README: the prototype's time with interning, warm; ruma 0.18; Synapse.
+  const known: Readonly<Record<string, readonly [number, number, number]>> = {
+    "medium-v10": [1.5, 5.75, 39.8],
+    "large-v11": [35, 87.7, 373],
+    "huge-v10": [223, 409, 1227],
+    "plchain-v12": [7.4, 53.9, 697],
+    "topicwar-v10": [3.2, 2.2, 10.7],
+  }
+  const rows: (readonly (string | number)[])[] = []
+  for (const [name, [prototype, ruma, synapse]] of Object.entries(known)) {
+    const [corpusCase] = await readCorpus(`${corpora}${name}.json.gz`)
+    const times = Array.from({ length: 15 }, () => resolveCase(corpusCase!, readingsDefault).ms)
+    const warm = times.slice(8).sort((a, b) => a - b)[3]!
+    rows.push([name, rounded(times[0]!), rounded(warm), rounded(warm / prototype), prototype, ruma, synapse])
+  }
+  table(
+    "State resolution, interning included (ms)",
+    ["case", "first", "warm, median of 7", "÷ prototype", "prototype", "ruma 0.18", "Synapse"],
+    rows,
+  )
+}
+
+const signatureFigures = (): void => {
+  const seed = new Uint8Array(32).fill(3)
+  const message = new Uint8Array(600).fill(7)
+  const node = nodeSignatures("libsodium")
+  const noble = nobleSignatures("libsodium")
+  const memo = memoised(node)
+  const publicKey = node.publicKey(seed)
+  const signature = node.sign(seed, message)
+  const limit = microseconds(500, () => node.verify(publicKey, message, signature))
+  const rows = [
+    ["node:crypto verify", limit],
+    ["node:crypto sign", microseconds(500, () => node.sign(seed, message))],
+    ["noble verify", microseconds(20, () => noble.verify(publicKey, message, signature))],
+    ["noble sign", microseconds(20, () => noble.sign(seed, message))],
+    ["memo, a verdict that is there", microseconds(2_000, () => memo.verify(publicKey, message, signature))],
+  ] as const
+  table(
+    "Signatures of 600 bytes (µs)",
+    ["what", "µs", "÷ node:crypto verify"],
+    rows.map(([name, time]) => [name, rounded(time), rounded(time / limit)]),
+  )
+}
+
+const jsonFigures = (): void => {
+  const pdu = {
+    auth_events: ["$a".padEnd(44, "x"), "$b".padEnd(44, "y"), "$c".padEnd(44, "z")],
+    content: { body: "hello, world; what a fine day".repeat(4), msgtype: "m.text" },
+    depth: 12,
+    hashes: { sha256: "a".repeat(43) },
+    origin_server_ts: 1_700_000_000_000,
+    prev_events: ["$d".padEnd(44, "w")],
+    room_id: "!room:example.org",
+    sender: "@alice:example.org",
+    signatures: { "example.org": { "ed25519:1": "s".repeat(86) } },
+    type: "m.room.message",
+  }
+  const text = canonicalJson(pdu)
+  const native = microseconds(5_000, () => JSON.parse(text))
+  const rows = [
+    ["JSON.parse", native],
+    ["parseJson, lenient", microseconds(5_000, () => parseJson(text, "lenient"))],
+    ["JSON.stringify", microseconds(5_000, () => JSON.stringify(pdu))],
+    ["canonicalJson", microseconds(5_000, () => canonicalJson(pdu))],
+    ["contentHash", microseconds(5_000, () => contentHash(pdu))],
+  ] as const
+  table(
+    `A message of ${text.length} bytes (µs)`,
+    ["what", "µs", "÷ JSON.parse"],
+    rows.map(([name, time]) => [name, rounded(time), rounded(time / native)]),
+  )
+}
+
+const messages = 20_000
+
+/** Two fibers that hand a number to and fro, a virtual millisecond at a time. */
+const pingPong = Effect.gen(function* () {
+  const there = yield* Queue.unbounded<number>()
+  const back = yield* Queue.unbounded<number>()
+  const echo = Effect.gen(function* () {
+    for (let count = 0; count < messages; count++) {
+      const number = yield* Queue.take(there)
+      yield* Effect.sleep(1)
+      yield* Queue.offer(back, number)
+    }
+  })
+  const fiber = yield* Effect.forkChild(echo)
+  for (let count = 0; count < messages; count++) {
+    yield* Queue.offer(there, count)
+    yield* Queue.take(back)
+  }
+  yield* Fiber.join(fiber)
+})
+
+const kernelFigures = async (): Promise<void> => {
+  const rows: (readonly (string | number)[])[] = []
+  for (const [name, shuffle, preemption] of [
+    ["warm-up", true, 0.1],
+    ["first in, first out", false, 0],
+    ["shuffled", true, 0],
+    ["shuffled, preempted at 0.1", true, 0.1],
+  ] as const) {
+    const start = performance.now()
+    const kernel = Kernel.make({ seed: 1, shuffle, preemption })
+    await kernel.run(pingPong)
+    const seconds = (performance.now() - start) / 1000
+    if (name !== "warm-up") {
+      rows.push([name, Math.round((2 * messages) / seconds), Math.round(kernel.trace.steps / seconds)])
+    }
+  }
+  table("The kernel", ["order", "messages/s", "steps/s"], rows)
+}
+
+const scenarioFigures = async (): Promise<void> => {
+  const rows: (readonly (string | number)[])[] = []
+  for (const scenario of scenarios) {
+    const reports = []
+    for (let seed = 1; seed <= 8; seed++) {
+      const { runs } = await runScenario(scenario, { seed, roomVersions: ["12"], transport: "http" })
+      reports.push(...runs)
+    }
+    const { wallMs, requests, steps, virtualMs } = reports.toSorted((a, b) => a.wallMs - b.wallMs)[3]!
+    rows.push([scenario.name, wallMs, requests, rounded((wallMs * 1000) / requests), steps, virtualMs])
+  }
+  table(
+    "Scenarios in room 12 (median of 8 seeds)",
+    ["scenario", "wall ms", "requests", "µs a request", "steps", "virtual ms"],
+    rows,
+  )
+}
+
+console.log("# Hot paths\n")
+console.log("Printed by `node .ci/figures.ts`, all in one run on one 2-core machine: take the ratios.")
+if (existsSync(corpora)) await resolutionFigures()
+signatureFigures()
+jsonFigures()
+await kernelFigures()
+await scenarioFigures()
