@@ -2,6 +2,7 @@
 import { performance } from "node:perf_hooks"
 import { Cause, Effect, Exit, Scope } from "effect"
 import { type Readings, readingsDefault } from "#spec-impl/core/readings.ts"
+import { roomVersion } from "#spec-impl/core/room-version.ts"
 import { ResolutionMemo } from "#spec-impl/core/state-resolution/resolution-memo.ts"
 import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
 import { memoised } from "#spec-impl/homeserver/signatures/memo.ts"
@@ -13,6 +14,7 @@ import { judge } from "./judge.ts"
 import { makeStage, untilQuiet } from "./make-stage.ts"
 import type { RunReport, ScenarioReport } from "./report.ts"
 import type { Scenario } from "./scenario.ts"
+import { eventIdsIn } from "./transaction-event-ids.ts"
 import { bootServer, type VirtualServer } from "./world.ts"
 
 export interface RunOptions {
@@ -42,7 +44,7 @@ export class BrokenRun extends Error {}
 /** Runs `scenario` once for each room version. Throws `BrokenRun` with what went wrong. */
 export const runScenario = async (scenario: Scenario, options: RunOptions): Promise<ScenarioReport> => {
   const runs: RunReport[] = []
-  for (const roomVersion of options.roomVersions) runs.push(await runOnce(scenario, roomVersion, options))
+  for (const id of options.roomVersions) runs.push(await runOnce(scenario, id, options))
   const { seed, transport } = options
   return { scenario: scenario.name, seed, transport, runs, replay: replayOf(scenario, options) }
 }
@@ -54,13 +56,14 @@ const replayOf = (scenario: Scenario, { seed, roomVersions, servers, until }: Ru
     ...(until === undefined ? [] : [`--until ${until}`]),
   ].join(" ")
 
-const runOnce = async (scenario: Scenario, roomVersion: string, options: RunOptions): Promise<RunReport> => {
+const runOnce = async (scenario: Scenario, versionId: string, options: RunOptions): Promise<RunReport> => {
   const startMs = performance.now()
   const kernel = Kernel.make({
     seed: options.seed,
     ...(options.until === undefined ? {} : { stopAtStep: options.until }),
   })
-  const network = Network.make(kernel)
+  const version = roomVersion(versionId)
+  const network = Network.make(kernel, version === undefined ? {} : { eventIdsOf: eventIdsIn(version) })
   const shared = sharedResults(options)
   const servers = new Map<string, VirtualServer>()
   const story: string[] = []
@@ -70,7 +73,13 @@ const runOnce = async (scenario: Scenario, roomVersion: string, options: RunOpti
         for (let number = 1; number <= (options.servers ?? scenario.serversDefault); number++) {
           servers.set(`s${number}`, yield* bootServer(`s${number}`, { kernel, network, ...shared.parts }))
         }
-        return yield* tell(scenario, { roomVersion, servers, network, story, omit: new Set(options.omit) })
+        return yield* tell(scenario, {
+          roomVersion: versionId,
+          servers,
+          network,
+          story,
+          omit: new Set(options.omit),
+        })
       }),
     ),
   )
@@ -87,9 +96,9 @@ const runOnce = async (scenario: Scenario, roomVersion: string, options: RunOpti
   const { parting, ...judged } = judge({ rooms, unsettled: told.unsettled, wanted: scenario.wanted })
   const verdicts =
     stopped === undefined ? judged : { ...judged, ...unknown, why: `Stopped at step ${stopped}.` }
-  const expected = scenario.expected(roomVersion)
+  const expected = scenario.expected(versionId)
   return {
-    roomVersion,
+    roomVersion: versionId,
     ...verdicts,
     ...(verdicts.agree === "no" && parting !== undefined ? { cause: parting.cause } : {}),
     expected,
