@@ -6,6 +6,7 @@ import { contentHash } from "#spec-impl/core/hash.ts"
 import { isJsonObject } from "#spec-impl/core/json/value.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
+import { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
@@ -136,6 +137,64 @@ describe("what is sent", () => {
         yield* stage.user("@user:s2").say(roomId, "back")
         yield* stage.wait(5_000)
         expect(servers.get("s1")!.destinations.unsent()).toEqual([])
+      }),
+    )
+  })
+})
+
+describe("what is refused", () => {
+  /** The error that an action ends in: status, code and text. */
+  const refusal = <A, E>(action: Effect.Effect<A, E>) =>
+    Effect.map(Effect.flip(action), (error) => (error instanceof MatrixError ? error.message : String(error)))
+
+  it("a room of a version that the joining server does not know", async () => {
+    const settingsOf = (server: string) =>
+      server === "s2" ? { roomVersions: roomVersions.slice(0, 10) } : {}
+    await play({ settingsOf }, ({ stage }) =>
+      Effect.gen(function* () {
+        const roomId = yield* stage.user("@alice:s1").createRoom({ roomVersion: "12" })
+        const refused = yield* refusal(stage.user("@bob:s2").join(roomId, "s1"))
+        expect(refused).toBe("400 M_INCOMPATIBLE_ROOM_VERSION: the room is of version 12")
+        const older = yield* stage.user("@alice:s1").createRoom({ roomVersion: "10" })
+        yield* stage.user("@bob:s2").join(older, "s1")
+      }),
+    )
+  })
+
+  it("a join that the rules forbid, by the number of the rule", async () => {
+    await play({}, ({ stage }) =>
+      Effect.gen(function* () {
+        const roomId = yield* stage.user("@alice:s1").createRoom({ joinRule: "invite" })
+        expect(yield* refusal(stage.user("@bob:s2").join(roomId, "s1"))).toContain(
+          "403 M_FORBIDDEN: rejected by 5.3.7",
+        )
+      }),
+    )
+  })
+
+  it("a room that the resident server is not in, or that nobody names a way to", async () => {
+    await play({}, ({ stage }) =>
+      Effect.gen(function* () {
+        const bob = stage.user("@bob:s2")
+        expect(yield* refusal(bob.join("!nowhere:s1", "s1"))).toContain("404 M_NOT_FOUND")
+        expect(yield* refusal(bob.join("!nowhere:s1"))).toContain("400 M_INVALID_PARAM")
+        expect(yield* refusal(bob.say("!nowhere:s1", "hello"))).toContain("404 M_NOT_FOUND")
+      }),
+    )
+  })
+
+  it("what a user may not do, by the number of the rule; nothing of it is kept or sent", async () => {
+    await inRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage, network } = played
+        const before = [timelineOn(played, "s2", roomId), network.requests()]
+        const topic = stage.user("@user:s2").setState(roomId, "m.room.topic", { topic: "mine" })
+        expect(yield* refusal(topic)).toContain("rejected by 8")
+        expect(yield* refusal(stage.user("@nobody:s2").say(roomId, "hello"))).toContain("rejected by 6")
+        expect(
+          yield* refusal(stage.user("@alice:s1").setState(roomId, "x", { big: "x".repeat(70_000) })),
+        ).toContain("400 M_BAD_JSON")
+        expect([timelineOn(played, "s2", roomId), network.requests()]).toEqual(before)
       }),
     )
   })

@@ -23,6 +23,8 @@ export interface PlayOptions {
   readonly roomVersion?: string
   readonly seed?: number
   readonly settings?: Partial<HomeserverSettings>
+  /** What is otherwise on one server. */
+  readonly settingsOf?: (server: string) => Partial<HomeserverSettings>
 }
 
 /** Boots the servers, runs `story`, and gives what it gives; fails with what went wrong. */
@@ -38,8 +40,9 @@ export const play = async <A, E>(
       Effect.gen(function* () {
         const servers = new Map<string, VirtualServer>()
         for (let number = 1; number <= (options.servers ?? 2); number++) {
-          const parts = { kernel, network, signatures, settings: options.settings ?? {} }
-          servers.set(`s${number}`, yield* bootServer(`s${number}`, parts))
+          const name = `s${number}`
+          const settings = { ...options.settings, ...options.settingsOf?.(name) }
+          servers.set(name, yield* bootServer(name, { kernel, network, signatures, settings }))
         }
         const scope = yield* Effect.scope
         const roomVersion = options.roomVersion ?? "12"

@@ -1,0 +1,149 @@
+/** The layer in memory keeps the contract of `EventStore`: whole groups, in order, by digest, across boots. */
+import { Effect, Exit } from "effect"
+import { describe, expect, it } from "vitest"
+import type { EventWrite, StoreGroup } from "./event-store.ts"
+import { MemoryDisk, memoryStore } from "./memory.ts"
+
+const event = (eventId: string, more: Partial<EventWrite> = {}): EventWrite => ({
+  roomId: "!r",
+  eventId,
+  pdu: { depth: 1 },
+  verdict: "accepted",
+  objection: undefined,
+  restrictedJoinSigned: false,
+  history: undefined,
+  ...more,
+})
+const history = { stateBefore: "a", stateAfter: "b", claimedBy: undefined }
+const room: StoreGroup = { rooms: [{ roomId: "!r", roomVersion: "11" }] }
+
+const onDisk = (...groups: readonly StoreGroup[]) => {
+  const disk = new MemoryDisk()
+  for (const group of groups) Effect.runSync(memoryStore(disk).commit(group))
+  return { disk, store: memoryStore(disk) }
+}
+
+describe("a group", () => {
+  it("is kept whole, and found by the next boot", () => {
+    const { store } = onDisk({
+      ...room,
+      events: [event("$a"), event("$b")],
+      extremities: [{ roomId: "!r", eventIds: ["$b"] }],
+    })
+    const [kept] = Effect.runSync(store.rooms)
+    expect(kept).toMatchObject({ roomId: "!r", roomVersion: "11", extremities: ["$b"] })
+    expect(kept!.events.map(({ eventId }) => eventId)).toEqual(["$a", "$b"])
+  })
+
+  it("that cannot be kept leaves nothing behind", () => {
+    const { store } = onDisk(room)
+    const group: StoreGroup = {
+      events: [event("$a"), event("$x", { roomId: "!unknown" })],
+      answers: [{ origin: "s2", transactionId: "1", answer: { pdus: {} } }],
+    }
+    const exit = Effect.runSyncExit(store.commit(group))
+    expect(Exit.isFailure(exit)).toBe(true)
+    expect(Effect.runSync(store.rooms)[0]!.events).toEqual([])
+    expect(Effect.runSync(store.answer("s2", "1"))).toBeUndefined()
+  })
+})
+
+describe("events", () => {
+  it("an outlier becomes history in its place, and history never an outlier", () => {
+    const { store } = onDisk(
+      { ...room, events: [event("$a"), event("$b")] },
+      { events: [event("$a", { history })] },
+      { events: [event("$a")] },
+    )
+    const { events } = Effect.runSync(store.rooms)[0]!
+    expect(events.map(({ eventId, history: kept }) => [eventId, kept !== undefined])).toEqual([
+      ["$a", true],
+      ["$b", false],
+    ])
+  })
+})
+
+describe("states", () => {
+  it("are whole whatever they were written as changes to", () => {
+    const { store } = onDisk({
+      states: [
+        {
+          digest: "a",
+          basedOn: undefined,
+          changes: [
+            ["t", "2", "$1"],
+            ["t", "\u{10000}", "$2"],
+          ],
+        },
+        {
+          digest: "b",
+          basedOn: "a",
+          changes: [
+            ["t", "2", null],
+            ["t", "\uE000", "$3"],
+          ],
+        },
+      ],
+    })
+    expect(Effect.runSync(store.state("b"))).toEqual({
+      digest: "b",
+      basedOn: undefined,
+      changes: [
+        ["t", "\uE000", "$3"],
+        ["t", "\u{10000}", "$2"],
+      ],
+    })
+    expect(Effect.runSync(store.state("nowhere"))).toBeUndefined()
+  })
+})
+
+describe("destinations", () => {
+  it("have what was queued and not settled, in order, and what is in flight", () => {
+    const inFlight = { transactionId: "t1", events: [["!r", "$a"]] } as const
+    const { store } = onDisk(
+      {
+        destinations: [
+          { destination: "s3", queued: [["!r", "$a"]] },
+          {
+            destination: "s2",
+            queued: [
+              ["!r", "$a"],
+              ["!r", "$b"],
+            ],
+          },
+        ],
+      },
+      { destinations: [{ destination: "s2", inFlight }] },
+      { destinations: [{ destination: "s2", queued: [["!r", "$c"]], settled: [["!r", "$b"]] }] },
+    )
+    expect(Effect.runSync(store.destinations)).toEqual([
+      {
+        destination: "s2",
+        unsent: [
+          ["!r", "$a"],
+          ["!r", "$c"],
+        ],
+        inFlight,
+      },
+      { destination: "s3", unsent: [["!r", "$a"]], inFlight: undefined },
+    ])
+  })
+
+  it("that have got everything are not named", () => {
+    const { store } = onDisk(
+      { destinations: [{ destination: "s2", queued: [["!r", "$a"]] }] },
+      { destinations: [{ destination: "s2", settled: [["!r", "$a"]], inFlight: null }] },
+    )
+    expect(Effect.runSync(store.destinations)).toEqual([])
+  })
+})
+
+describe("answers", () => {
+  it("are told by origin and id", () => {
+    const answer = { pdus: { $a: {}, $b: { error: "no" } } }
+    const { store } = onDisk({ answers: [{ origin: "s2", transactionId: "1", answer }] })
+    expect(Effect.runSync(store.answer("s2", "1"))).toEqual(answer)
+    expect(Effect.runSync(store.answer("s3", "1"))).toBeUndefined()
+    expect(Effect.runSync(store.answer("s2", "2"))).toBeUndefined()
+  })
+})
