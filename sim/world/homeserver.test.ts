@@ -3,7 +3,8 @@ import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import { parseEvent } from "#spec-impl/core/event-format.ts"
 import { contentHash } from "#spec-impl/core/hash.ts"
-import { isJsonObject } from "#spec-impl/core/json/value.ts"
+import { canonicalJson } from "#spec-impl/core/json/encode.ts"
+import { isJsonObject, JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
 import { MatrixError } from "#spec-impl/federation/matrix-error.ts"
@@ -85,6 +86,45 @@ describe("in each room version", () => {
       )
     })
   }
+})
+
+describe("what JSON can be", () => {
+  it("an event nested ten thousand deep travels like any other", async () => {
+    await inRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        let deep: JsonValue = "bottom"
+        for (let level = 0; level < 10_000; level++) deep = [deep]
+        yield* stage.user("@alice:s1").setState(roomId, "deep", { deep })
+        yield* stage.quiet
+        const arrived = stage.stateOf("s2", roomId, "deep")
+        expect(canonicalJson(arrived!.content)).toBe(canonicalJson({ deep }))
+      }),
+    )
+  })
+
+  it("rooms 1–5 carry floats and integers of any size, hashed and signed as they were written", async () => {
+    await inRoom({ roomVersion: "5" }, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const content = { float: new JsonFloat(0.5), huge: 2n ** 62n }
+        yield* stage.user("@alice:s1").setState(roomId, "odd", content)
+        yield* stage.quiet
+        expect(canonicalJson(stage.stateOf("s2", roomId, "odd")!.content)).toBe(
+          '{"float":0.5,"huge":4611686018427387904}',
+        )
+      }),
+    )
+  })
+
+  it("rooms 6+ do not: who sends such an event is told", async () => {
+    await inRoom({ roomVersion: "6" }, (played, roomId) =>
+      Effect.gen(function* () {
+        const odd = played.stage.user("@alice:s1").setState(roomId, "odd", { huge: 2n ** 62n })
+        expect(String(yield* Effect.flip(odd))).toContain("M_BAD_JSON")
+      }),
+    )
+  })
 })
 
 describe("what is sent", () => {

@@ -85,7 +85,7 @@ const tracedStore = (name: string, kernel: Kernel, store: EventStore["Service"])
       ),
 })
 
-/** A group is JSON but for what is undefined in it, which says nothing. */
+/** A group is JSON but for what is undefined in it, which says nothing; PDUs are JSON throughout, and of any depth. */
 const groupBytes = (group: StoreGroup): Uint8Array => canonicalJsonBytes(withoutUndefined(group))
 
 const withoutUndefined = (value: unknown): JsonValue =>
@@ -95,7 +95,7 @@ const withoutUndefined = (value: unknown): JsonValue =>
       ? value.map(withoutUndefined)
       : Object.fromEntries(
           Object.entries(value).flatMap(([key, child]) =>
-            child === undefined ? [] : [[key, withoutUndefined(child)]],
+            child === undefined ? [] : [[key, key === "pdu" ? child : withoutUndefined(child)]],
           ),
         )
 

@@ -4,7 +4,7 @@
  *
  * A destination that answers gets its events in order. One that failed gets, once it answers again, the same
  * transaction once more, and then no backlog but the forward extremities of what it missed: it asks for the
- * rest itself. Its waits double; anything that comes in from it ends the wait.
+ * rest itself. Its waits double; anything that comes in from it ends the wait, and they begin anew.
  */
 import { Clock, Context, Effect, Latch, Layer } from "effect"
 import { encodeBase64Url } from "../core/base64.ts"
@@ -173,7 +173,13 @@ export class Destinations extends Context.Service<
             yield* start(destination)
           }
         }),
-        heardFrom: (server) => Effect.sync(() => void destinations.get(server)?.retry.openUnsafe()),
+        heardFrom: (server) =>
+          Effect.sync(() => {
+            const destination = destinations.get(server)
+            if (destination === undefined) return
+            destination.failures = 0
+            destination.retry.openUnsafe()
+          }),
         unsent: () =>
           [...destinations.values()]
             .filter((destination) => eventCount(destination) > 0)
