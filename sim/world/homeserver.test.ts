@@ -301,6 +301,45 @@ describe("what is received", () => {
   })
 })
 
+describe("keys of a server that is gone", () => {
+  /** s3 speaks and is cut off for good; then s2, which has never seen its key, joins by way of s1. */
+  const joinAfterwards = (notaries: readonly string[]) =>
+    play({ servers: 3, settings: { notaries } }, (played) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const roomId = yield* stage.user("@alice:s1").createRoom()
+        yield* stage.user("@carol:s3").join(roomId, "s1")
+        yield* stage.quiet
+        yield* stage.partition(["s1", "s2"], ["s3"])
+        yield* stage.user("@bob:s2").join(roomId, "s1")
+        return stage.stateOf("s2", roomId, "m.room.member", "@carol:s3")?.content.membership
+      }),
+    )
+
+  it("are not to be had, and its events are dropped", async () => {
+    expect(await joinAfterwards([])).toBeUndefined()
+  })
+
+  it("are vouched for by a notary that has them", async () => {
+    expect(await joinAfterwards(["s1"])).toBe("join")
+  })
+
+  it("are not taken from a notary whose signature does not hold", async () => {
+    await play({ servers: 3, settings: { notaries: ["s1"] } }, ({ stage }) =>
+      Effect.gen(function* () {
+        const roomId = yield* stage.user("@alice:s1").createRoom()
+        yield* stage.user("@carol:s3").join(roomId, "s1")
+        yield* stage.quiet
+        yield* stage.partition(["s1", "s2"], ["s3"])
+        const unsigned = reply(200, { server_keys: [{ server_name: "s3", verify_keys: {}, valid_until_ts: 1 }] })
+        yield* stage.rule("lying notary", { path: "/_matrix/key/v2/query" }, unsigned)
+        yield* stage.user("@bob:s2").join(roomId, "s1")
+        expect(stage.stateOf("s2", roomId, "m.room.member", "@carol:s3")).toBeUndefined()
+      }),
+    )
+  })
+})
+
 describe("a restart", () => {
   it("finds rooms, states and what was still to be sent as they were, and goes on", async () => {
     await play({ servers: 1 }, ({ kernel, network, servers, stage }) =>

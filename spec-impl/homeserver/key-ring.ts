@@ -3,12 +3,13 @@ import { Clock, Context, Data, Deferred, Effect, Layer } from "effect"
 import type { Event } from "../core/event.ts"
 import type { JsonObject } from "../core/json/value.ts"
 import type { RoomVersion } from "../core/room-version.ts"
-import { restrictedJoinSigner } from "../core/signing.ts"
+import { jsonSignatureChecks, restrictedJoinSigner, signJson } from "../core/signing.ts"
 import { FederationClient } from "../federation/client.ts"
 import { type EventSignatures, verifyEventSignatures, verifySignatureOf } from "./event-signatures.ts"
 import { ServerIdentity } from "./identity.ts"
 import { KnownKeys } from "./known-keys.ts"
-import { publishedKeys, readServerKeys } from "./server-keys.ts"
+import { publishedKeys, readServerKeys, type ServerKeys } from "./server-keys.ts"
+import { Settings } from "./settings.ts"
 import { Signatures } from "./signatures/signatures.ts"
 
 const hourMs = 60 * 60 * 1_000
@@ -37,7 +38,22 @@ interface Holder {
   /** Not to be asked again before. */
   askedAgainTs: number
   problem: string | undefined
+  /** Its key object as it was last given, by itself or by a notary. */
+  given: { readonly keys: JsonObject; readonly fetchedTs: number; readonly validUntilTs: number } | undefined
   asking: Deferred.Deferred<void> | undefined
+}
+
+/** Keys that can be believed, with the object in which they came; or why not. */
+type Believed = { readonly keys: ServerKeys; readonly object: JsonObject } | { readonly problem: string }
+
+const believed = (
+  server: string,
+  object: JsonObject,
+  nowMs: number,
+  signatures: Signatures["Service"],
+): Believed => {
+  const read = readServerKeys(object, server, nowMs, signatures)
+  return "keys" in read ? { keys: read.keys, object } : read
 }
 
 export class KeyRing extends Context.Service<
@@ -45,6 +61,11 @@ export class KeyRing extends Context.Service<
   {
     /** This server's keys as others fetch them. */
     readonly published: Effect.Effect<JsonObject>
+    /**
+     * A server's own key object, signed by this server too: what a notary answers. The last one that is known,
+     * asked for anew after half its life and where it is not good long enough; none where none is known.
+     */
+    readonly vouchedKeys: (server: string, validUntilTsMin: number) => Effect.Effect<readonly JsonObject[]>
     /** A public key that may prove a request of `server` now: one of its current keys. */
     readonly keyForRequest: (server: string, keyId: string) => Effect.Effect<Uint8Array, KeyUnavailable>
     /** Check 2 on receipt of a PDU, for events of one room: all their signatures at once, in their order. */
@@ -65,6 +86,7 @@ export class KeyRing extends Context.Service<
       const identity = yield* ServerIdentity
       const signatures = yield* Signatures
       const client = yield* FederationClient
+      const { notaries } = yield* Settings
       const scope = yield* Effect.scope
       const holders = new Map<string, Holder>()
       let published: { readonly keys: JsonObject; readonly signedTs: number } | undefined
@@ -78,6 +100,7 @@ export class KeyRing extends Context.Service<
           failures: 0,
           askedAgainTs: 0,
           problem: undefined,
+          given: undefined,
           asking: undefined,
         }
         holders.set(server, holder)
@@ -90,20 +113,62 @@ export class KeyRing extends Context.Service<
         oldVerifyKeys: new Map(identity.oldKeys.map((key) => [key.keyId, key])),
       })
 
-      /** Asks the server itself. Where it gives nothing, this is the place to ask notaries. */
-      const fetchKeys = Effect.fnUntraced(function* (holder: Holder) {
-        const answer = yield* Effect.result(client.call(holder.server, (api) => api.keys.serverKeys({})))
+      /** What the server itself says, or why it says nothing that can be believed. */
+      const askServer = Effect.fnUntraced(function* (server: string) {
+        const answer = yield* Effect.result(client.call(server, (api) => api.keys.serverKeys({})))
+        if (answer._tag === "Failure") return { problem: answer.failure.message }
+        return believed(server, answer.success, yield* Clock.currentTimeMillis, signatures)
+      })
+
+      /** What a notary says of the server (§Querying Keys Through Another Server): signed by both. */
+      const askNotary = Effect.fnUntraced(function* (notary: string, server: string) {
+        const payload = { server_keys: { [server]: {} } }
+        const { server_keys } = yield* client.call(notary, (api) => api.keys.queryManyKeys({ payload }))
         const nowMs = yield* Clock.currentTimeMillis
-        const read =
-          answer._tag === "Success"
-            ? readServerKeys(answer.success, holder.server, nowMs, signatures)
-            : { problem: answer.failure.message }
-        if ("keys" in read) {
-          holder.keys.learn(read.keys)
-          holder.problem = undefined
-          holder.failures = 0
-          holder.askedAgainTs = nowMs + askedAgainAfterMs
-        } else {
+        for (const keys of server_keys) {
+          const read = believed(server, keys, nowMs, signatures)
+          if ("keys" in read && (yield* isVouchedBy(notary, keys))) return read
+        }
+        return { problem: `${notary} does not vouch for it` }
+      })
+
+      /** A notary's own keys come from itself alone, or two of them could wait for each other. */
+      const isVouchedBy = Effect.fnUntraced(function* (notary: string, keys: JsonObject) {
+        const holder = holderOf(notary)
+        for (const check of jsonSignatureChecks(keys, notary)) {
+          if (!holder.keys.has(check.keyId)) {
+            const read = yield* askServer(notary)
+            if ("keys" in read) learn(holder, read, yield* Clock.currentTimeMillis)
+          }
+          const key = holder.keys.forRequest(check.keyId, yield* Clock.currentTimeMillis)
+          if (key !== undefined && signatures.verify(key, check.message, check.signature)) return true
+        }
+        return false
+      })
+
+      const learn = (
+        holder: Holder,
+        { keys, object }: Extract<Believed, { readonly keys: ServerKeys }>,
+        nowMs: number,
+      ): void => {
+        holder.keys.learn(keys)
+        holder.given = { keys: object, fetchedTs: nowMs, validUntilTs: keys.validUntilTs }
+        holder.problem = undefined
+        holder.failures = 0
+        holder.askedAgainTs = nowMs + askedAgainAfterMs
+      }
+
+      /** Asks the server itself, and where it gives nothing each notary in turn. */
+      const fetchKeys = Effect.fnUntraced(function* (holder: Holder) {
+        const itself = yield* askServer(holder.server)
+        let read: Believed = itself
+        for (const notary of notaries) {
+          if ("keys" in read || notary === holder.server || notary === identity.serverName) continue
+          read = yield* askNotary(notary, holder.server).pipe(Effect.orElseSucceed(() => itself))
+        }
+        const nowMs = yield* Clock.currentTimeMillis
+        if ("keys" in read) learn(holder, read, nowMs)
+        else {
           holder.problem = read.problem
           holder.askedAgainTs = nowMs + Math.min(retryMsMin * 2 ** holder.failures, retryMsMax)
           holder.failures += 1
@@ -142,16 +207,39 @@ export class KeyRing extends Context.Service<
         return yield* new KeyUnavailable({ server, keyId, reason })
       })
 
+      /** §Querying Keys: a notary keeps an answer for half of what is left of its life. */
+      const vouchedKeys = Effect.fnUntraced(function* (server: string, validUntilTsMin: number) {
+        if (server === identity.serverName) return [yield* publishedNow]
+        const holder = holderOf(server)
+        const nowMs = yield* Clock.currentTimeMillis
+        const { given } = holder
+        const isStale =
+          given === undefined ||
+          given.validUntilTs < Math.max(nowMs, validUntilTsMin) ||
+          nowMs - given.fetchedTs > (given.validUntilTs - given.fetchedTs) / 2
+        if (isStale) yield* refresh(server)
+        if (holder.given === undefined) return []
+        const { serverName, signingKey } = identity
+        return [
+          signJson(holder.given.keys, serverName, signingKey.keyId, (message) =>
+            signatures.sign(signingKey.seed, message),
+          ),
+        ]
+      })
+
+      const publishedNow = Effect.map(Clock.currentTimeMillis, (nowMs) => {
+        if (published === undefined || nowMs - published.signedTs > signedAnewAfterMs) {
+          const keys = publishedKeys(identity, nowMs + publishedForMs, signatures)
+          published = { keys, signedTs: nowMs }
+        }
+        return published.keys
+      })
+
       const source = { keysOf: (server: string) => holderOf(server).keys, refresh }
 
       return {
-        published: Effect.map(Clock.currentTimeMillis, (nowMs) => {
-          if (published === undefined || nowMs - published.signedTs > signedAnewAfterMs) {
-            const keys = publishedKeys(identity, nowMs + publishedForMs, signatures)
-            published = { keys, signedTs: nowMs }
-          }
-          return published.keys
-        }),
+        published: publishedNow,
+        vouchedKeys,
         keyForRequest,
         verifyEvents: (events, version) => verifyEventSignatures(source, signatures, events, version),
         restrictedJoinSignature: (event, version) => {

@@ -16,6 +16,8 @@ export interface HomeserverSettings {
   readonly retryMsMax: number
   /** How many events `/get_missing_events` is asked for (Synapse asks 10, Dendrite 20). */
   readonly missingEventsLimit: number
+  /** Servers that are asked, in turn, for the keys of servers that do not answer themselves. */
+  readonly notaries: readonly string[]
   /** Above this share of unknown events `/state` is asked instead of each `/event`. */
   readonly fullStateShareMin: number
 }
@@ -27,6 +29,7 @@ export const homeserverSettingsDefault: HomeserverSettings = {
   retryMsMin: 1_000,
   retryMsMax: 300_000,
   missingEventsLimit: 10,
+  notaries: [],
   fullStateShareMin: 0.5,
 }
 

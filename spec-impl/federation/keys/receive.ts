@@ -4,14 +4,40 @@ import { HttpApiBuilder } from "effect/http-api"
 import { KeyRing } from "../../homeserver/key-ring.ts"
 import { FederationApi } from "../api.ts"
 
+/** More servers than this are not looked up for one question. */
+const serversPerQueryMax = 100
+
+/** The latest time for which any of the keys is wanted. */
+const latestWanted = (
+  keys: Readonly<Record<string, { readonly minimum_valid_until_ts?: number | bigint }>>,
+): number => Math.max(0, ...Object.values(keys).map((key) => Number(key.minimum_valid_until_ts ?? 0)))
+
 /** Answers with the keys that the key ring publishes. */
 export const KeysReceive = HttpApiBuilder.group(
   FederationApi,
   "keys",
   Effect.fnUntraced(function* (handlers) {
     const keyRing = yield* KeyRing
+    const answer = (
+      wanted: readonly (readonly [server: string, validUntilTsMin: number | bigint | undefined])[],
+    ) =>
+      Effect.map(
+        Effect.forEach(
+          wanted.slice(0, serversPerQueryMax),
+          ([server, validUntilTsMin]) => keyRing.vouchedKeys(server, Number(validUntilTsMin ?? 0)),
+          { concurrency: 8 },
+        ),
+        (objects) => ({ server_keys: objects.flat() }),
+      )
     return handlers
       .handle("serverKeys", () => keyRing.published)
       .handle("serverKeysById", () => keyRing.published)
+      .handle("queryKeys", ({ params, query }) => answer([[params.serverName, query.minimum_valid_until_ts]]))
+      .handle("queryKeysById", ({ params, query }) =>
+        answer([[params.serverName, query.minimum_valid_until_ts]]),
+      )
+      .handle("queryManyKeys", ({ payload }) =>
+        answer(Object.entries(payload.server_keys).map(([server, keys]) => [server, latestWanted(keys)])),
+      )
   }),
 )

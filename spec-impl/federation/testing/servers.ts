@@ -8,6 +8,7 @@ import { canonicalJson } from "../../core/json/encode.ts"
 import type { JsonObject } from "../../core/json/value.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { KeyRing } from "../../homeserver/key-ring.ts"
+import { Settings } from "../../homeserver/settings.ts"
 import { withVerifyAll } from "../../homeserver/signatures/noble.ts"
 import { nodeSignatures as makeNodeSignatures } from "../../homeserver/signatures/node-crypto.ts"
 import { Signatures } from "../../homeserver/signatures/signatures.ts"
@@ -155,6 +156,7 @@ export const startServer = Effect.fnUntraced(function* (
       Layer.mergeAll(
         ServerIdentity.layer({ serverName: name, signingKey, oldKeys }),
         Layer.succeed(Signatures, nodeSignatures),
+        Settings.layer({}),
         Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, carry(wire))),
       ),
     ),
