@@ -301,6 +301,80 @@ describe("what is received", () => {
   })
 })
 
+describe("restricted rooms", () => {
+  /** Alice's members' room on s1 lets in whoever is in her lounge. */
+  const withLounge = <A, E>(
+    roomVersion: string,
+    story: (played: Played, rooms: { readonly lounge: string; readonly club: string }) => Effect.Effect<A, E>,
+  ) =>
+    play({ servers: 3, roomVersion }, (played) =>
+      Effect.gen(function* () {
+        const alice = played.stage.user("@alice:s1")
+        const lounge = yield* alice.createRoom()
+        const club = yield* alice.createRoom()
+        const allow = [{ type: "m.room_membership", room_id: lounge }]
+        yield* alice.setState(club, "m.room.join_rules", { join_rule: "restricted", allow })
+        return yield* story(played, { lounge, club })
+      }),
+    )
+  const code = <A, E>(action: Effect.Effect<A, E>) =>
+    Effect.map(Effect.flip(action), (error) => (error instanceof MatrixError ? error.errcode : String(error)))
+
+  for (const id of ["8", "9", "10", "11", "12"]) {
+    it(`room ${id}: a member of the lounge joins, with both servers' signatures, which all servers check`, async () => {
+      await withLounge(id, (played, { lounge, club }) =>
+        Effect.gen(function* () {
+          const { stage } = played
+          for (const server of ["s2", "s3"]) {
+            yield* stage.user(`@user:${server}`).join(lounge, "s1")
+            yield* stage.quiet
+            yield* stage.user(`@user:${server}`).join(club, "s1")
+            yield* stage.quiet
+          }
+          for (const server of ["s1", "s2", "s3"]) {
+            expect(stateOn(played, server, club)).toEqual(stateOn(played, "s1", club))
+            const member = stage.stateOf(server, club, "m.room.member", "@user:s3")
+            expect(member?.content).toMatchObject({
+              membership: "join",
+              join_authorised_via_users_server: "@alice:s1",
+            })
+            expect(Object.keys(member?.pdu.signatures as object).sort()).toEqual(["s1", "s3"])
+          }
+        }),
+      )
+    })
+  }
+
+  it("a stranger is refused", async () => {
+    await withLounge("11", (played, { club }) =>
+      Effect.gen(function* () {
+        expect(yield* code(played.stage.user("@user:s2").join(club, "s1"))).toBe("M_FORBIDDEN")
+      }),
+    )
+  })
+
+  it("a server that is not in the lounge cannot say, and one whose users may not invite cannot let in", async () => {
+    await withLounge("11", (played, { lounge, club }) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const alice = stage.user("@alice:s1")
+        yield* stage.user("@user:s2").join(lounge, "s1")
+        yield* stage.quiet
+        yield* stage.user("@user:s2").join(club, "s1")
+        yield* stage.user("@user:s3").join(lounge, "s1")
+        yield* stage.quiet
+        yield* alice.setState(club, "m.room.power_levels", { users: { "@alice:s1": 100 }, invite: 50 })
+        yield* stage.quiet
+        expect(yield* code(stage.user("@user:s3").join(club, "s2"))).toBe("M_UNABLE_TO_GRANT_JOIN")
+        yield* stage.user("@user:s2").leave(lounge)
+        yield* stage.quiet
+        expect(yield* code(stage.user("@user:s3").join(club, "s2"))).toBe("M_UNABLE_TO_AUTHORISE_JOIN")
+        yield* stage.user("@user:s3").join(club, "s1")
+      }),
+    )
+  })
+})
+
 describe("keys of a server that is gone", () => {
   /** s3 speaks and is cut off for good; then s2, which has never seen its key, joins by way of s1. */
   const joinAfterwards = (notaries: readonly string[]) =>
@@ -331,7 +405,9 @@ describe("keys of a server that is gone", () => {
         yield* stage.user("@carol:s3").join(roomId, "s1")
         yield* stage.quiet
         yield* stage.partition(["s1", "s2"], ["s3"])
-        const unsigned = reply(200, { server_keys: [{ server_name: "s3", verify_keys: {}, valid_until_ts: 1 }] })
+        const unsigned = reply(200, {
+          server_keys: [{ server_name: "s3", verify_keys: {}, valid_until_ts: 1 }],
+        })
         yield* stage.rule("lying notary", { path: "/_matrix/key/v2/query" }, unsigned)
         yield* stage.user("@bob:s2").join(roomId, "s1")
         expect(stage.stateOf("s2", roomId, "m.room.member", "@carol:s3")).toBeUndefined()

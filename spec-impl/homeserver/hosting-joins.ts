@@ -4,10 +4,12 @@ import type { Event } from "../core/event.ts"
 import { domainOf } from "../core/identifiers.ts"
 import type { JsonObject } from "../core/json/value.ts"
 import { authChain, eventsOf } from "../core/room-dag/walks.ts"
+import { restrictedJoinSigner } from "../core/signing.ts"
 import { forbidden, incompatibleRoomVersion, invalidParameter, notFound } from "../federation/matrix-error.ts"
 import { commitAndSend, whileWriting } from "./admission.ts"
 import { ServerIdentity } from "./identity.ts"
-import { completeDraft, draftedEvent } from "./local-events.ts"
+import { completeDraft, coSignAsSelf, draftedEvent, readOwn } from "./local-events.ts"
+import { authoriserOf } from "./restricted-joins.ts"
 import { joinedServersIn } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { readPdu, vetEvents } from "./vetting.ts"
@@ -24,11 +26,15 @@ export const makeJoin = Effect.fnUntraced(function* (
   yield* checkResident(room)
   if (domainOf(userId) !== origin) return yield* forbidden("the user is not of the asking server")
   if (!versions.includes(room.version.id)) return yield* incompatibleRoomVersion(room.version.id)
+  const authoriser = yield* authoriserOf(room, userId)
   const draft = {
     type: "m.room.member",
     sender: userId,
     stateKey: userId,
-    content: { membership: "join" },
+    content:
+      authoriser === undefined
+        ? { membership: "join" }
+        : { membership: "join", join_authorised_via_users_server: authoriser },
   }
   const event = yield* completeDraft(room, draft)
   const objection = room.dag.objectionNow(draftedEvent(event, draft, room))
@@ -49,7 +55,7 @@ export const receiveJoin = Effect.fnUntraced(function* (
   const { serverName } = yield* ServerIdentity
   const room = yield* rooms.get(roomId)
   yield* checkResident(room)
-  const event = yield* readJoin(room, origin, eventId, pdu)
+  const event = yield* coSigned(room, yield* readJoin(room, origin, eventId, pdu))
   const record = yield* whileWriting(
     room,
     Effect.gen(function* () {
@@ -73,6 +79,19 @@ export const receiveJoin = Effect.fnUntraced(function* (
     members_omitted: false,
     servers_in_room: [...joinedServersIn(room.dag, record.stateBefore)].sort(),
   }
+})
+
+/**
+ * A join by the authority of one of this server's users gets this server's signature as well, if it may still be
+ * had: much can have happened since make_join.
+ */
+const coSigned = Effect.fnUntraced(function* (room: Room, event: Event) {
+  const { serverName } = yield* ServerIdentity
+  if (!room.version.auth.restricted || restrictedJoinSigner(event) !== serverName) return event
+  yield* authoriserOf(room, event.sender)
+  const signed = yield* readOwn(yield* coSignAsSelf(event.pdu, room.version), room.version)
+  room.dag.noteSignedRestrictedJoin(signed.eventId)
+  return signed
 })
 
 /** §send_join: what makes the event of a join unfit, each M_INVALID_PARAM. */

@@ -5,6 +5,7 @@ import { isJsonObject, type JsonObject } from "../core/json/value.ts"
 import type { OutlierRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
 import type { RoomVersion } from "../core/room-version.ts"
+import { restrictedJoinSigner } from "../core/signing.ts"
 import { StateMap } from "../core/state-resolution/state-map.ts"
 import { FederationClient } from "../federation/client.ts"
 import { forbidden, incompatibleRoomVersion } from "../federation/matrix-error.ts"
@@ -39,6 +40,7 @@ export const joinThrough = Effect.fnUntraced(function* (via: string, roomId: str
   )
   const held = rooms.find(roomId)
   const room = held ?? rooms.make(roomId, version)
+  const joined = yield* asSignedByAll(room, join, answer.event, via)
   const events = yield* vetAnswered(room, [...answer.auth_chain, ...answer.state])
   yield* checkCreate(events, version)
   const stateIds = new Set(
@@ -48,9 +50,22 @@ export const joinThrough = Effect.fnUntraced(function* (via: string, roomId: str
     }),
   )
   yield* held === undefined
-    ? takeUpRoom(room, events, stateIds, join, via)
-    : returnToRoom(room, events, stateIds, join, via)
-  return join
+    ? takeUpRoom(room, events, stateIds, joined, via)
+    : returnToRoom(room, events, stateIds, joined, via)
+  return joined
+})
+
+/** The join as the resident server gives it back: with its signature, where it had to let the user in. */
+const asSignedByAll = Effect.fnUntraced(function* (
+  room: Room,
+  join: Event,
+  answered: JsonObject | undefined,
+  via: string,
+) {
+  if (answered === undefined || restrictedJoinSigner(join) === undefined) return join
+  const [signed] = yield* vetAnswered(room, [answered])
+  if (signed?.eventId === join.eventId) return signed
+  return yield* badAnswer(`${via} gave another event back than the join that it got`)
 })
 
 /** A room that is new here becomes known with all its state, or not at all: one group. */

@@ -7,9 +7,10 @@ import { parseEvent } from "../core/event-format.ts"
 import { referenceHash } from "../core/hash.ts"
 import type { JsonObject, JsonValue } from "../core/json/value.ts"
 import { canonicalIntegerMax, depthMaxLenient, prevEventsMax } from "../core/limits.ts"
+import { redact } from "../core/redaction.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
-import { signEvent } from "../core/signing.ts"
+import { signEvent, signingBytes, withSignature } from "../core/signing.ts"
 import { badJson, forbidden, type MatrixError } from "../federation/matrix-error.ts"
 import { commitAndSend, whileWriting } from "./admission.ts"
 import { Chance } from "./chance.ts"
@@ -89,6 +90,14 @@ export const signAsSelf = Effect.fnUntraced(function* (pdu: JsonObject, version:
   return signEvent(named, version, serverName, signingKey.keyId, (message) =>
     signatures.sign(signingKey.seed, message),
   )
+})
+
+/** Adds this server's signature to an event that another one made and hashed. */
+export const coSignAsSelf = Effect.fnUntraced(function* (pdu: JsonObject, version: RoomVersion) {
+  const { serverName, signingKey } = yield* ServerIdentity
+  const signatures = yield* Signatures
+  const signature = signatures.sign(signingKey.seed, signingBytes(redact(pdu, version)))
+  return withSignature(pdu, serverName, signingKey.keyId, signature)
 })
 
 /** An event of this server's own making; one that breaks the format was badly drafted: 400. */

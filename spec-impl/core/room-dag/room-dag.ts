@@ -200,9 +200,11 @@ export class RoomDag {
     }
   }
 
-  /** Why an event that has yet to be signed would not be allowed at the end of the history, if so. */
+  /** Why an event would not be allowed at the end of the history, once all have signed it that must; if so. */
   objectionNow(draft: Event): Objection | undefined {
-    return this.#objectionByState(draft, this.currentState(), 6)
+    const signatures = { ...this.context.signatures, restrictedJoinIsSigned: () => true }
+    const view = viewOfState(this.graph, this.currentState())
+    return objectionIn(authorise(draft, view, { ...this.context, signatures }), 6)
   }
 
   /** `state` with the event at `index` in its place. */
