@@ -61,6 +61,8 @@ export const makeStage = (parts: StageParts): Stage => {
         say: (roomId, body) => users.send(userId, roomId, "m.room.message", { msgtype: "m.text", body }),
         setState: (roomId, type, content, stateKey = "") =>
           users.setState(userId, roomId, type, stateKey, content),
+        invite: (roomId, target) => users.invite(userId, roomId, target),
+        knock: (roomId, via) => users.knock(userId, roomId, via === undefined ? [] : [via]),
         kick: (roomId, target) => users.kick(userId, roomId, target),
         ban: (roomId, target) => users.ban(userId, roomId, target),
         leave: (roomId) => users.leave(userId, roomId),

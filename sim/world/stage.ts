@@ -24,6 +24,8 @@ export interface Actor {
   readonly join: (roomId: string, via?: string) => Act<Event>
   readonly say: (roomId: string, body: string) => Act<Event>
   readonly setState: (roomId: string, type: string, content: JsonObject, stateKey?: string) => Act<Event>
+  readonly invite: (roomId: string, target: string) => Act<Event>
+  readonly knock: (roomId: string, via?: string) => Act<Event>
   readonly kick: (roomId: string, target: string) => Act<Event>
   readonly ban: (roomId: string, target: string) => Act<Event>
   readonly leave: (roomId: string) => Act<Event>

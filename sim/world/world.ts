@@ -12,6 +12,7 @@ import { layerChapters, layerHomeserver } from "#spec-impl/homeserver/homeserver
 import { ServerIdentity } from "#spec-impl/homeserver/identity.ts"
 import { Incoming } from "#spec-impl/homeserver/incoming.ts"
 import { LocalUsers } from "#spec-impl/homeserver/local-users.ts"
+import { Outside } from "#spec-impl/homeserver/outside.ts"
 import { type RoomListener, Rooms } from "#spec-impl/homeserver/rooms.ts"
 import { type HomeserverSettings, Settings } from "#spec-impl/homeserver/settings.ts"
 import { Signatures } from "#spec-impl/homeserver/signatures/signatures.ts"
@@ -28,6 +29,7 @@ export interface VirtualServer {
   readonly rooms: Rooms["Service"]
   readonly destinations: Destinations["Service"]
   readonly incoming: Incoming["Service"]
+  readonly outside: Outside["Service"]
 }
 
 /** What all servers of a world share. */
@@ -70,6 +72,7 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
     rooms: Context.get(services, Rooms),
     destinations: Context.get(services, Destinations),
     incoming: Context.get(services, Incoming),
+    outside: Context.get(services, Outside),
   } satisfies VirtualServer
 })
 

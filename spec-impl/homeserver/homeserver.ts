@@ -9,6 +9,7 @@ import { Destinations } from "./destinations.ts"
 import { Incoming } from "./incoming.ts"
 import { KeyRing } from "./key-ring.ts"
 import { LocalUsers } from "./local-users.ts"
+import { Outside } from "./outside.ts"
 import { type RoomListener, Rooms } from "./rooms.ts"
 
 /**
@@ -18,7 +19,7 @@ import { type RoomListener, Rooms } from "./rooms.ts"
 export const layerHomeserver = (listener?: RoomListener) =>
   Layer.mergeAll(LocalUsers.layer, Incoming.layer).pipe(
     Layer.provideMerge(Destinations.layer),
-    Layer.provideMerge(Layer.mergeAll(Rooms.layer(listener), KeyRing.layer)),
+    Layer.provideMerge(Layer.mergeAll(Rooms.layer(listener), KeyRing.layer, Outside.layer)),
   )
 
 /** The handlers of all chapters. */

@@ -1,17 +1,17 @@
 /** Joining a room by way of a server that is in it (server-server API §Joining Rooms). */
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
-import { isJsonObject, type JsonObject } from "../core/json/value.ts"
+import type { JsonObject } from "../core/json/value.ts"
 import type { OutlierRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { restrictedJoinSigner } from "../core/signing.ts"
 import { StateMap } from "../core/state-resolution/state-map.ts"
 import { FederationClient } from "../federation/client.ts"
-import { forbidden, incompatibleRoomVersion } from "../federation/matrix-error.ts"
+import { forbidden } from "../federation/matrix-error.ts"
 import { admit, admitOutliers } from "./admission.ts"
 import { badAnswer } from "./failures.ts"
-import { readOwn, signAsSelf } from "./local-events.ts"
+import { completeTemplate } from "./handshakes.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
 import { readPdu, vetAnswered } from "./vetting.ts"
@@ -25,15 +25,7 @@ export const joinThrough = Effect.fnUntraced(function* (via: string, roomId: str
   const made = yield* client.call(via, (api) =>
     api.rooms.makeJoin({ params: { roomId, userId }, query: { ver } }),
   )
-  const version = roomVersions.find((known) => known.id === (made.room_version ?? "1"))
-  if (version === undefined) {
-    return yield* incompatibleRoomVersion(made.room_version ?? "1")
-  }
-  const template = yield* checkTemplate(made.event, roomId, userId)
-  const join = yield* readOwn(
-    yield* signAsSelf({ ...template, origin_server_ts: yield* Clock.currentTimeMillis }, version),
-    version,
-  )
+  const { version, event: join } = yield* completeTemplate(made, roomId, userId, "join")
   const params = { roomId, eventId: join.eventId }
   const answer = yield* client.call(via, (api) =>
     api.rooms.sendJoin({ params, query: {}, payload: join.pdu }),
@@ -112,20 +104,6 @@ const stateOf = (room: Room, stateIds: ReadonlySet<string>): StateMap => {
     if (index >= 0) state = room.dag.applied(state, index)
   }
   return state
-}
-
-/** §make_join: the caller must see to it that the template is what it asked for. */
-const checkTemplate = (event: JsonObject, roomId: string, userId: string) => {
-  const isAsked =
-    event.type === "m.room.member" &&
-    event.room_id === roomId &&
-    event.sender === userId &&
-    event.state_key === userId &&
-    isJsonObject(event.content) &&
-    event.content.membership === "join"
-  return isAsked
-    ? Effect.succeed(event)
-    : Effect.fail(badAnswer("the resident server made another event than the join asked for"))
 }
 
 const checkCreate = (events: readonly Event[], version: RoomVersion) => {

@@ -12,10 +12,13 @@ import { whileWriting } from "./admission.ts"
 import { Chance } from "./chance.ts"
 import type { Destinations } from "./destinations.ts"
 import { unsupportedRoomVersion } from "./failures.ts"
+import { knockThrough, leaveThrough } from "./handshakes.ts"
 import { ServerIdentity } from "./identity.ts"
+import { invite } from "./invitations.ts"
 import { joinThrough } from "./joining.ts"
 import type { KeyRing } from "./key-ring.ts"
 import { type Draft, readOwn, sendLocalEvent, signAsSelf } from "./local-events.ts"
+import { Outside } from "./outside.ts"
 import { joinedServersIn } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
@@ -54,9 +57,14 @@ export class LocalUsers extends Context.Service<
       stateKey: string,
       content: JsonObject,
     ) => Action<Event>
+    /** A user of another server is asked there first: what that refuses is never part of the room. */
+    readonly invite: (sender: string, roomId: string, target: string) => Action<Event>
+    /** By way of the first of `via` that takes the knock, or at once where this server is in the room. */
+    readonly knock: (userId: string, roomId: string, via: readonly string[]) => Action<Event>
     readonly kick: (sender: string, roomId: string, target: string, reason?: string) => Action<Event>
     readonly ban: (sender: string, roomId: string, target: string, reason?: string) => Action<Event>
     readonly unban: (sender: string, roomId: string, target: string) => Action<Event>
+    /** Also turns down an invite, and takes back a knock. */
     readonly leave: (userId: string, roomId: string) => Action<Event>
   }
 >()("netsplit/LocalUsers") {
@@ -97,12 +105,18 @@ export class LocalUsers extends Context.Service<
           inRoom(roomId, { type, sender, content, stateKey: undefined }),
         setState: (sender, roomId, type, stateKey, content) =>
           inRoom(roomId, { type, sender, stateKey, content }),
+        invite: (sender, roomId, target) =>
+          act(
+            sender,
+            Effect.flatMap(rooms.get(roomId), (room) => invite(room, sender, target)),
+          ),
+        knock: (userId, roomId, via) => act(userId, knock(userId, roomId, via)),
         kick: (sender, roomId, target, reason) =>
           setMembership(sender, roomId, target, withReason("leave", reason)),
         ban: (sender, roomId, target, reason) =>
           setMembership(sender, roomId, target, withReason("ban", reason)),
         unban: (sender, roomId, target) => setMembership(sender, roomId, target, { membership: "leave" }),
-        leave: (userId, roomId) => setMembership(userId, roomId, userId, { membership: "leave" }),
+        leave: (userId, roomId) => act(userId, leave(userId, roomId)),
       })
     }),
   )
@@ -113,6 +127,7 @@ type Services =
   | Destinations
   | FederationClient
   | KeyRing
+  | Outside
   | Rooms
   | ServerIdentity
   | Settings
@@ -207,20 +222,60 @@ const beginRoom = Effect.fnUntraced(function* (
 })
 
 const join = Effect.fnUntraced(function* (userId: string, roomId: string, via: readonly string[]) {
+  const outside = yield* Outside
+  const room = yield* heldRoom(roomId)
+  if (room !== undefined) return yield* sendLocalEvent(room, ownMembership(userId, "join"))
+  const invited = outside.standingOf(userId, roomId)?.via
+  const event = yield* throughFirst([...via, ...(invited === undefined ? [] : [invited])], (server) =>
+    joinThrough(server, roomId, userId),
+  )
+  yield* outside.end(userId, roomId)
+  return event
+})
+
+const knock = Effect.fnUntraced(function* (userId: string, roomId: string, via: readonly string[]) {
+  const room = yield* heldRoom(roomId)
+  if (room !== undefined) return yield* sendLocalEvent(room, ownMembership(userId, "knock"))
+  return yield* throughFirst(via, (server) => knockThrough(server, roomId, userId))
+})
+
+const leave = Effect.fnUntraced(function* (userId: string, roomId: string) {
+  const outside = yield* Outside
+  const standing = outside.standingOf(userId, roomId)
+  const rooms = yield* Rooms
+  if (standing === undefined || (yield* heldRoom(roomId)) !== undefined) {
+    return yield* sendLocalEvent(yield* rooms.get(roomId), ownMembership(userId, "leave"))
+  }
+  const event = yield* leaveThrough(standing.via, roomId, userId)
+  yield* outside.end(userId, roomId)
+  return event
+})
+
+const ownMembership = (userId: string, membership: string): Draft => ({
+  type: "m.room.member",
+  sender: userId,
+  stateKey: userId,
+  content: { membership },
+})
+
+/** The room, if this server is in it. */
+const heldRoom = Effect.fnUntraced(function* (roomId: string) {
   const rooms = yield* Rooms
   const { serverName } = yield* ServerIdentity
   const room = rooms.find(roomId)
-  if (room !== undefined && isResident(room, serverName)) {
-    const content = { membership: "join" }
-    return yield* sendLocalEvent(room, { type: "m.room.member", sender: userId, stateKey: userId, content })
-  }
-  const [first, ...others] = via.filter((server) => server !== serverName)
+  return room !== undefined && isResident(room, serverName) ? room : undefined
+})
+
+/** What the first server gives that does not refuse; the last refusal where all do. */
+const throughFirst = Effect.fnUntraced(function* <A, E, R>(
+  via: readonly string[],
+  attempt: (server: string) => Effect.Effect<A, E, R>,
+) {
+  const { serverName } = yield* ServerIdentity
+  const [first, ...others] = new Set(via.filter((server) => server !== serverName))
   if (first === undefined)
-    return yield* invalidParameter("no server is named by which the room can be joined")
-  return yield* others.reduce(
-    (attempt, server) => Effect.catch(attempt, () => joinThrough(server, roomId, userId)),
-    joinThrough(first, roomId, userId),
-  )
+    return yield* invalidParameter("no server is named by which the room can be reached")
+  return yield* others.reduce((before, server) => Effect.catch(before, () => attempt(server)), attempt(first))
 })
 
 const isResident = (room: Room, serverName: string): boolean =>

@@ -1,3 +1,4 @@
+import type { Event } from "../core/event.ts"
 import { domainOf } from "../core/identifiers.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { StateMap } from "../core/state-resolution/state-map.ts"
@@ -17,4 +18,23 @@ export const joinedServersIn = (dag: RoomDag, state: StateMap): ReadonlySet<stri
   })
   serversByState.set(state, servers)
   return servers
+}
+
+/** What a server outside may be told of a room (client-server API §Stripped state), the create event first. */
+const strippedTypes = [
+  "m.room.create",
+  "m.room.join_rules",
+  "m.room.name",
+  "m.room.avatar",
+  "m.room.topic",
+  "m.room.canonical_alias",
+  "m.room.encryption",
+]
+
+/** The events that tell an outsider what the room is, with the membership of who invites, if somebody does. */
+export const strippedState = (dag: RoomDag, inviter?: string): readonly Event[] => {
+  const state = dag.currentState()
+  const keys: (readonly [string, string])[] = strippedTypes.map((type) => [type, ""])
+  if (inviter !== undefined) keys.push(["m.room.member", inviter])
+  return keys.flatMap(([type, stateKey]) => dag.eventIn(state, type, stateKey) ?? [])
 }

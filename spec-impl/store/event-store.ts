@@ -8,6 +8,7 @@
  * - a local event: the event, the room's extremities, and a queue entry for each destination;
  * - a received event: the event (of the history or an outlier) and the extremities after it;
  * - a join: the room, its state and auth chain as outliers, the join event, the extremities;
+ * - an invite or a knock by which a user stands outside a room, and that this is over;
  * - the answer to a transaction, by (origin, transaction id), after all its events;
  * - a transaction about to be sent, before it is sent; and that it was acknowledged.
  */
@@ -69,6 +70,25 @@ export interface StoredDestination {
   readonly inFlight: TransactionInFlight | undefined
 }
 
+/** What a user of this server is to a room that the server is not in: invited, or knocking. */
+export interface OutsideWrite {
+  readonly userId: string
+  readonly roomId: string
+  /** Null where that is over. */
+  readonly standing: OutsideStanding | null
+}
+
+export interface OutsideStanding {
+  readonly membership: "invite" | "knock"
+  readonly roomVersion: string
+  /** The membership event, with all signatures. */
+  readonly pdu: JsonObject
+  /** What the room is, as it was told: PDUs. */
+  readonly roomState: readonly JsonObject[]
+  /** The server by which the user can go in or turn away: the inviter's, or the one that took the knock. */
+  readonly via: string
+}
+
 /** For each PDU by event id: nothing, or why it was not taken in. */
 export type TransactionAnswer = { readonly pdus: Readonly<Record<string, { readonly error?: string }>> }
 
@@ -79,6 +99,7 @@ export interface StoreGroup {
   readonly events?: readonly EventWrite[]
   readonly extremities?: readonly { readonly roomId: string; readonly eventIds: readonly string[] }[]
   readonly destinations?: readonly DestinationWrite[]
+  readonly outside?: readonly OutsideWrite[]
   readonly answers?: readonly {
     readonly origin: string
     readonly transactionId: string
@@ -111,6 +132,8 @@ export class EventStore extends Context.Service<
     readonly state: (digest: string) => Effect.Effect<StateWrite | undefined, StoreFailure>
     /** Destinations with something unsent, by name in code-point order. */
     readonly destinations: Effect.Effect<readonly StoredDestination[], StoreFailure>
+    /** All that is not over, by user and room in code-point order. */
+    readonly outside: Effect.Effect<readonly OutsideWrite[], StoreFailure>
     readonly answer: (
       origin: string,
       transactionId: string,

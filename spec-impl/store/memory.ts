@@ -5,6 +5,7 @@ import {
   type EventReference,
   EventStore,
   type EventWrite,
+  type OutsideWrite,
   type StateWrite,
   type StoredRoom,
   StoreFailure,
@@ -29,6 +30,7 @@ export class MemoryDisk {
   readonly rooms = new Map<string, KeptRoom>()
   readonly states = new Map<string, StateWrite>()
   readonly destinations = new Map<string, KeptDestination>()
+  readonly outside = new Map<string, OutsideWrite>()
   readonly answers = new Map<string, TransactionAnswer>()
 }
 
@@ -59,6 +61,11 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
         }))
         .sort((a, b) => compareCodePoints(a.destination, b.destination)),
     ),
+    outside: Effect.sync(() =>
+      [...disk.outside.values()].sort(
+        (a, b) => compareCodePoints(a.userId, b.userId) || compareCodePoints(a.roomId, b.roomId),
+      ),
+    ),
     answer: (origin, transactionId) => Effect.sync(() => disk.answers.get(answerKey(origin, transactionId))),
   })
 
@@ -86,6 +93,11 @@ const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreF
   for (const event of group.events ?? []) keepEvent(disk.rooms.get(event.roomId)!, event)
   for (const { roomId, eventIds } of group.extremities ?? []) disk.rooms.get(roomId)!.extremities = eventIds
   for (const write of group.destinations ?? []) keepDestination(disk, write)
+  for (const write of group.outside ?? []) {
+    const key = JSON.stringify([write.userId, write.roomId])
+    if (write.standing === null) disk.outside.delete(key)
+    else disk.outside.set(key, write)
+  }
   for (const { origin, transactionId, answer } of group.answers ?? []) {
     disk.answers.set(answerKey(origin, transactionId), answer)
   }

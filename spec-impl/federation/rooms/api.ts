@@ -1,4 +1,4 @@
-/** Server-server API §Joining Rooms. */
+/** Server-server API §Joining Rooms, §Inviting to a room, §Leaving Rooms, §Knocking upon a room. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { Authentication } from "../authentication.ts"
@@ -22,7 +22,24 @@ export const JoinedRoom = Schema.Struct({
   servers_in_room: Schema.optionalKey(Schema.Array(Schema.String)),
 })
 
-/** `make_join` and `send_join`. */
+const empty = Schema.Struct({})
+const membership = {
+  params: { roomId: PathIdentifier, userId: PathIdentifier },
+  success: answerBody(EventTemplate),
+}
+const event = {
+  params: { roomId: PathIdentifier, eventId: PathIdentifier },
+  payload: requestBody(AnyJsonObject),
+}
+
+/** An invite with the room's version, and what the room is. */
+export const Invite = Schema.Struct({
+  room_version: Schema.String,
+  event: AnyJsonObject,
+  invite_room_state: Schema.optionalKey(Schema.Array(AnyJsonObject)),
+})
+
+/** The handshakes by which users of servers outside a room join, leave, knock, and are invited. */
 export class RoomsApi extends HttpApiGroup.make("rooms")
   .add(
     HttpApiEndpoint.get("makeJoin", "/_matrix/federation/v1/make_join/:roomId/:userId", {
@@ -36,6 +53,24 @@ export class RoomsApi extends HttpApiGroup.make("rooms")
       payload: requestBody(AnyJsonObject),
       success: answerBody(JoinedRoom),
     }).annotate(AnswerWithin, "2 minutes"),
+    HttpApiEndpoint.get("makeLeave", "/_matrix/federation/v1/make_leave/:roomId/:userId", membership),
+    HttpApiEndpoint.put("sendLeave", "/_matrix/federation/v2/send_leave/:roomId/:eventId", {
+      ...event,
+      success: answerBody(empty),
+    }),
+    HttpApiEndpoint.get("makeKnock", "/_matrix/federation/v1/make_knock/:roomId/:userId", {
+      ...membership,
+      query: { ver: Repeated },
+    }),
+    HttpApiEndpoint.put("sendKnock", "/_matrix/federation/v1/send_knock/:roomId/:eventId", {
+      ...event,
+      success: answerBody(Schema.Struct({ knock_room_state: Schema.Array(AnyJsonObject) })),
+    }),
+    HttpApiEndpoint.put("invite", "/_matrix/federation/v2/invite/:roomId/:eventId", {
+      params: { roomId: PathIdentifier, eventId: PathIdentifier },
+      payload: requestBody(Invite),
+      success: answerBody(Schema.Struct({ event: AnyJsonObject })),
+    }),
   )
   .middleware(Authentication)
   .middleware(MatrixEndpoint) {}

@@ -1,19 +1,48 @@
-/** Server-server API §Joining Rooms: the receiving half. */
+/** Server-server API §Joining Rooms, §Inviting to a room, §Leaving Rooms, §Knocking: the receiving half. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { storeFailed } from "../../homeserver/failures.ts"
 import { makeJoin, receiveJoin } from "../../homeserver/hosting-joins.ts"
+import { makeKnock, makeLeave, receiveKnock, receiveLeave } from "../../homeserver/hosting-memberships.ts"
+import { receiveInvite } from "../../homeserver/invitations.ts"
+import type { StoreFailure } from "../../store/event-store.ts"
 import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
+import type { MatrixError } from "../matrix-error.ts"
+
+/** Hands on who asks; a store that fails is this server's own fault. */
+const asked = <A, R>(answer: (origin: string) => Effect.Effect<A, MatrixError | StoreFailure, R>) =>
+  Effect.flatMap(Origin, answer).pipe(
+    Effect.catchTag("StoreFailure", ({ detail }) => Effect.fail(storeFailed(detail))),
+  )
 
 export const RoomsReceive = HttpApiBuilder.group(FederationApi, "rooms", (handlers) =>
   handlers
     .handle("makeJoin", ({ params: { roomId, userId }, query }) =>
-      Effect.flatMap(Origin, (origin) => makeJoin(origin, roomId, userId, query.ver ?? ["1"])),
+      asked((origin) => makeJoin(origin, roomId, userId, query.ver ?? ["1"])),
     )
     .handle("sendJoin", ({ params: { roomId, eventId }, payload }) =>
-      Effect.flatMap(Origin, (origin) => receiveJoin(origin, roomId, eventId, payload)).pipe(
-        Effect.catchTag("StoreFailure", ({ detail }) => Effect.fail(storeFailed(detail))),
+      asked((origin) => receiveJoin(origin, roomId, eventId, payload)),
+    )
+    .handle("makeLeave", ({ params: { roomId, userId } }) =>
+      asked((origin) => makeLeave(origin, roomId, userId)),
+    )
+    .handle("sendLeave", ({ params: { roomId, eventId }, payload }) =>
+      asked((origin) => receiveLeave(origin, roomId, eventId, payload)),
+    )
+    .handle("makeKnock", ({ params: { roomId, userId }, query }) =>
+      asked((origin) => makeKnock(origin, roomId, userId, query.ver)),
+    )
+    .handle("sendKnock", ({ params: { roomId, eventId }, payload }) =>
+      asked((origin) => receiveKnock(origin, roomId, eventId, payload)),
+    )
+    .handle("invite", ({ params: { roomId, eventId }, payload }) =>
+      asked((origin) =>
+        receiveInvite(origin, roomId, eventId, {
+          roomVersion: payload.room_version,
+          event: payload.event,
+          roomState: payload.invite_room_state ?? [],
+        }),
       ),
     ),
 )

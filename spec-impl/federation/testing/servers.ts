@@ -78,6 +78,11 @@ const chapters = (received: Received[]) => {
             ? noted(request, { room_version: "10", event: {} })
             : Effect.fail(incompatibleRoomVersion("10")),
         )
+        .handle("makeLeave", () => Effect.fail(forbidden("not in the room")))
+        .handle("sendLeave", (request) => noted(request, {}))
+        .handle("makeKnock", () => Effect.fail(forbidden("not for knocking")))
+        .handle("sendKnock", (request) => noted(request, { knock_room_state: [] }))
+        .handle("invite", (request) => noted(request, { event: request.payload.event }))
         .handle("sendJoin", (request) =>
           noted(request, { state: [], auth_chain: [], event: request.payload }),
         ),

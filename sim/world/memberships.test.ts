@@ -1,0 +1,188 @@
+/** Invites, knocks and leaving, by way of servers that are in the room, and what of it outlives a restart. */
+import { Effect } from "effect"
+import { describe, expect, it } from "vitest"
+import { roomVersions } from "#spec-impl/core/room-version.ts"
+import { MatrixError } from "#spec-impl/federation/matrix-error.ts"
+import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
+import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
+import { MemoryDisk } from "#spec-impl/store/memory.ts"
+import { alterRequest } from "../network/rules.ts"
+import { type Played, play } from "./testing/play.ts"
+import { bootServer } from "./world.ts"
+
+const bob = "@bob:s2"
+
+/** The error that an action ends in: status, code and text. */
+const refusal = <A, E>(action: Effect.Effect<A, E>) =>
+  Effect.map(Effect.flip(action), (error) => (error instanceof MatrixError ? error.message : String(error)))
+
+/** Alice's room on s1, of which s2 knows nothing. */
+const withRoom = <A, E>(
+  options: { readonly roomVersion?: string; readonly joinRule?: string; readonly servers?: number },
+  story: (played: Played, roomId: string) => Effect.Effect<A, E>,
+) =>
+  play({ servers: 2, ...options }, (played) =>
+    Effect.gen(function* () {
+      const joinRule = options.joinRule ?? "invite"
+      const initialState = [{ type: "m.room.name", stateKey: "", content: { name: "the room" } }]
+      const roomId = yield* played.stage.user("@alice:s1").createRoom({ joinRule, initialState })
+      return yield* story(played, roomId)
+    }),
+  )
+const membershipOn = ({ stage }: Played, server: string, roomId: string, userId = bob): unknown =>
+  stage.stateOf(server, roomId, "m.room.member", userId)?.content.membership
+const standingOf = ({ servers }: Played, roomId: string) => servers.get("s2")!.outside.standingOf(bob, roomId)
+
+describe("an invite", () => {
+  for (const { id } of roomVersions) {
+    it(`room ${id}: is signed by both servers, tells what the room is, and lets the user in`, async () => {
+      await withRoom({ roomVersion: id }, (played, roomId) =>
+        Effect.gen(function* () {
+          const { stage } = played
+          const invite = yield* stage.user("@alice:s1").invite(roomId, bob)
+          expect(Object.keys(invite.pdu.signatures as object).sort()).toEqual(["s1", "s2"])
+          expect(membershipOn(played, "s1", roomId)).toBe("invite")
+          const standing = standingOf(played, roomId)
+          expect(standing).toMatchObject({ membership: "invite", roomVersion: id, via: "s1" })
+          expect(standing!.roomState.map(({ type }) => type)).toEqual(
+            expect.arrayContaining(["m.room.create", "m.room.join_rules", "m.room.name", "m.room.member"]),
+          )
+          yield* stage.user(bob).join(roomId)
+          yield* stage.quiet
+          expect([membershipOn(played, "s1", roomId), membershipOn(played, "s2", roomId)]).toEqual([
+            "join",
+            "join",
+          ])
+          expect(standingOf(played, roomId)).toBeUndefined()
+        }),
+      )
+    })
+  }
+
+  it("is turned down by way of the server that it came from", async () => {
+    await withRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        yield* stage.user("@alice:s1").invite(roomId, bob)
+        yield* stage.user(bob).leave(roomId)
+        expect(membershipOn(played, "s1", roomId)).toBe("leave")
+        expect(standingOf(played, roomId)).toBeUndefined()
+        expect(yield* refusal(stage.user(bob).join(roomId, "s1"))).toContain("403 M_FORBIDDEN")
+      }),
+    )
+  })
+
+  it("that the other server refuses, or never gets, is no part of the room", async () => {
+    const settingsOf = (server: string) =>
+      server === "s2" ? { roomVersions: roomVersions.slice(0, 10) } : {}
+    await play({ settingsOf }, (played) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const alice = stage.user("@alice:s1")
+        const roomId = yield* alice.createRoom({ roomVersion: "12" })
+        expect(yield* refusal(alice.invite(roomId, bob))).toContain("M_INCOMPATIBLE_ROOM_VERSION")
+        yield* stage.partition(["s1"], ["s2"])
+        expect(yield* refusal(alice.invite(roomId, bob))).toContain("unreachable")
+        expect(membershipOn(played, "s1", roomId)).toBeUndefined()
+      }),
+    )
+  })
+
+  it("by who may not invite is refused before anybody is asked", async () => {
+    await withRoom({ joinRule: "public" }, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage, network } = played
+        yield* stage.user("@alice:s1").setState(roomId, "m.room.power_levels", { invite: 50 })
+        yield* stage.user("@carol:s1").join(roomId)
+        const before = network.requests()
+        expect(yield* refusal(stage.user("@carol:s1").invite(roomId, bob))).toContain("rejected by 5.4.5")
+        expect(network.requests()).toBe(before)
+      }),
+    )
+  })
+
+  it("whose request was altered on its way is refused: it is signed", async () => {
+    await withRoom({}, ({ stage }, roomId) =>
+      Effect.gen(function* () {
+        yield* stage.rule(
+          "altered",
+          { path: /\/invite\// },
+          alterRequest((request) => ({ ...request, body: new Uint8Array([123, 125]) })),
+        )
+        expect(yield* refusal(stage.user("@alice:s1").invite(roomId, bob))).toContain("401 M_UNAUTHORIZED")
+      }),
+    )
+  })
+})
+
+describe("a knock", () => {
+  it("is answered with what the room is, and opens the way for an invite", async () => {
+    await withRoom({ joinRule: "knock" }, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        yield* stage.user(bob).knock(roomId, "s1")
+        expect(membershipOn(played, "s1", roomId)).toBe("knock")
+        expect(standingOf(played, roomId)).toMatchObject({ membership: "knock", via: "s1" })
+        expect(standingOf(played, roomId)!.roomState[0]!.type).toBe("m.room.create")
+        yield* stage.user("@alice:s1").invite(roomId, bob)
+        expect(standingOf(played, roomId)!.membership).toBe("invite")
+        yield* stage.user(bob).join(roomId)
+        yield* stage.quiet
+        expect(membershipOn(played, "s2", roomId)).toBe("join")
+      }),
+    )
+  })
+
+  it("is taken back", async () => {
+    await withRoom({ joinRule: "knock" }, (played, roomId) =>
+      Effect.gen(function* () {
+        yield* played.stage.user(bob).knock(roomId, "s1")
+        yield* played.stage.user(bob).leave(roomId)
+        expect(membershipOn(played, "s1", roomId)).toBe("leave")
+      }),
+    )
+  })
+
+  it("is refused where the room is not for knocking, or of a version without it", async () => {
+    await withRoom({ joinRule: "public" }, ({ stage }, roomId) =>
+      Effect.gen(function* () {
+        expect(yield* refusal(stage.user(bob).knock(roomId, "s1"))).toContain(
+          "403 M_FORBIDDEN: rejected by 5.7.1",
+        )
+      }),
+    )
+    await withRoom({ roomVersion: "6" }, ({ stage }, roomId) =>
+      Effect.gen(function* () {
+        expect(yield* refusal(stage.user(bob).knock(roomId, "s1"))).toContain("M_INCOMPATIBLE_ROOM_VERSION")
+      }),
+    )
+  })
+})
+
+describe("a restart", () => {
+  it("forgets no invite", async () => {
+    await play({ servers: 1 }, ({ kernel, network, stage }) =>
+      Effect.gen(function* () {
+        const disk = new MemoryDisk()
+        const parts = {
+          kernel,
+          network,
+          disk,
+          settings: {},
+          signatures: withVerifyAll(nodeSignatures("libsodium")),
+        }
+        const roomId = yield* stage.user("@alice:s1").createRoom({ joinRule: "invite" })
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* bootServer("s2", parts)
+            yield* stage.user("@alice:s1").invite(roomId, bob)
+          }),
+        )
+        const again = yield* bootServer("s2", parts)
+        expect(again.outside.standingOf(bob, roomId)?.membership).toBe("invite")
+        yield* again.users.join(bob, roomId, [])
+        expect(stage.stateOf("s1", roomId, "m.room.member", bob)?.content.membership).toBe("join")
+      }).pipe(Effect.scoped),
+    )
+  })
+})

@@ -1,0 +1,166 @@
+/** Inviting users of other servers, and being invited by them (server-server API §Inviting to a room). */
+import { Effect } from "effect"
+import type { Event } from "../core/event.ts"
+import { domainOf } from "../core/identifiers.ts"
+import type { JsonObject } from "../core/json/value.ts"
+import type { RoomVersion } from "../core/room-version.ts"
+import { FederationClient } from "../federation/client.ts"
+import { forbidden, incompatibleRoomVersion, invalidParameter } from "../federation/matrix-error.ts"
+import { commitAndSend, whileWriting } from "./admission.ts"
+import { badAnswer } from "./failures.ts"
+import { ServerIdentity } from "./identity.ts"
+import {
+  completeDraft,
+  coSignAsSelf,
+  type Draft,
+  readOwn,
+  sendLocalEvent,
+  signAsSelf,
+} from "./local-events.ts"
+import { Outside } from "./outside.ts"
+import { joinedServersIn, strippedState } from "./room-members.ts"
+import { type Room, Rooms } from "./rooms.ts"
+import { Settings } from "./settings.ts"
+import { readPdu, vetAnswered, vetEvents } from "./vetting.ts"
+
+/**
+ * Invites `target` in the name of a user of this server. The target's server signs first: what it refuses is
+ * never part of the room.
+ */
+export const invite = Effect.fnUntraced(function* (room: Room, sender: string, target: string) {
+  const { serverName } = yield* ServerIdentity
+  const content = { membership: "invite" }
+  const draft: Draft = { type: "m.room.member", sender, stateKey: target, content }
+  const server = domainOf(target)
+  if (server === undefined || server === serverName) return yield* sendLocalEvent(room, draft)
+  const drafted = yield* whileWriting(room, draftInvite(room, draft))
+  const signed = yield* askToSign(room, drafted, server)
+  yield* whileWriting(
+    room,
+    Effect.gen(function* () {
+      const record = room.dag.examine(signed, "new")
+      if (record.objection !== undefined) {
+        return yield* forbidden(`rejected by ${record.objection.rule}: ${record.objection.reason}`)
+      }
+      yield* commitAndSend(room, record)
+    }),
+  )
+  return signed
+})
+
+const draftInvite = Effect.fnUntraced(function* (room: Room, draft: Draft) {
+  const pdu = yield* signAsSelf(yield* completeDraft(room, draft), room.version)
+  const event = yield* readOwn(pdu, room.version)
+  const { objection } = room.dag.examine(event, "new")
+  if (objection === undefined) return event
+  return yield* forbidden(`rejected by ${objection.rule}: ${objection.reason}`)
+})
+
+const askToSign = Effect.fnUntraced(function* (room: Room, event: Event, server: string) {
+  const client = yield* FederationClient
+  const answer = yield* client.call(server, (api) =>
+    api.rooms.invite({
+      params: { roomId: room.roomId, eventId: event.eventId },
+      payload: {
+        room_version: room.version.id,
+        event: event.pdu,
+        invite_room_state: strippedState(room.dag, event.sender).map(({ pdu }) => pdu),
+      },
+    }),
+  )
+  const [signed] = yield* vetAnswered(room, [answer.event])
+  if (signed?.eventId === event.eventId) return signed
+  return yield* badAnswer(`${server} gave another event back than the invite that it got`)
+})
+
+/** What an inviting server sends. */
+export interface ReceivedInvite {
+  readonly roomVersion: string
+  readonly event: JsonObject
+  readonly roomState: readonly JsonObject[]
+}
+
+/** Takes an invite for a user of this server, and gives the event back with this server's signature. */
+export const receiveInvite = Effect.fnUntraced(function* (
+  origin: string,
+  roomId: string,
+  eventId: string,
+  received: ReceivedInvite,
+) {
+  const rooms = yield* Rooms
+  const { roomVersions } = yield* Settings
+  const version = roomVersions.find(({ id }) => id === received.roomVersion)
+  if (version === undefined) return yield* incompatibleRoomVersion(received.roomVersion)
+  const room = rooms.find(roomId) ?? rooms.make(roomId, version)
+  const event = yield* readInvite(room, origin, eventId, received.event)
+  const problem = roomStateProblem(roomId, version, received.roomState)
+  if (problem !== undefined) return yield* invalidParameter(problem)
+  const signed = yield* readOwn(yield* coSignAsSelf(event.pdu, version), version)
+  yield* noteInvite(room, signed, received, origin)
+  return { event: signed.pdu }
+})
+
+/** In a room that this server is in, the invite comes once more as an event of the room. */
+const noteInvite = Effect.fnUntraced(function* (
+  room: Room,
+  { stateKey = "", pdu }: Event,
+  { roomVersion: version, roomState }: ReceivedInvite,
+  via: string,
+) {
+  const rooms = yield* Rooms
+  const outside = yield* Outside
+  const { serverName } = yield* ServerIdentity
+  const held = rooms.find(room.roomId)?.dag
+  if (held !== undefined && joinedServersIn(held, held.currentState()).has(serverName)) return
+  yield* outside.stand(stateKey, room.roomId, {
+    membership: "invite",
+    roomVersion: version,
+    pdu,
+    roomState,
+    via,
+  })
+})
+
+/** What makes the event unfit, each M_INVALID_PARAM. */
+const readInvite = Effect.fnUntraced(function* (
+  room: Room,
+  origin: string,
+  eventId: string,
+  pdu: JsonObject,
+) {
+  const { serverName } = yield* ServerIdentity
+  const read = readPdu(pdu, room, { checkReferenceCounts: true })
+  if ("problem" in read) return yield* invalidParameter(read.problem)
+  const { event } = read
+  if (event.eventId !== eventId) return yield* invalidParameter("the event's id is not that of the path")
+  if (event.type !== "m.room.member" || event.content.membership !== "invite") {
+    return yield* invalidParameter("the event is not an invite")
+  }
+  if (domainOf(event.sender) !== origin)
+    return yield* invalidParameter("the sender is not of the asking server")
+  if (domainOf(event.stateKey ?? "") !== serverName) {
+    return yield* invalidParameter(`the target is not of ${serverName}`)
+  }
+  const [vetted] = yield* vetEvents(room, [event])
+  if (vetted === undefined || "problem" in vetted) {
+    return yield* invalidParameter(vetted?.problem ?? "the event is not verified")
+  }
+  return vetted.event
+})
+
+/**
+ * §invite_room_state: from room 12 on each must be an event of this room, and the create event among them; in
+ * older rooms servers may send less (MSC4311).
+ */
+const roomStateProblem = (
+  roomId: string,
+  version: RoomVersion,
+  roomState: readonly JsonObject[],
+): string | undefined => {
+  if (!version.roomIdIsCreateHash) return undefined
+  const read = roomState.map((pdu) => readPdu(pdu, { roomId, version }, { checkReferenceCounts: false }))
+  const odd = read.find((one) => "problem" in one)
+  if (odd !== undefined && "problem" in odd) return `invite_room_state: ${odd.problem}`
+  const hasCreate = read.some((one) => "event" in one && one.event.type === "m.room.create")
+  return hasCreate ? undefined : "invite_room_state has no m.room.create"
+}
