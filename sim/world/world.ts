@@ -30,6 +30,7 @@ export interface VirtualServer {
   readonly destinations: Destinations["Service"]
   readonly incoming: Incoming["Service"]
   readonly outside: Outside["Service"]
+  readonly client: FederationClient["Service"]
 }
 
 /** What all servers of a world share. */
@@ -73,6 +74,7 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
     destinations: Context.get(services, Destinations),
     incoming: Context.get(services, Incoming),
     outside: Context.get(services, Outside),
+    client: Context.get(services, FederationClient),
   } satisfies VirtualServer
 })
 

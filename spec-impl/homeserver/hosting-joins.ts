@@ -24,7 +24,7 @@ export const makeJoin = Effect.fnUntraced(function* (
   userId: string,
   versions: readonly string[],
 ) {
-  const room = yield* residentRoom(roomId)
+  const room = yield* residentRoom(roomId, origin)
   yield* checkVersion(room, versions)
   const authoriser = yield* authoriserOf(room, userId)
   const authority = authoriser === undefined ? {} : { join_authorised_via_users_server: authoriser }
@@ -39,7 +39,7 @@ export const receiveJoin = Effect.fnUntraced(function* (
   pdu: JsonObject,
 ) {
   const { serverName } = yield* ServerIdentity
-  const room = yield* residentRoom(roomId)
+  const room = yield* residentRoom(roomId, origin)
   const event = yield* coSigned(room, yield* readMembership(room, origin, eventId, pdu, "join"))
   const { stateBefore } = yield* takeMembership(room, event, origin)
   const stateIds = room.dag.eventIdsIn(stateBefore).sort()

@@ -10,6 +10,7 @@ import { forbidden, incompatibleRoomVersion, invalidParameter, notFound } from "
 import { commitAndSend, whileWriting } from "./admission.ts"
 import { ServerIdentity } from "./identity.ts"
 import { completeDraft, draftedEvent } from "./local-events.ts"
+import { checkAcl } from "./room-acl.ts"
 import { joinedServersIn, strippedState } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { readPdu, vetEvents } from "./vetting.ts"
@@ -17,13 +18,16 @@ import { readPdu, vetEvents } from "./vetting.ts"
 /** The memberships that a user can take from outside. */
 export type OutsideMembership = "join" | "leave" | "knock"
 
-/** The room, if this server is in it: else 404. */
-export const residentRoom = Effect.fnUntraced(function* (roomId: string) {
+/** The room, if this server is in it, else 404, and if its ACL does not deny the asking server, else 403. */
+export const residentRoom = Effect.fnUntraced(function* (roomId: string, origin: string) {
   const rooms = yield* Rooms
   const room = yield* rooms.get(roomId)
   const { serverName } = yield* ServerIdentity
-  if (joinedServersIn(room.dag, room.dag.currentState()).has(serverName)) return room
-  return yield* notFound(`this server is not in room ${room.roomId}`)
+  if (!joinedServersIn(room.dag, room.dag.currentState()).has(serverName)) {
+    return yield* notFound(`this server is not in room ${room.roomId}`)
+  }
+  yield* checkAcl(room, origin)
+  return room
 })
 
 /** The asking server must know the room's version: else 400, with that. */
@@ -100,7 +104,7 @@ export const takeMembership = Effect.fnUntraced(function* (room: Room, event: Ev
 
 /** `make_leave`: for a user who is joined, invited or knocking. */
 export const makeLeave = Effect.fnUntraced(function* (origin: string, roomId: string, userId: string) {
-  return yield* makeTemplate(yield* residentRoom(roomId), origin, userId, { membership: "leave" })
+  return yield* makeTemplate(yield* residentRoom(roomId, origin), origin, userId, { membership: "leave" })
 })
 
 /** `send_leave`. */
@@ -110,7 +114,7 @@ export const receiveLeave = Effect.fnUntraced(function* (
   eventId: string,
   pdu: JsonObject,
 ) {
-  const room = yield* residentRoom(roomId)
+  const room = yield* residentRoom(roomId, origin)
   const event = yield* readMembership(room, origin, eventId, pdu, "leave")
   yield* takeMembership(room, event, origin)
   return {}
@@ -123,7 +127,7 @@ export const makeKnock = Effect.fnUntraced(function* (
   userId: string,
   versions: readonly string[],
 ) {
-  const room = yield* residentRoom(roomId)
+  const room = yield* residentRoom(roomId, origin)
   yield* checkVersion(room, versions)
   return yield* makeTemplate(room, origin, userId, { membership: "knock" })
 })
@@ -135,7 +139,7 @@ export const receiveKnock = Effect.fnUntraced(function* (
   eventId: string,
   pdu: JsonObject,
 ) {
-  const room = yield* residentRoom(roomId)
+  const room = yield* residentRoom(roomId, origin)
   const event = yield* readMembership(room, origin, eventId, pdu, "knock")
   yield* takeMembership(room, event, origin)
   return { knock_room_state: strippedState(room.dag).map((state) => state.pdu) }

@@ -13,6 +13,7 @@ import { Destinations } from "./destinations.ts"
 import { storeFailed } from "./failures.ts"
 import type { KeyRing } from "./key-ring.ts"
 import { fillGap } from "./missing-events.ts"
+import { aclAllows } from "./room-acl.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import type { Settings } from "./settings.ts"
 import { readPdu, vetEvents } from "./vetting.ts"
@@ -69,6 +70,9 @@ export class Incoming extends Context.Service<
         const room = isJsonObject(pdu) ? rooms.find(String(pdu.room_id)) : undefined
         if (room === undefined) return [nameOf(pdu, undefined), { error: "not in that room" }] as const
         const name = nameOf(pdu, room)
+        // §Server ACLs: by the sending server, never by the event's sender.
+        if (!aclAllows(room.dag, origin))
+          return [name, { error: `${origin} is denied by the server ACL` }] as const
         const read = readPdu(pdu, room, { checkReferenceCounts: true })
         if ("problem" in read) return [name, { error: read.problem }] as const
         const [vetted] = yield* vetEvents(room, [read.event])

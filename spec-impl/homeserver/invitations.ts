@@ -18,6 +18,7 @@ import {
   signAsSelf,
 } from "./local-events.ts"
 import { Outside } from "./outside.ts"
+import { checkAcl } from "./room-acl.ts"
 import { joinedServersIn, strippedState } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
@@ -92,6 +93,7 @@ export const receiveInvite = Effect.fnUntraced(function* (
   const version = roomVersions.find(({ id }) => id === received.roomVersion)
   if (version === undefined) return yield* incompatibleRoomVersion(received.roomVersion)
   const room = rooms.find(roomId) ?? rooms.make(roomId, version)
+  yield* checkAcl(room, origin)
   const event = yield* readInvite(room, origin, eventId, received.event)
   const problem = roomStateProblem(roomId, version, received.roomState)
   if (problem !== undefined) return yield* invalidParameter(problem)

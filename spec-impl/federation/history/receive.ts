@@ -7,6 +7,7 @@ import { missingEventsDefault } from "../../core/limits.ts"
 import type { TimelineRecord } from "../../core/room-dag/event-record.ts"
 import { authChain, backfill, eventsOf, missingEvents } from "../../core/room-dag/walks.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
+import { checkAcl } from "../../homeserver/room-acl.ts"
 import { joinedServersIn } from "../../homeserver/room-members.ts"
 import { type Room, Rooms } from "../../homeserver/rooms.ts"
 import { FederationApi } from "../api.ts"
@@ -77,12 +78,14 @@ export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (ha
 
 /**
  * The room, for a server that has a member in it now, or had one before one of the events that it asks about
- * (a kicked server must be able to take in its own kick): else 404 unknown, 403 not in the room.
+ * (a kicked server must be able to take in its own kick): else 404 unknown, 403 not in the room
+ * or denied by its ACL.
  */
 const roomFor = Effect.fnUntraced(function* (roomId: string, about: readonly string[]) {
   const rooms = yield* Rooms
   const origin = yield* Origin
   const room = yield* rooms.get(roomId)
+  yield* checkAcl(room, origin)
   const states = about.flatMap((eventId) => room.dag.timeline(eventId)?.stateBefore ?? [])
   const wasThere = [room.dag.currentState(), ...states].some((state) =>
     joinedServersIn(room.dag, state).has(origin),
