@@ -1,13 +1,15 @@
 /** Invites, knocks and leaving, by way of servers that are in the room, and what of it outlives a restart. */
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
+import { eventIdOf } from "#spec-impl/core/event-id.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
+import { signEvent } from "#spec-impl/core/signing.ts"
 import type { FederationCalls } from "#spec-impl/federation/client.ts"
 import { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
-import { alterRequest } from "../network/rules.ts"
+import { alterRequest, reply } from "../network/rules.ts"
 import { type Played, play } from "./testing/play.ts"
 import { bootServer } from "./world.ts"
 
@@ -157,6 +159,61 @@ describe("a knock", () => {
         expect(yield* refusal(stage.user(bob).knock(roomId, "s1"))).toContain("M_INCOMPATIBLE_ROOM_VERSION")
       }),
     )
+  })
+})
+
+describe("the endpoints of old", () => {
+  it("an invite goes by v1 to a server that knows no other, in rooms 1 and 2", async () => {
+    for (const [roomVersion, outcome] of [
+      ["1", "invite"],
+      ["2", "invite"],
+      ["3", undefined],
+    ] as const) {
+      await withRoom({ roomVersion }, (played, roomId) =>
+        Effect.gen(function* () {
+          const { stage } = played
+          yield* stage.rule(
+            "old server",
+            { path: /\/v2\/invite\// },
+            reply(404, { errcode: "M_UNRECOGNIZED" }),
+          )
+          yield* Effect.ignore(stage.user("@alice:s1").invite(roomId, bob))
+          expect(membershipOn(played, "s1", roomId)).toBe(outcome)
+          expect(standingOf(played, roomId)?.roomState[0]?.type).toBe(outcome && "m.room.create")
+        }),
+      )
+    }
+  })
+
+  it("v1 of send_leave and send_join answer in pairs, or not at all where they are switched off", async () => {
+    for (const [legacyEndpoints, answered] of [
+      [true, [200, {}]],
+      [false, "404 M_UNRECOGNIZED: no such endpoint"],
+    ] as const) {
+      await play({ servers: 2, settings: { legacyEndpoints } }, ({ stage, servers }) =>
+        Effect.gen(function* () {
+          const roomId = yield* stage.user("@alice:s1").createRoom({ joinRule: "invite" })
+          yield* stage.user("@alice:s1").invite(roomId, bob)
+          const { client } = servers.get("s2")!
+          const made = yield* client.call("s1", (api) =>
+            api.rooms.makeLeave({ params: { roomId, userId: bob } }),
+          )
+          const version = roomVersions[11]!
+          const key = servers.get("s2")!.identity.signingKey
+          const pdu = signEvent(made.event, version, "s2", key.keyId, (bytes) =>
+            nodeSignatures("libsodium").sign(key.seed, bytes),
+          )
+          const params = { roomId, eventId: eventIdOf(pdu, version)! }
+          const send = client.call("s1", (api) => api.rooms.sendLeaveV1({ params, payload: pdu }))
+          const got = yield* send.pipe(
+            Effect.catchTag("MatrixError", ({ message }) => Effect.succeed(message)),
+          )
+          expect(JSON.parse(JSON.stringify(got))).toEqual(answered)
+          const join = client.call("s1", (api) => api.rooms.sendJoinV1({ params, payload: pdu }))
+          expect(yield* refusal(join)).toContain(legacyEndpoints ? "M_INVALID_PARAM" : "M_UNRECOGNIZED")
+        }),
+      )
+    }
   })
 })
 

@@ -31,6 +31,7 @@ export interface VirtualServer {
   readonly incoming: Incoming["Service"]
   readonly outside: Outside["Service"]
   readonly client: FederationClient["Service"]
+  readonly identity: ServerIdentity["Service"]
 }
 
 /** What all servers of a world share. */
@@ -75,6 +76,7 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
     incoming: Context.get(services, Incoming),
     outside: Context.get(services, Outside),
     client: Context.get(services, FederationClient),
+    identity: Context.get(services, ServerIdentity),
   } satisfies VirtualServer
 })
 

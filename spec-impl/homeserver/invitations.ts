@@ -2,10 +2,15 @@
 import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { domainOf } from "../core/identifiers.ts"
-import type { JsonObject } from "../core/json/value.ts"
+import { isJsonArray, isJsonObject, type JsonObject } from "../core/json/value.ts"
 import type { RoomVersion } from "../core/room-version.ts"
-import { FederationClient } from "../federation/client.ts"
-import { forbidden, incompatibleRoomVersion, invalidParameter } from "../federation/matrix-error.ts"
+import { FederationClient, type FederationUnreachable } from "../federation/client.ts"
+import {
+  forbidden,
+  incompatibleRoomVersion,
+  invalidParameter,
+  type MatrixError,
+} from "../federation/matrix-error.ts"
 import { commitAndSend, whileWriting } from "./admission.ts"
 import { badAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
@@ -59,20 +64,30 @@ const draftInvite = Effect.fnUntraced(function* (room: Room, draft: Draft) {
 
 const askToSign = Effect.fnUntraced(function* (room: Room, event: Event, server: string) {
   const client = yield* FederationClient
-  const answer = yield* client.call(server, (api) =>
-    api.rooms.invite({
-      params: { roomId: room.roomId, eventId: event.eventId },
-      payload: {
-        room_version: room.version.id,
-        event: event.pdu,
-        invite_room_state: strippedState(room.dag, event.sender).map(({ pdu }) => pdu),
-      },
-    }),
-  )
+  const params = { roomId: room.roomId, eventId: event.eventId }
+  const roomState = strippedState(room.dag, event.sender).map(({ pdu }) => pdu)
+  const body = { room_version: room.version.id, event: event.pdu, invite_room_state: roomState }
+  const ofV1 = { ...event.pdu, unsigned: { invite_room_state: roomState } }
+  const answer = yield* client
+    .call(server, (api) => api.rooms.invite({ params, payload: body }))
+    .pipe(
+      // §Inviting to a room: servers that know v1 alone know rooms of versions 1 and 2 alone.
+      Effect.catchIf(
+        (error) => room.version.eventId === "opaque" && isUnknownEndpoint(error),
+        () =>
+          Effect.map(
+            client.call(server, (api) => api.rooms.inviteV1({ params, payload: ofV1 })),
+            ([, answered]) => answered,
+          ),
+      ),
+    )
   const [signed] = yield* vetAnswered(room, [answer.event])
   if (signed?.eventId === event.eventId) return signed
   return yield* badAnswer(`${server} gave another event back than the invite that it got`)
 })
+
+const isUnknownEndpoint = (error: MatrixError | FederationUnreachable): boolean =>
+  error._tag === "MatrixError" && (error.status === 400 || error.status === 404)
 
 /** What an inviting server sends. */
 export interface ReceivedInvite {
@@ -165,4 +180,10 @@ const roomStateProblem = (
   if (odd !== undefined && "problem" in odd) return `invite_room_state: ${odd.problem}`
   const hasCreate = read.some((one) => "event" in one && one.event.type === "m.room.create")
   return hasCreate ? undefined : "invite_room_state has no m.room.create"
+}
+
+/** What v1 of the endpoint is sent: the event alone, of a room of version 1 or 2, whose events are alike. */
+export const inviteOfV1 = (event: JsonObject): ReceivedInvite => {
+  const roomState = isJsonObject(event.unsigned) ? event.unsigned.invite_room_state : undefined
+  return { roomVersion: "1", event, roomState: isJsonArray(roomState) ? roomState.filter(isJsonObject) : [] }
 }

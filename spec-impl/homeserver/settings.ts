@@ -11,6 +11,8 @@ export interface HomeserverSettings {
   readonly roomVersions: readonly RoomVersion[]
   /** State resolution; the simulator shares its results between virtual servers. */
   readonly resolve: Resolve
+  /** Whether endpoints that the specification has removed are still answered. */
+  readonly legacyEndpoints: boolean
   /** The first wait after a destination failed, doubled at each further failure up to the second. */
   readonly retryMsMin: number
   readonly retryMsMax: number
@@ -26,6 +28,7 @@ export const homeserverSettingsDefault: HomeserverSettings = {
   readings: readingsDefault,
   roomVersions,
   resolve,
+  legacyEndpoints: true,
   retryMsMin: 1_000,
   retryMsMax: 300_000,
   missingEventsLimit: 10,

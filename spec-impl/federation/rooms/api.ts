@@ -39,6 +39,9 @@ export const Invite = Schema.Struct({
   invite_room_state: Schema.optionalKey(Schema.Array(AnyJsonObject)),
 })
 
+/** How the first versions of these endpoints answered: the status once more, and then the body. */
+const asPair = <S extends Schema.Top>(body: S) => answerBody(Schema.Tuple([Schema.Literal(200), body]))
+
 /** The handshakes by which users of servers outside a room join, leave, knock, and are invited. */
 export class RoomsApi extends HttpApiGroup.make("rooms")
   .add(
@@ -70,6 +73,20 @@ export class RoomsApi extends HttpApiGroup.make("rooms")
       params: { roomId: PathIdentifier, eventId: PathIdentifier },
       payload: requestBody(Invite),
       success: answerBody(Schema.Struct({ event: AnyJsonObject })),
+    }),
+    // For rooms of versions 1 and 2: the body is the event, with `unsigned.invite_room_state`.
+    HttpApiEndpoint.put("inviteV1", "/_matrix/federation/v1/invite/:roomId/:eventId", {
+      ...event,
+      success: asPair(Schema.Struct({ event: AnyJsonObject })),
+    }),
+    // Removed in v1.18 of the specification.
+    HttpApiEndpoint.put("sendJoinV1", "/_matrix/federation/v1/send_join/:roomId/:eventId", {
+      ...event,
+      success: asPair(JoinedRoom),
+    }),
+    HttpApiEndpoint.put("sendLeaveV1", "/_matrix/federation/v1/send_leave/:roomId/:eventId", {
+      ...event,
+      success: asPair(empty),
     }),
   )
   .middleware(Authentication)

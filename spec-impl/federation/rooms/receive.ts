@@ -4,17 +4,27 @@ import { HttpApiBuilder } from "effect/http-api"
 import { storeFailed } from "../../homeserver/failures.ts"
 import { makeJoin, receiveJoin } from "../../homeserver/hosting-joins.ts"
 import { makeKnock, makeLeave, receiveKnock, receiveLeave } from "../../homeserver/hosting-memberships.ts"
-import { receiveInvite } from "../../homeserver/invitations.ts"
+import { inviteOfV1, receiveInvite } from "../../homeserver/invitations.ts"
+import { Settings } from "../../homeserver/settings.ts"
 import type { StoreFailure } from "../../store/event-store.ts"
 import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
-import type { MatrixError } from "../matrix-error.ts"
+import { type MatrixError, unrecognised } from "../matrix-error.ts"
 
 /** Hands on who asks; a store that fails is this server's own fault. */
 const asked = <A, R>(answer: (origin: string) => Effect.Effect<A, MatrixError | StoreFailure, R>) =>
   Effect.flatMap(Origin, answer).pipe(
     Effect.catchTag("StoreFailure", ({ detail }) => Effect.fail(storeFailed(detail))),
   )
+
+/** An endpoint that is gone from the specification answers as if it were unknown where it is switched off. */
+const legacy = Effect.fnUntraced(function* <A, E, R>(answer: Effect.Effect<A, E, R>) {
+  const { legacyEndpoints } = yield* Settings
+  return legacyEndpoints ? yield* inPair(answer) : yield* unrecognised("no such endpoint")
+})
+
+const inPair = <A, E, R>(answer: Effect.Effect<A, E, R>) =>
+  Effect.map(answer, (body) => [200 as const, body] as const)
 
 export const RoomsReceive = HttpApiBuilder.group(FederationApi, "rooms", (handlers) =>
   handlers
@@ -44,5 +54,14 @@ export const RoomsReceive = HttpApiBuilder.group(FederationApi, "rooms", (handle
           roomState: payload.invite_room_state ?? [],
         }),
       ),
+    )
+    .handle("inviteV1", ({ params: { roomId, eventId }, payload }) =>
+      inPair(asked((origin) => receiveInvite(origin, roomId, eventId, inviteOfV1(payload)))),
+    )
+    .handle("sendJoinV1", ({ params: { roomId, eventId }, payload }) =>
+      legacy(asked((origin) => receiveJoin(origin, roomId, eventId, payload))),
+    )
+    .handle("sendLeaveV1", ({ params: { roomId, eventId }, payload }) =>
+      legacy(asked((origin) => receiveLeave(origin, roomId, eventId, payload))),
     ),
 )

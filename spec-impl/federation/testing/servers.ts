@@ -83,6 +83,9 @@ const chapters = (received: Received[]) => {
         .handle("makeKnock", () => Effect.fail(forbidden("not for knocking")))
         .handle("sendKnock", (request) => noted(request, { knock_room_state: [] }))
         .handle("invite", (request) => noted(request, { event: request.payload.event }))
+        .handle("inviteV1", (request) => noted(request, [200, { event: request.payload }] as const))
+        .handle("sendJoinV1", (request) => noted(request, [200, { state: [], auth_chain: [] }] as const))
+        .handle("sendLeaveV1", (request) => noted(request, [200, {}] as const))
         .handle("sendJoin", (request) =>
           noted(request, { state: [], auth_chain: [], event: request.payload }),
         ),
