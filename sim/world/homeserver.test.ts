@@ -7,14 +7,13 @@ import { canonicalJson } from "#spec-impl/core/json/encode.ts"
 import { isJsonObject, JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
-import { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { stateByKey } from "../checks/agreement.ts"
 import { reply } from "../network/rules.ts"
 import type { Played, PlayOptions } from "./testing/play.ts"
-import { play } from "./testing/play.ts"
+import { play, refusal } from "./testing/play.ts"
 import { bootServer } from "./world.ts"
 
 const dagOf = (played: Played, server: string, roomId: string) => {
@@ -183,10 +182,6 @@ describe("what is sent", () => {
 })
 
 describe("what is refused", () => {
-  /** The error that an action ends in: status, code and text. */
-  const refusal = <A, E>(action: Effect.Effect<A, E>) =>
-    Effect.map(Effect.flip(action), (error) => (error instanceof MatrixError ? error.message : String(error)))
-
   it("a room of a version that the joining server does not know", async () => {
     const settingsOf = (server: string) =>
       server === "s2" ? { roomVersions: roomVersions.slice(0, 10) } : {}
@@ -298,80 +293,6 @@ describe("what is received", () => {
         }),
       )
     }
-  })
-})
-
-describe("restricted rooms", () => {
-  /** Alice's members' room on s1 lets in whoever is in her lounge. */
-  const withLounge = <A, E>(
-    roomVersion: string,
-    story: (played: Played, rooms: { readonly lounge: string; readonly club: string }) => Effect.Effect<A, E>,
-  ) =>
-    play({ servers: 3, roomVersion }, (played) =>
-      Effect.gen(function* () {
-        const alice = played.stage.user("@alice:s1")
-        const lounge = yield* alice.createRoom()
-        const club = yield* alice.createRoom()
-        const allow = [{ type: "m.room_membership", room_id: lounge }]
-        yield* alice.setState(club, "m.room.join_rules", { join_rule: "restricted", allow })
-        return yield* story(played, { lounge, club })
-      }),
-    )
-  const code = <A, E>(action: Effect.Effect<A, E>) =>
-    Effect.map(Effect.flip(action), (error) => (error instanceof MatrixError ? error.errcode : String(error)))
-
-  for (const id of ["8", "9", "10", "11", "12"]) {
-    it(`room ${id}: a member of the lounge joins, with both servers' signatures, which all servers check`, async () => {
-      await withLounge(id, (played, { lounge, club }) =>
-        Effect.gen(function* () {
-          const { stage } = played
-          for (const server of ["s2", "s3"]) {
-            yield* stage.user(`@user:${server}`).join(lounge, "s1")
-            yield* stage.quiet
-            yield* stage.user(`@user:${server}`).join(club, "s1")
-            yield* stage.quiet
-          }
-          for (const server of ["s1", "s2", "s3"]) {
-            expect(stateOn(played, server, club)).toEqual(stateOn(played, "s1", club))
-            const member = stage.stateOf(server, club, "m.room.member", "@user:s3")
-            expect(member?.content).toMatchObject({
-              membership: "join",
-              join_authorised_via_users_server: "@alice:s1",
-            })
-            expect(Object.keys(member?.pdu.signatures as object).sort()).toEqual(["s1", "s3"])
-          }
-        }),
-      )
-    })
-  }
-
-  it("a stranger is refused", async () => {
-    await withLounge("11", (played, { club }) =>
-      Effect.gen(function* () {
-        expect(yield* code(played.stage.user("@user:s2").join(club, "s1"))).toBe("M_FORBIDDEN")
-      }),
-    )
-  })
-
-  it("a server that is not in the lounge cannot say, and one whose users may not invite cannot let in", async () => {
-    await withLounge("11", (played, { lounge, club }) =>
-      Effect.gen(function* () {
-        const { stage } = played
-        const alice = stage.user("@alice:s1")
-        yield* stage.user("@user:s2").join(lounge, "s1")
-        yield* stage.quiet
-        yield* stage.user("@user:s2").join(club, "s1")
-        yield* stage.user("@user:s3").join(lounge, "s1")
-        yield* stage.quiet
-        yield* alice.setState(club, "m.room.power_levels", { users: { "@alice:s1": 100 }, invite: 50 })
-        yield* stage.quiet
-        expect(yield* code(stage.user("@user:s3").join(club, "s2"))).toBe("M_UNABLE_TO_GRANT_JOIN")
-        yield* stage.user("@user:s2").leave(lounge)
-        yield* stage.quiet
-        expect(yield* code(stage.user("@user:s3").join(club, "s2"))).toBe("M_UNABLE_TO_AUTHORISE_JOIN")
-        yield* stage.user("@user:s3").join(club, "s1")
-      }),
-    )
   })
 })
 

@@ -1,5 +1,6 @@
 /** For tests: homeservers in a world, and a piece of a story played on them. */
 import { Cause, Effect, Exit } from "effect"
+import { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
 import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
@@ -61,3 +62,7 @@ export const play = async <A, E>(
   if (Exit.isFailure(exit)) throw new Error(Cause.pretty(exit.cause))
   return exit.value
 }
+
+/** The error that an action ends in: of a Matrix error status, code and text. */
+export const refusal = <A, E, R>(action: Effect.Effect<A, E, R>): Effect.Effect<string, A, R> =>
+  Effect.map(Effect.flip(action), (error) => (error instanceof MatrixError ? error.message : String(error)))

@@ -25,9 +25,7 @@ export const authEventKeys = (event: Selecting, version: RoomVersion): readonly 
   const { content, stateKey } = event
   const membership = content.membership
   if (stateKey !== undefined && stateKey !== event.sender) keys.push(["m.room.member", stateKey])
-  if (membership === "join" || membership === "invite" || (membership === "knock" && version.auth.knock)) {
-    keys.push(joinRules)
-  }
+  if (membership === "join" || membership === "invite" || membership === "knock") keys.push(joinRules)
   const token = membership === "invite" ? invitationToken(content) : undefined
   if (token !== undefined) keys.push(["m.room.third_party_invite", token])
   const authoriser = content.join_authorised_via_users_server

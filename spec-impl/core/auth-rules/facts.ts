@@ -71,13 +71,13 @@ export class Facts {
     return this.senderLevel >= this.levels.scalar(name)
   }
 
-  /** The join rule; without an m.room.join_rules event that is a matter of reading (`no-join-rules`). */
+  /**
+   * The join rule. Where there is none, because the state has no m.room.join_rules or that event names none, it
+   * is a matter of reading (`no-join-rules`): Synapse and gomatrixserverlib take both for `invite`, ruma neither.
+   */
   get joinRule(): string | undefined {
-    const joinRules = this.state.get("m.room.join_rules", "")
-    if (joinRules === undefined) {
-      return this.context.readings.noJoinRules === "invite" ? "invite" : undefined
-    }
-    const rule = joinRules.content.join_rule
+    const rule = this.state.get("m.room.join_rules", "")?.content.join_rule
+    if (rule === undefined) return this.context.readings.noJoinRules === "invite" ? "invite" : undefined
     return typeof rule === "string" ? rule : undefined
   }
 

@@ -21,12 +21,12 @@ export const scalarDefaults = {
 export type ScalarLevel = keyof typeof scalarDefaults
 export const scalarLevels = Object.keys(scalarDefaults) as readonly ScalarLevel[]
 
-/** Spaces as in the vectors; what else Unicode calls a space is none here. */
-const integerText = /^[ \t\n\r\v\f]*([+-]?[0-9]+)[ \t\n\r\v\f]*$/
+/** Unicode's white space, as Synapse, ruma and gomatrixserverlib all trim it; digits are ASCII alone. */
+const integerText = /^\p{White_Space}*([+-]?[0-9]+)\p{White_Space}*$/u
 
 /**
  * One level, or undefined where the room version does not take that form: integers everywhere, strings in
- * rooms 1–9, floats, truncated, in rooms 1–5.
+ * rooms 1–9, floats, truncated, in rooms 1–5; one beyond a double is no level in any.
  */
 export const readLevel = (
   value: JsonValue | undefined,
@@ -35,13 +35,14 @@ export const readLevel = (
   if (typeof value === "number" || typeof value === "bigint") return value
   const forms = version.auth.levelForms
   if (value instanceof JsonFloat) {
-    return forms === "integers-strings-floats" ? Math.trunc(value.value) + 0 : undefined
+    const taken = forms === "integers-strings-floats" && Number.isFinite(value.value)
+    return taken ? Math.trunc(value.value) + 0 : undefined
   }
   if (typeof value !== "string" || forms === "integers") return undefined
   const digits = integerText.exec(value)?.[1]
   if (digits === undefined) return undefined
-  const integer = BigInt(digits)
-  return BigInt(Number(integer)) === integer ? Number(integer) : integer
+  const integer = Number(digits)
+  return Number.isSafeInteger(integer) ? integer + 0 : BigInt(digits)
 }
 
 /** A level to compare with: a number, or what no number reaches. */
