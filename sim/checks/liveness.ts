@@ -6,21 +6,24 @@ import { domainOf } from "#spec-impl/core/identifiers.ts"
 import type { Unsent } from "#spec-impl/homeserver/destinations.ts"
 import type { HeldRoom } from "./agreement.ts"
 
-/** A room as one server holds it, with what that server has yet to send. */
-export interface LiveRoom extends HeldRoom {
+/** What one server has yet to send. */
+export interface Backlog {
+  readonly server: string
   readonly unsent: readonly Unsent[]
 }
 
-/** Why a room is not live, one sentence each; none where it is. */
-export const findStuck = (rooms: readonly LiveRoom[]): readonly string[] => [
-  ...rooms.flatMap(({ server, unsent }) =>
+/** Queues that are stuck, one sentence each. */
+export const findUnsent = (backlogs: readonly Backlog[]): readonly string[] =>
+  backlogs.flatMap(({ server, unsent }) =>
     unsent.map(
-      ({ destination, eventCount, failures }) =>
-        `${server} has ${eventCount} events for ${destination}, after ${failures} failures`,
+      ({ destination, eventCount, eduCount, failures }) =>
+        `${server} has ${eventCount} events and ${eduCount} EDUs for ${destination}, after ${failures} failures`,
     ),
-  ),
-  ...rooms.flatMap((room) => missingIn(room, rooms)),
-]
+  )
+
+/** Who misses events of a room, one sentence each. */
+export const findMissing = (rooms: readonly HeldRoom[]): readonly string[] =>
+  rooms.flatMap((room) => missingIn(room, rooms))
 
 const missingIn = (room: HeldRoom, rooms: readonly HeldRoom[]): readonly string[] => {
   const missing = new Map<string, string>()

@@ -1,15 +1,18 @@
 /** The verdicts on a run, from what the servers hold when it is over. */
 import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
-import { differingKeys, findParting, type Parting, stateByKey } from "../checks/agreement.ts"
-import { findStuck, type LiveRoom } from "../checks/liveness.ts"
+import { differingKeys, findParting, type HeldRoom, type Parting, stateByKey } from "../checks/agreement.ts"
+import { findMissing, findUnsent } from "../checks/liveness.ts"
 import { describeEvent } from "./describe-event.ts"
 import { explainLoss } from "./explain-loss.ts"
 import type { DifferingKey, RunReport, Verdict, Verdicts } from "./report.ts"
 import type { ServerView } from "./scenario.ts"
+import type { VirtualServer } from "./world.ts"
 
 /** What is judged of a run. */
 export interface Ending {
-  readonly rooms: readonly LiveRoom[]
+  readonly servers: readonly VirtualServer[]
+  /** The rooms that the story was about. */
+  readonly roomIds: readonly string[]
   /** Servers that could not send their settling message. */
   readonly unsettled: readonly string[]
   readonly wanted: (view: ServerView) => boolean
@@ -19,34 +22,82 @@ type Judged = Verdicts &
   Pick<RunReport, "state" | "differing" | "why"> & { readonly parting: Parting | undefined }
 
 /** Judges an ending; knows nothing of what was expected. */
-export const judge = ({ rooms, unsettled, wanted }: Ending): Judged => {
-  const state = Object.fromEntries(
-    rooms.map(({ server, dag }) => [server, stateByKey(dag, dag.currentState())]),
+export const judge = ({ servers, roomIds, unsettled, wanted }: Ending): Judged => {
+  const rooms = roomIds.map((roomId) => judgeRoom(roomId, servers))
+  const partings = rooms.flatMap(({ parting }) => parting ?? [])
+  const present = servers.filter((server) =>
+    roomIds.some((roomId) => server.rooms.find(roomId) !== undefined),
   )
-  const parting = findParting(rooms)
-  const stuck = findStuck(rooms)
-  const agree: Verdict = unsettled.length > 0 ? "unknown" : parting === undefined ? "yes" : "no"
-  const isWanted = rooms.every(({ server, dag }) =>
-    wanted({ server, state: (type, stateKey) => dag.eventIn(dag.currentState(), type, stateKey) }),
-  )
+  const stuck = [
+    ...findUnsent(present.map(({ name, destinations }) => ({ server: name, unsent: destinations.unsent() }))),
+    ...rooms.flatMap(({ stuck }) => stuck),
+  ]
+  const agree: Verdict = unsettled.length > 0 ? "unknown" : partings.length === 0 ? "yes" : "no"
+  const isWanted = present.every((server) => wanted(viewOf(server, roomIds[0] ?? "")))
   const reasons = [
     ...unsettled.map((server) => `${server} cannot send in the room any more.`),
-    ...(parting === undefined ? [] : [describeParting(parting), ...explainLoss(rooms, Object.values(state))]),
+    ...rooms.flatMap(({ reasons }) => reasons),
     ...stuck.map((reason) => `${reason}.`),
   ]
   return {
     agree,
     wanted: isWanted ? "yes" : "no",
     live: stuck.length === 0 ? "yes" : "no",
-    state,
-    differing: differingTable(rooms, Object.values(state)),
+    state: Object.fromEntries(
+      present.map(({ name }) => [
+        name,
+        Object.assign({}, ...rooms.map(({ state }, at) => inRoom(state[name] ?? {}, roomIds, at))),
+      ]),
+    ),
+    differing: rooms.flatMap(({ differing }, at) =>
+      differing.map(({ key, values }) => ({ key: keyInRoom(key, roomIds, at), values })),
+    ),
     why: reasons.length > 0 ? reasons.join(" ") : "All servers hold the same events and show the same state.",
-    parting,
+    parting: partings[0],
   }
 }
 
+const judgeRoom = (roomId: string, servers: readonly VirtualServer[]) => {
+  const held = servers.flatMap(({ name, rooms }) => {
+    const dag = rooms.find(roomId)?.dag
+    return dag === undefined ? [] : [{ server: name, dag }]
+  })
+  const state = Object.fromEntries(
+    held.map(({ server, dag }) => [server, stateByKey(dag, dag.currentState())]),
+  )
+  const states = Object.values(state)
+  const parting = findParting(held)
+  return {
+    state,
+    parting,
+    stuck: findMissing(held),
+    differing: differingTable(held, states),
+    reasons: parting === undefined ? [] : [describeParting(parting), ...explainLoss(held, states)],
+  }
+}
+
+/** The story's first room needs no name; of the others the room id is part of the key. */
+const keyInRoom = (key: string, roomIds: readonly string[], at: number): string =>
+  at === 0 ? key : `${key}|${roomIds[at]}`
+
+const inRoom = (
+  state: Readonly<Record<string, string>>,
+  roomIds: readonly string[],
+  at: number,
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(state).map(([key, eventId]) => [keyInRoom(key, roomIds, at), eventId]))
+
+const viewOf = ({ name, rooms, services }: VirtualServer, firstRoomId: string): ServerView => ({
+  server: name,
+  services,
+  state: (type, stateKey, roomId = firstRoomId) => {
+    const dag = rooms.find(roomId)?.dag
+    return dag?.eventIn(dag.currentState(), type, stateKey)
+  },
+})
+
 const differingTable = (
-  rooms: readonly LiveRoom[],
+  rooms: readonly HeldRoom[],
   states: readonly Readonly<Record<string, string>>[],
 ): readonly DifferingKey[] =>
   differingKeys(states)

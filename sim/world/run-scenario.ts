@@ -71,7 +71,10 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
     Effect.scoped(
       Effect.gen(function* () {
         for (let number = 1; number <= (options.servers ?? scenario.serversDefault); number++) {
-          servers.set(`s${number}`, yield* bootServer(`s${number}`, { kernel, network, ...shared.parts }))
+          const name = `s${number}`
+          const settings = { ...shared.settings, ...scenario.settingsOf?.(name) }
+          const { signatures } = shared
+          servers.set(name, yield* bootServer(name, { kernel, network, signatures, settings }))
         }
         return yield* tell(scenario, {
           roomVersion: versionId,
@@ -88,12 +91,8 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
   if (Exit.isFailure(exit) && stopped === undefined) {
     throw new BrokenRun(`${scenario.name}: ${Cause.pretty(exit.cause)}`)
   }
-  const told = Exit.isSuccess(exit) ? exit.value : { roomId: anyRoomOf(servers), unsettled: [] }
-  const rooms = [...servers.values()].flatMap(({ name, rooms: held, destinations }) => {
-    const dag = held.find(told.roomId)?.dag
-    return dag === undefined ? [] : [{ server: name, dag, unsent: destinations.unsent() }]
-  })
-  const { parting, ...judged } = judge({ rooms, unsettled: told.unsettled, wanted: scenario.wanted })
+  const told = Exit.isSuccess(exit) ? exit.value : { roomIds: anyRoomOf(servers), unsettled: [] }
+  const { parting, ...judged } = judge({ ...told, servers: [...servers.values()], wanted: scenario.wanted })
   const verdicts =
     stopped === undefined ? judged : { ...judged, ...unknown, why: `Stopped at step ${stopped}.` }
   const expected = scenario.expected(versionId)
@@ -108,8 +107,7 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
     virtualMs: kernel.elapsedMs,
     wallMs: Math.round(performance.now() - startMs),
     servers: servers.size,
-    events: new Set(rooms.flatMap(({ dag }) => [...dag.records()].map((record) => record.event.eventId)))
-      .size,
+    events: countEvents(told.roomIds, servers),
     requests: network.requests(),
     story,
   }
@@ -122,9 +120,23 @@ const stoppedAt = (exit: Exit.Exit<unknown, unknown>): number | undefined => {
   return failure instanceof StoppedAtStep ? failure.step : undefined
 }
 
+const countEvents = (roomIds: readonly string[], servers: ReadonlyMap<string, VirtualServer>): number => {
+  const eventIds = new Set<string>()
+  for (const { rooms } of servers.values()) {
+    for (const roomId of roomIds) {
+      for (const { event } of rooms.find(roomId)?.dag.records() ?? [])
+        eventIds.add(`${roomId} ${event.eventId}`)
+    }
+  }
+  return eventIds.size
+}
+
 /** The room of a story that has not been told to its end. */
-const anyRoomOf = (servers: ReadonlyMap<string, VirtualServer>): string =>
-  [...servers.values()].flatMap(({ rooms }) => rooms.all())[0]?.roomId ?? ""
+const anyRoomOf = (servers: ReadonlyMap<string, VirtualServer>): readonly string[] =>
+  [...servers.values()]
+    .flatMap(({ rooms }) => rooms.all())
+    .slice(0, 1)
+    .map(({ roomId }) => roomId)
 
 /** What the servers of a run share: pure functions, with their results unless the run is to do without. */
 const sharedResults = (options: RunOptions) => {
@@ -134,10 +146,8 @@ const sharedResults = (options: RunOptions) => {
   const signatures = memoised(plain)
   const resolutions = new ResolutionMemo()
   return {
-    parts: {
-      signatures: withVerifyAll(isOn ? signatures : plain),
-      settings: { readings, resolve: isOn ? resolutions.share(resolve) : resolve },
-    },
+    signatures: withVerifyAll(isOn ? signatures : plain),
+    settings: { readings, resolve: isOn ? resolutions.share(resolve) : resolve },
     hits: (): MemoHits => ({ signatures: signatures.hits(), resolutions: resolutions.hits }),
   }
 }
@@ -155,16 +165,19 @@ const tell = Effect.fnUntraced(function* (scenario: Scenario, telling: Telling) 
   const { servers, network, story } = telling
   const scope = yield* Scope.make()
   const stage = makeStage({ ...telling, scope, tell: (line) => void story.push(line) })
-  const roomId = yield* scenario.story(stage)
+  const told = yield* scenario.story(stage)
+  const roomIds = typeof told === "string" ? [told] : told
   yield* Scope.close(scope, Exit.void)
   yield* network.heal
   yield* untilQuiet(servers, network)
   const unsettled: string[] = []
   for (const server of servers.values()) {
-    if (!(yield* settle(server, roomId))) unsettled.push(server.name)
+    for (const roomId of roomIds) {
+      if (!(yield* settle(server, roomId))) unsettled.push(server.name)
+    }
     yield* untilQuiet(servers, network)
   }
-  return { roomId, unsettled }
+  return { roomIds, unsettled }
 })
 
 /** One message from a member of the server; false where none may speak. A server without members need not. */

@@ -1,14 +1,18 @@
 /** What a scenario is: a story told with small verbs, what its people want, and the verdicts it expects. */
 import type { Effect } from "effect"
 import type { Event } from "#spec-impl/core/event.ts"
+import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
 import type { Verdicts } from "./report.ts"
 import type { Stage, StageFailure } from "./stage.ts"
+import type { VirtualServer } from "./world.ts"
 
-/** The room as one server shows it when all is over. */
+/** What one server shows when all is over. */
 export interface ServerView {
   readonly server: string
-  /** The event of the current state under that key. */
-  readonly state: (type: string, stateKey: string) => Event | undefined
+  /** The event under that key in the current state: of the story's first room, or of another that it names. */
+  readonly state: (type: string, stateKey: string, roomId?: string) => Event | undefined
+  /** Beyond room state: what the chapters of the homeserver hold. */
+  readonly services: VirtualServer["services"]
 }
 
 export interface Scenario {
@@ -21,8 +25,10 @@ export interface Scenario {
   readonly roomVersionsDefault: readonly string[]
   /** By room version; stated, never computed from the run. */
   readonly expected: (roomVersion: string) => Verdicts
-  /** Tells the story and gives the room that it is about. */
-  readonly story: (stage: Stage) => Effect.Effect<string, StageFailure>
+  /** What is otherwise on one server: the room versions that it knows, how it reads the text. */
+  readonly settingsOf?: (server: string) => Partial<HomeserverSettings>
+  /** Tells the story and gives the room that it is about, or all such rooms. */
+  readonly story: (stage: Stage) => Effect.Effect<string | readonly string[], StageFailure>
   /** What the people in the story meant every server to show; the same for every room version. */
   readonly wanted: (view: ServerView) => boolean
 }

@@ -8,7 +8,7 @@ import { federationRoutes } from "#spec-impl/federation/server.ts"
 import { wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
 import { Chance } from "#spec-impl/homeserver/chance.ts"
 import { Destinations } from "#spec-impl/homeserver/destinations.ts"
-import { layerChapters, layerHomeserver } from "#spec-impl/homeserver/homeserver.ts"
+import { type HomeserverServices, layerChapters, layerHomeserver } from "#spec-impl/homeserver/homeserver.ts"
 import { ServerIdentity } from "#spec-impl/homeserver/identity.ts"
 import { Incoming } from "#spec-impl/homeserver/incoming.ts"
 import { LocalUsers } from "#spec-impl/homeserver/local-users.ts"
@@ -32,6 +32,8 @@ export interface VirtualServer {
   readonly outside: Outside["Service"]
   readonly client: FederationClient["Service"]
   readonly identity: ServerIdentity["Service"]
+  /** All services, for what is not named above: `Context.get(server.services, …)`. */
+  readonly services: Context.Context<HomeserverServices>
 }
 
 /** What all servers of a world share. */
@@ -77,6 +79,7 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
     outside: Context.get(services, Outside),
     client: Context.get(services, FederationClient),
     identity: Context.get(services, ServerIdentity),
+    services,
   } satisfies VirtualServer
 })
 

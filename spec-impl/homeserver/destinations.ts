@@ -10,9 +10,14 @@ import { Clock, Context, Effect, Latch, Layer } from "effect"
 import { encodeBase64Url } from "../core/base64.ts"
 import type { Event } from "../core/event.ts"
 import { sha256 } from "../core/hash.ts"
-import { transactionPdusMax } from "../core/limits.ts"
+import { transactionEdusMax, transactionPdusMax } from "../core/limits.ts"
 import { FederationClient } from "../federation/client.ts"
-import type { DestinationWrite, EventReference, TransactionInFlight } from "../store/event-store.ts"
+import type {
+  DestinationWrite,
+  EventReference,
+  QueuedEdu,
+  TransactionInFlight,
+} from "../store/event-store.ts"
 import { EventStore } from "../store/event-store.ts"
 import { ServerIdentity } from "./identity.ts"
 import { Rooms } from "./rooms.ts"
@@ -25,6 +30,8 @@ interface Destination {
   pending: EventReference[]
   /** Events that it missed and that no later missed event has for a parent, by event id. */
   readonly missed: Map<string, EventReference>
+  /** By id, in the order of sending. */
+  readonly edus: Map<string, QueuedEdu>
   failures: number
   sending: boolean
   /** Closed while it waits to be tried again. */
@@ -35,6 +42,7 @@ interface Destination {
 export interface Unsent {
   readonly destination: string
   readonly eventCount: number
+  readonly eduCount: number
   readonly failures: number
 }
 
@@ -47,6 +55,20 @@ export class Destinations extends Context.Service<
       event: Event,
       servers: Iterable<string>,
     ) => readonly DestinationWrite[]
+    /** What to keep in a group that `edus` tell of, before they are sent to those servers. */
+    readonly eduWritesFor: (
+      edus: readonly QueuedEdu[],
+      servers: Iterable<string>,
+    ) => readonly DestinationWrite[]
+    /**
+     * Sends EDUs, to all of those servers but this one. One with the id of another that has not left yet takes its
+     * place. What is of the moment is not kept for a server that does not answer.
+     */
+    readonly sendEdus: (
+      edus: readonly QueuedEdu[],
+      servers: Iterable<string>,
+      options?: { readonly isOfTheMoment?: boolean },
+    ) => Effect.Effect<void>
     /** Sends a committed event. */
     readonly send: (roomId: string, event: Event, servers: Iterable<string>) => Effect.Effect<void>
     /** A server that speaks to us can be spoken to: it is tried at once. */
@@ -74,6 +96,7 @@ export class Destinations extends Context.Service<
           inFlight: undefined,
           pending: [],
           missed: new Map(),
+          edus: new Map(),
           failures: 0,
           sending: false,
           retry: Latch.makeUnsafe(true),
@@ -86,9 +109,10 @@ export class Destinations extends Context.Service<
         rooms.find(roomId)?.dag.record(eventId)?.event
 
       const begin = Effect.fnUntraced(function* (destination: Destination, nowMs: number) {
-        const events = takeNext(destination)
-        const content = [serverName, destination.name, nowMs, ...events.flat()].join("\n")
-        const inFlight = { transactionId: encodeBase64Url(sha256(content)).slice(0, 22), events }
+        const { events, edus } = takeNext(destination)
+        const eduIds = edus.map(({ id }) => id)
+        const content = [serverName, destination.name, nowMs, ...events.flat(), ...eduIds].join("\n")
+        const inFlight = { transactionId: encodeBase64Url(sha256(content)).slice(0, 22), events, edus }
         destination.inFlight = inFlight
         yield* store.commit({ destinations: [{ destination: destination.name, inFlight }] })
         return inFlight
@@ -96,19 +120,21 @@ export class Destinations extends Context.Service<
 
       const sendOnce = Effect.fnUntraced(function* (destination: Destination) {
         const nowMs = yield* Clock.currentTimeMillis
-        const { transactionId, events } = destination.inFlight ?? (yield* begin(destination, nowMs))
+        const { transactionId, events, edus } = destination.inFlight ?? (yield* begin(destination, nowMs))
         const payload = {
           origin: serverName,
           origin_server_ts: nowMs,
           pdus: events.flatMap((reference) => eventOf(reference)?.pdu ?? []),
+          ...(edus.length === 0 ? {} : { edus: edus.map(({ edu }) => edu) }),
         }
         yield* client.call(destination.name, (api) =>
           api.transactions.send({ params: { transactionId }, payload }),
         )
         destination.inFlight = undefined
         destination.failures = 0
+        const settledEdus = edus.map(({ id }) => id)
         yield* store.commit({
-          destinations: [{ destination: destination.name, settled: events, inFlight: null }],
+          destinations: [{ destination: destination.name, settled: events, settledEdus, inFlight: null }],
         })
       })
 
@@ -134,14 +160,14 @@ export class Destinations extends Context.Service<
       })
 
       const sendAll = Effect.fnUntraced(function* (destination: Destination) {
-        while (eventCount(destination) > 0) {
+        while (hasUnsent(destination)) {
           yield* sendOnce(destination).pipe(Effect.catch(() => waitToRetry(destination)))
         }
         destination.sending = false
       })
 
       const start = (destination: Destination): Effect.Effect<void> => {
-        if (destination.sending || eventCount(destination) === 0) return Effect.void
+        if (destination.sending || !hasUnsent(destination)) return Effect.void
         destination.sending = true
         return Effect.asVoid(Effect.forkIn(sendAll(destination), scope))
       }
@@ -154,6 +180,10 @@ export class Destinations extends Context.Service<
           const event = eventOf(reference)
           if (event !== undefined && !inFlight.has(event.eventId)) miss(destination, reference, event)
         }
+        const eduIds = new Set(kept.inFlight?.edus.map(({ id }) => id))
+        for (const queued of kept.unsentEdus) {
+          if (!eduIds.has(queued.id)) destination.edus.set(queued.id, queued)
+        }
         yield* start(destination)
       }
 
@@ -164,6 +194,21 @@ export class Destinations extends Context.Service<
             queued: [[roomId, event.eventId]],
             settled: isBehind(destinationOf(name)) ? coveredBy(destinationOf(name), event) : [],
           })),
+        eduWritesFor: (edus, servers) =>
+          [...servers]
+            .filter((name) => name !== serverName)
+            .map((name) => ({ destination: name, queuedEdus: edus })),
+        sendEdus: Effect.fnUntraced(function* (edus, servers, options) {
+          for (const name of servers) {
+            const destination = destinationOf(name)
+            if (name === serverName || (options?.isOfTheMoment && destination.failures > 0)) continue
+            for (const queued of edus) {
+              destination.edus.delete(queued.id)
+              destination.edus.set(queued.id, queued)
+            }
+            yield* start(destination)
+          }
+        }),
         send: Effect.fnUntraced(function* (roomId: string, event: Event, servers: Iterable<string>) {
           for (const name of servers) {
             const destination = destinationOf(name)
@@ -181,13 +226,12 @@ export class Destinations extends Context.Service<
             destination.retry.openUnsafe()
           }),
         unsent: () =>
-          [...destinations.values()]
-            .filter((destination) => eventCount(destination) > 0)
-            .map((destination) => ({
-              destination: destination.name,
-              eventCount: eventCount(destination),
-              failures: destination.failures,
-            })),
+          [...destinations.values()].filter(hasUnsent).map((destination) => ({
+            destination: destination.name,
+            eventCount: eventCount(destination),
+            eduCount: eduCount(destination),
+            failures: destination.failures,
+          })),
       })
     }),
   )
@@ -199,12 +243,20 @@ const isBehind = ({ failures, missed }: Destination): boolean => failures > 0 ||
 const eventCount = ({ inFlight, pending, missed }: Destination): number =>
   (inFlight?.events.length ?? 0) + pending.length + missed.size
 
-/** Takes what the next transaction will carry: what is pending, or else the tips of what was missed. */
-const takeNext = (destination: Destination): readonly EventReference[] => {
-  if (destination.pending.length > 0) return destination.pending.splice(0, transactionPdusMax)
-  const tips = [...destination.missed.values()].slice(0, transactionPdusMax)
-  for (const [, eventId] of tips) destination.missed.delete(eventId)
-  return tips
+const eduCount = ({ inFlight, edus }: Destination): number => (inFlight?.edus.length ?? 0) + edus.size
+
+const hasUnsent = (destination: Destination): boolean => eventCount(destination) + eduCount(destination) > 0
+
+/** Takes what the next transaction will carry: what is pending, or else the tips of what was missed; and EDUs. */
+const takeNext = (destination: Destination): Pick<TransactionInFlight, "events" | "edus"> => {
+  const edus = [...destination.edus.values()].slice(0, transactionEdusMax)
+  for (const { id } of edus) destination.edus.delete(id)
+  if (destination.pending.length > 0) {
+    return { events: destination.pending.splice(0, transactionPdusMax), edus }
+  }
+  const events = [...destination.missed.values()].slice(0, transactionPdusMax)
+  for (const [, eventId] of events) destination.missed.delete(eventId)
+  return { events, edus }
 }
 
 const coveredBy = ({ missed }: Destination, event: Event): readonly EventReference[] =>

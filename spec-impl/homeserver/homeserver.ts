@@ -6,6 +6,7 @@ import { KeysReceive } from "../federation/keys/receive.ts"
 import { RoomsReceive } from "../federation/rooms/receive.ts"
 import { TransactionsReceive } from "../federation/transactions/receive.ts"
 import { Destinations } from "./destinations.ts"
+import { Edus } from "./edus.ts"
 import { Incoming } from "./incoming.ts"
 import { KeyRing } from "./key-ring.ts"
 import { LocalUsers } from "./local-users.ts"
@@ -19,8 +20,11 @@ import { type RoomListener, Rooms } from "./rooms.ts"
 export const layerHomeserver = (listener?: RoomListener) =>
   Layer.mergeAll(LocalUsers.layer, Incoming.layer).pipe(
     Layer.provideMerge(Destinations.layer),
-    Layer.provideMerge(Layer.mergeAll(Rooms.layer(listener), KeyRing.layer, Outside.layer)),
+    Layer.provideMerge(Layer.mergeAll(Rooms.layer(listener), KeyRing.layer, Outside.layer, Edus.layer)),
   )
+
+/** The services that `layerHomeserver` makes. */
+export type HomeserverServices = Layer.Success<ReturnType<typeof layerHomeserver>>
 
 /** The handlers of all chapters. */
 export const layerChapters = Layer.mergeAll(

@@ -2,14 +2,14 @@
 import { Context, Deferred, Effect, Layer, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
 import { eventIdOf } from "../core/event-id.ts"
-import type { JsonValue } from "../core/json/value.ts"
-import { isJsonObject } from "../core/json/value.ts"
+import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
 import type { FederationClient } from "../federation/client.ts"
 import type { MatrixError } from "../federation/matrix-error.ts"
 import { EventStore, type TransactionAnswer } from "../store/event-store.ts"
 import { admit } from "./admission.ts"
 import { backfillBefore } from "./backfill.ts"
 import { Destinations } from "./destinations.ts"
+import { Edus } from "./edus.ts"
 import { storeFailed } from "./failures.ts"
 import type { KeyRing } from "./key-ring.ts"
 import { fillGap } from "./missing-events.ts"
@@ -27,6 +27,7 @@ export class Incoming extends Context.Service<
       origin: string,
       transactionId: string,
       pdus: readonly JsonValue[],
+      edus: readonly JsonObject[],
     ) => Effect.Effect<TransactionAnswer, MatrixError>
     /** How many transactions and fetches of history are under way: for observers. */
     readonly busy: () => number
@@ -36,6 +37,7 @@ export class Incoming extends Context.Service<
     Incoming,
     Effect.gen(function* () {
       const store = yield* EventStore
+      const chapters = yield* Edus
       const destinations = yield* Destinations
       const rooms = yield* Rooms
       const scope = yield* Effect.scope
@@ -96,6 +98,7 @@ export class Incoming extends Context.Service<
         origin: string,
         transactionId: string,
         pdus: readonly JsonValue[],
+        edus: readonly JsonObject[],
       ) {
         const known = yield* store.answer(origin, transactionId)
         if (known !== undefined) return known
@@ -104,20 +107,21 @@ export class Incoming extends Context.Service<
           const [name, result] = yield* receivePdu(origin, pdu)
           results[name] = result
         }
+        for (const edu of edus) yield* chapters.receive(origin, edu)
         const answer: TransactionAnswer = { pdus: results }
         yield* store.commit({ answers: [{ origin, transactionId, answer }] })
         return answer
       })
 
       return Incoming.of({
-        receiveTransaction: Effect.fnUntraced(function* (origin, transactionId, pdus) {
+        receiveTransaction: Effect.fnUntraced(function* (origin, transactionId, pdus, edus) {
           yield* destinations.heardFrom(origin)
           const key = `${origin}\n${transactionId}`
           const running = underWay.get(key)
           if (running !== undefined) return yield* Deferred.await(running)
           const answered = Deferred.makeUnsafe<TransactionAnswer, MatrixError>()
           underWay.set(key, answered)
-          const work = receiveOnce(origin, transactionId, pdus).pipe(
+          const work = receiveOnce(origin, transactionId, pdus, edus).pipe(
             Effect.catchTag("StoreFailure", ({ detail }) => Effect.fail(storeFailed(detail))),
             Effect.onExit((exit) =>
               Effect.sync(() => underWay.delete(key)).pipe(Effect.andThen(Deferred.done(answered, exit))),

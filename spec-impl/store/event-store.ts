@@ -9,11 +9,12 @@
  * - a received event: the event (of the history or an outlier) and the extremities after it;
  * - a join: the room, its state and auth chain as outliers, the join event, the extremities;
  * - an invite or a knock by which a user stands outside a room, and that this is over;
+ * - what a chapter keeps of its own (profiles, devices, keys, media …) as records, with the EDUs that tell of it;
  * - the answer to a transaction, by (origin, transaction id), after all its events;
  * - a transaction about to be sent, before it is sent; and that it was acknowledged.
  */
 import { Context, Data, type Effect } from "effect"
-import type { JsonObject } from "../core/json/value.ts"
+import type { JsonObject, JsonValue } from "../core/json/value.ts"
 import type { EventRecord } from "../core/room-dag/event-record.ts"
 
 /** The state around an event, by the digest of its content: each state is kept once, as a change to another. */
@@ -51,6 +52,15 @@ export type EventReference = readonly [roomId: string, eventId: string]
 export interface TransactionInFlight {
   readonly transactionId: string
   readonly events: readonly EventReference[]
+  readonly edus: readonly QueuedEdu[]
+}
+
+/** An EDU on its way to one destination (§EDUs). */
+export interface QueuedEdu {
+  /** Unlike any other that is kept for this destination. */
+  readonly id: string
+  /** `{edu_type, content}`. */
+  readonly edu: JsonObject
 }
 
 /** A change to what one destination has yet to get; its parts are applied in the order of the fields. */
@@ -59,6 +69,9 @@ export interface DestinationWrite {
   readonly queued?: readonly EventReference[]
   /** Acknowledged, or covered by a later event that is still queued. */
   readonly settled?: readonly EventReference[]
+  readonly queuedEdus?: readonly QueuedEdu[]
+  /** Ids of EDUs that were acknowledged. */
+  readonly settledEdus?: readonly string[]
   /** Null once it is acknowledged. */
   readonly inFlight?: TransactionInFlight | null
 }
@@ -67,7 +80,16 @@ export interface DestinationWrite {
 export interface StoredDestination {
   readonly destination: string
   readonly unsent: readonly EventReference[]
+  readonly unsentEdus: readonly QueuedEdu[]
   readonly inFlight: TransactionInFlight | undefined
+}
+
+/** One value of a collection that belongs to one chapter. */
+export interface RecordWrite {
+  readonly collection: string
+  readonly key: string
+  /** Null removes it. */
+  readonly value: JsonValue
 }
 
 /** What a user of this server is to a room that the server is not in: invited, or knocking. */
@@ -100,6 +122,7 @@ export interface StoreGroup {
   readonly extremities?: readonly { readonly roomId: string; readonly eventIds: readonly string[] }[]
   readonly destinations?: readonly DestinationWrite[]
   readonly outside?: readonly OutsideWrite[]
+  readonly records?: readonly RecordWrite[]
   readonly answers?: readonly {
     readonly origin: string
     readonly transactionId: string
@@ -132,6 +155,10 @@ export class EventStore extends Context.Service<
     readonly state: (digest: string) => Effect.Effect<StateWrite | undefined, StoreFailure>
     /** Destinations with something unsent, by name in code-point order. */
     readonly destinations: Effect.Effect<readonly StoredDestination[], StoreFailure>
+    /** A whole collection as [key, value], by key in code-point order. */
+    readonly records: (
+      collection: string,
+    ) => Effect.Effect<readonly (readonly [key: string, value: JsonValue])[], StoreFailure>
     /** All that is not over, by user and room in code-point order. */
     readonly outside: Effect.Effect<readonly OutsideWrite[], StoreFailure>
     readonly answer: (

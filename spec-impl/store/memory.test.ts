@@ -1,6 +1,7 @@
 /** The layer in memory keeps the contract of `EventStore`: whole groups, in order, by digest, across boots. */
 import { Effect, Exit } from "effect"
 import { describe, expect, it } from "vitest"
+import type { JsonValue } from "../core/json/value.ts"
 import type { EventWrite, StoreGroup } from "./event-store.ts"
 import { MemoryDisk, memoryStore } from "./memory.ts"
 
@@ -99,7 +100,7 @@ describe("states", () => {
 
 describe("destinations", () => {
   it("have what was queued and not settled, in order, and what is in flight", () => {
-    const inFlight = { transactionId: "t1", events: [["!r", "$a"]] } as const
+    const inFlight = { transactionId: "t1", events: [["!r", "$a"]], edus: [] } as const
     const { store } = onDisk(
       {
         destinations: [
@@ -123,9 +124,10 @@ describe("destinations", () => {
           ["!r", "$a"],
           ["!r", "$c"],
         ],
+        unsentEdus: [],
         inFlight,
       },
-      { destination: "s3", unsent: [["!r", "$a"]], inFlight: undefined },
+      { destination: "s3", unsent: [["!r", "$a"]], unsentEdus: [], inFlight: undefined },
     ])
   })
 
@@ -145,5 +147,32 @@ describe("answers", () => {
     expect(Effect.runSync(store.answer("s2", "1"))).toEqual(answer)
     expect(Effect.runSync(store.answer("s3", "1"))).toBeUndefined()
     expect(Effect.runSync(store.answer("s2", "2"))).toBeUndefined()
+  })
+})
+
+describe("what chapters keep", () => {
+  it("is records by collection, and EDUs until they are settled", () => {
+    const store = memoryStore(new MemoryDisk())
+    const edu = { id: "d 1", edu: { edu_type: "m.device_list_update", content: {} } }
+    const record = (key: string, value: JsonValue) => ({ collection: "devices", key, value })
+    Effect.runSync(
+      store.commit({
+        records: [record("b", 1), record("\u{1F600}", 2), record("\uFFFD", 3), record("a", { x: [] })],
+        destinations: [{ destination: "s2", queuedEdus: [edu, { ...edu, id: "d 2" }] }],
+      }),
+    )
+    Effect.runSync(
+      store.commit({
+        records: [record("b", null)],
+        destinations: [{ destination: "s2", settledEdus: ["d 2"] }],
+      }),
+    )
+    expect(Effect.runSync(store.records("devices"))).toEqual([
+      ["a", { x: [] }],
+      ["\uFFFD", 3],
+      ["\u{1F600}", 2],
+    ])
+    expect(Effect.runSync(store.records("profiles"))).toEqual([])
+    expect(Effect.runSync(store.destinations)).toMatchObject([{ destination: "s2", unsentEdus: [edu] }])
   })
 })

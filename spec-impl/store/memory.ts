@@ -1,11 +1,13 @@
 import { Effect, Layer } from "effect"
 import { compareCodePoints } from "../core/json/encode.ts"
+import type { JsonValue } from "../core/json/value.ts"
 import {
   type DestinationWrite,
   type EventReference,
   EventStore,
   type EventWrite,
   type OutsideWrite,
+  type QueuedEdu,
   type StateWrite,
   type StoredRoom,
   StoreFailure,
@@ -22,6 +24,7 @@ interface KeptRoom {
 
 interface KeptDestination {
   readonly unsent: Map<string, EventReference>
+  readonly unsentEdus: Map<string, QueuedEdu>
   inFlight: TransactionInFlight | undefined
 }
 
@@ -32,6 +35,8 @@ export class MemoryDisk {
   readonly destinations = new Map<string, KeptDestination>()
   readonly outside = new Map<string, OutsideWrite>()
   readonly answers = new Map<string, TransactionAnswer>()
+  /** By collection, then by key. */
+  readonly records = new Map<string, Map<string, JsonValue>>()
 }
 
 /** The contract of `EventStore` over a `MemoryDisk`: a group is applied between two steps of one task. */
@@ -53,14 +58,19 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
     state: (digest) => Effect.sync(() => wholeState(disk, digest)),
     destinations: Effect.sync(() =>
       [...disk.destinations]
-        .filter(([, kept]) => kept.unsent.size > 0)
+        .filter(([, kept]) => kept.unsent.size + kept.unsentEdus.size > 0)
         .map(([destination, kept]) => ({
           destination,
           unsent: [...kept.unsent.values()],
+          unsentEdus: [...kept.unsentEdus.values()],
           inFlight: kept.inFlight,
         }))
         .sort((a, b) => compareCodePoints(a.destination, b.destination)),
     ),
+    records: (collection) =>
+      Effect.sync(() =>
+        [...(disk.records.get(collection) ?? [])].sort(([a], [b]) => compareCodePoints(a, b)),
+      ),
     outside: Effect.sync(() =>
       [...disk.outside.values()].sort(
         (a, b) => compareCodePoints(a.userId, b.userId) || compareCodePoints(a.roomId, b.roomId),
@@ -98,6 +108,12 @@ const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreF
     if (write.standing === null) disk.outside.delete(key)
     else disk.outside.set(key, write)
   }
+  for (const { collection, key, value } of group.records ?? []) {
+    const kept = disk.records.get(collection) ?? new Map<string, JsonValue>()
+    disk.records.set(collection, kept)
+    if (value === null) kept.delete(key)
+    else kept.set(key, value)
+  }
   for (const { origin, transactionId, answer } of group.answers ?? []) {
     disk.answers.set(answerKey(origin, transactionId), answer)
   }
@@ -112,10 +128,16 @@ const keepEvent = (room: KeptRoom, event: EventWrite): void => {
 }
 
 const keepDestination = (disk: MemoryDisk, write: DestinationWrite): void => {
-  const kept = disk.destinations.get(write.destination) ?? { unsent: new Map(), inFlight: undefined }
+  const kept = disk.destinations.get(write.destination) ?? {
+    unsent: new Map(),
+    unsentEdus: new Map(),
+    inFlight: undefined,
+  }
   disk.destinations.set(write.destination, kept)
   for (const reference of write.queued ?? []) kept.unsent.set(reference.join("\n"), reference)
   for (const reference of write.settled ?? []) kept.unsent.delete(reference.join("\n"))
+  for (const queued of write.queuedEdus ?? []) kept.unsentEdus.set(queued.id, queued)
+  for (const id of write.settledEdus ?? []) kept.unsentEdus.delete(id)
   if (write.inFlight !== undefined) kept.inFlight = write.inFlight ?? undefined
 }
 

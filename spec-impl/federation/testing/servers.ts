@@ -2,7 +2,7 @@
 import { createPrivateKey, createPublicKey } from "node:crypto"
 import { Context, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
+import { HttpApiBuilder, type HttpApiGroup } from "effect/http-api"
 import { encodeBase64 } from "../../core/base64.ts"
 import { canonicalJson } from "../../core/json/encode.ts"
 import type { JsonObject } from "../../core/json/value.ts"
@@ -13,7 +13,7 @@ import { withVerifyAll } from "../../homeserver/signatures/noble.ts"
 import { nodeSignatures as makeNodeSignatures } from "../../homeserver/signatures/node-crypto.ts"
 import { Signatures } from "../../homeserver/signatures/signatures.ts"
 import type { SigningKey } from "../../homeserver/signatures/signing-key.ts"
-import { FederationApi } from "../api.ts"
+import { FederationApi, type FederationChapters } from "../api.ts"
 import { Origin } from "../authentication.ts"
 import { FederationClient } from "../client.ts"
 import { DiscoveryReceive } from "../discovery/receive.ts"
@@ -99,7 +99,18 @@ const chapters = (received: Received[]) => {
         .handle("stateIds", (request) => noted(request, { pdu_ids: [], auth_chain_ids: [] }))
         .handle("event", (request) => noted(request, events)),
     ),
+    withoutHandlers(["discovery", "keys", "transactions", "rooms", "history"]),
   )
+}
+
+/** All other chapters, which no test on this wire asks for. */
+const withoutHandlers = (answered: readonly string[]): Layer.Layer<FederationChapters> => {
+  const others = Object.values<HttpApiGroup.Constraint>(FederationApi.groups)
+    .filter(({ identifier }) => !answered.includes(identifier))
+    .map(({ identifier }) =>
+      HttpApiBuilder.group(FederationApi, identifier as "history", (handlers) => handlers as never),
+    )
+  return Layer.mergeAll(Layer.empty, ...others) as Layer.Layer<FederationChapters>
 }
 
 /** A server of a test. */

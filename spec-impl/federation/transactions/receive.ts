@@ -12,7 +12,7 @@ export const TransactionsReceive = HttpApiBuilder.group(
     const incoming = yield* Incoming
     return handlers.handle("send", ({ params, payload }) =>
       Effect.flatMap(Origin, (origin) =>
-        incoming.receiveTransaction(origin, params.transactionId, payload.pdus),
+        incoming.receiveTransaction(origin, params.transactionId, payload.pdus, payload.edus ?? []),
       ),
     )
   }),
