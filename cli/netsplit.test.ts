@@ -30,7 +30,6 @@ describe("wrong usage", () => {
     ],
     ["run small-split --servers 0", '--servers wants a whole number from 1 to 2^53 − 1, not "0"'],
     ["run small-split --servers 1", "--servers 1 is too few: the story of small-split needs 2"],
-    ["run small-split --transport direct", "--transport direct is not there yet; leave it out, or say http"],
     ["run small-split --transport udp", '--transport wants "http" | "direct", not "udp"'],
     ["run small-split --until 5", "--until takes one room version: add --room-version 10"],
     ["run small-split --sed 1", "unknown flag --sed; did you mean --seed? try 'netsplit run --help'"],

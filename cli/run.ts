@@ -53,7 +53,7 @@ const parameters = {
     Flag.optional,
   ),
   transport: Flag.Literals("transport", ["http", "direct"]).pipe(
-    Flag.withDescription("Whole requests as bytes (http), or typed calls (direct, not there yet)"),
+    Flag.withDescription("Whole requests as bytes (http), or typed calls, for speed (direct)"),
     Flag.withDefault("http"),
   ),
   until: integerFlag("until", 1).pipe(
@@ -80,11 +80,8 @@ const checkFit = (
   input: Command.Command.Config.Infer<typeof parameters>,
   scenario: Scenario,
   roomVersions: readonly string[],
-): Effect.Effect<"http", UsageError> => {
+): Effect.Effect<"http" | "direct", UsageError> => {
   const refuse = (message: string) => Effect.fail(new UsageError({ message }))
-  if (input.transport === "direct") {
-    return refuse("--transport direct is not there yet; leave it out, or say http")
-  }
   if (Option.isSome(input.until) && roomVersions.length !== 1) {
     return refuse(`--until takes one room version: add --room-version ${roomVersions[0]}`)
   }

@@ -1,6 +1,7 @@
 /** One request and what comes of it: there, into the handler, and back. */
 import { Clock, Effect } from "effect"
 import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
+import { DirectRequest, DirectResponse } from "#spec-impl/federation/direct/message.ts"
 import { WireError, type WireRequest, type WireResponse } from "#spec-impl/federation/wire.ts"
 import type { Kernel } from "../kernel/kernel.ts"
 import type { Attachments, Outcome } from "./attachments.ts"
@@ -42,6 +43,12 @@ const headerLines = (headers: Readonly<Record<string, string>>): string =>
     .sort(compareCodePoints)
     .map((name) => `${name}: ${headers[name]}\r\n`)
     .join("")
+
+/** What stands in the trace of a message: typed calls have no bytes, and to make them for it would cost their speed. */
+const bytesOf = (message: WireRequest | WireResponse): Uint8Array =>
+  message instanceof DirectRequest || message instanceof DirectResponse ? noBytes : message.body
+
+const noBytes = new Uint8Array(0)
 
 /** Carries requests through those surroundings. */
 export const makeCarrier = (surroundings: Surroundings): ((departure: Departure) => Exchange) => {
@@ -89,8 +96,8 @@ export const makeCarrier = (surroundings: Surroundings): ((departure: Departure)
     })
 
   const traceRequest = (kind: string, id: string, request: WireRequest): void => {
-    const { source, destination, method, target, headers, body } = request
-    trace.record(kind, id, source, destination, method, target, headerLines(headers), body)
+    const { source, destination, method, target, headers } = request
+    trace.record(kind, id, source, destination, method, target, headerLines(headers), bytesOf(request))
   }
 
   const traceOutcome = (id: string, outcome: Outcome): void => {
@@ -98,8 +105,8 @@ export const makeCarrier = (surroundings: Surroundings): ((departure: Departure)
       trace.record("answer", id, outcome.kind)
       return
     }
-    const { status, headers, body } = outcome.response
-    trace.record("answer", id, String(status), headerLines(headers), body)
+    const { status, headers } = outcome.response
+    trace.record("answer", id, String(status), headerLines(headers), bytesOf(outcome.response))
   }
 
   const altered = ({ id, facts }: Departure, action: RuleAction): WireRequest => {

@@ -9,19 +9,22 @@ import { memoised } from "#spec-impl/homeserver/signatures/memo.ts"
 import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { Kernel, StoppedAtStep } from "../kernel/kernel.ts"
+import type { TraceRecord } from "../kernel/trace.ts"
 import { Network } from "../network/network.ts"
 import { judge } from "./judge.ts"
 import { makeStage, untilQuiet } from "./make-stage.ts"
 import type { RunReport, ScenarioReport } from "./report.ts"
 import type { Scenario } from "./scenario.ts"
 import { eventIdsIn } from "./transaction-event-ids.ts"
-import { bootServer, type VirtualServer } from "./world.ts"
+import { bootServer, type Transport, type VirtualServer } from "./world.ts"
 
 export interface RunOptions {
   readonly seed: number
   readonly roomVersions: readonly string[]
   readonly servers?: number
-  readonly transport: "http"
+  readonly transport: Transport
+  /** First in, first out, and no fiber put back: as transports are compared. */
+  readonly inOrder?: boolean
   /** Stops after that step: the run is reported as far as it came. */
   readonly until?: number
   /** Ids of entries of the story that are left out. */
@@ -29,6 +32,8 @@ export interface RunOptions {
   readonly readings?: Partial<Readings>
   /** Whether virtual servers share the results of pure functions: the trace is the same either way. */
   readonly memo?: boolean
+  /** Told of all that goes into the trace, as it happens. */
+  readonly onRecord?: (record: TraceRecord) => void
   /** Told how often the memos had an answer, once for each run. */
   readonly onMemoHits?: (hits: MemoHits) => void
 }
@@ -49,10 +54,14 @@ export const runScenario = async (scenario: Scenario, options: RunOptions): Prom
   return { scenario: scenario.name, seed, transport, runs, replay: replayOf(scenario, options) }
 }
 
-const replayOf = (scenario: Scenario, { seed, roomVersions, servers, until }: RunOptions): string =>
+const replayOf = (
+  scenario: Scenario,
+  { seed, roomVersions, servers, transport, until }: RunOptions,
+): string =>
   [
     `./netsplit run ${scenario.name} --seed ${seed} --room-version ${roomVersions.join(",")}`,
     ...(servers === undefined || servers === scenario.serversDefault ? [] : [`--servers ${servers}`]),
+    ...(transport === "http" ? [] : [`--transport ${transport}`]),
     ...(until === undefined ? [] : [`--until ${until}`]),
   ].join(" ")
 
@@ -60,8 +69,10 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
   const startMs = performance.now()
   const kernel = Kernel.make({
     seed: options.seed,
+    ...(options.inOrder ? { shuffle: false, preemption: 0 } : {}),
     ...(options.until === undefined ? {} : { stopAtStep: options.until }),
   })
+  if (options.onRecord !== undefined) kernel.trace.listen(options.onRecord)
   const version = roomVersion(versionId)
   const network = Network.make(kernel, version === undefined ? {} : { eventIdsOf: eventIdsIn(version) })
   const shared = sharedResults(options)
@@ -74,7 +85,8 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
           const name = `s${number}`
           const settings = { ...shared.settings, ...scenario.settingsOf?.(name) }
           const { signatures } = shared
-          servers.set(name, yield* bootServer(name, { kernel, network, signatures, settings }))
+          const { transport } = options
+          servers.set(name, yield* bootServer(name, { kernel, network, signatures, settings, transport }))
         }
         return yield* tell(scenario, {
           roomVersion: versionId,

@@ -4,6 +4,8 @@ import { HttpClient } from "effect/http"
 import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
 import { JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
 import { FederationClient } from "#spec-impl/federation/client.ts"
+import { layerDirectClient } from "#spec-impl/federation/direct/client.ts"
+import { directHandler } from "#spec-impl/federation/direct/server.ts"
 import { federationRoutes } from "#spec-impl/federation/server.ts"
 import { wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
 import { Chance } from "#spec-impl/homeserver/chance.ts"
@@ -42,9 +44,21 @@ export interface WorldParts {
   readonly network: Network["Service"]
   readonly signatures: Signatures["Service"]
   readonly settings: Partial<HomeserverSettings>
+  /** Whole requests as bytes unless it says `direct`. */
+  readonly transport?: Transport
   /** What an earlier boot of the server left. */
   readonly disk?: MemoryDisk
 }
+
+/** What carries requests between servers: whole ones, as bytes, or typed calls (DESIGN.md, principle 11). */
+export type Transport = "http" | "direct"
+
+const layerClientOf = (name: string, { network, transport }: WorldParts) =>
+  transport === "direct"
+    ? layerDirectClient(network.send)
+    : FederationClient.layer.pipe(
+        Layer.provide(Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, network.send))),
+      )
 
 /** Boots a server and attaches it to the network, for as long as the scope lives. */
 export const bootServer = Effect.fnUntraced(function* (name: string, parts: WorldParts) {
@@ -61,14 +75,16 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
       signingKey: makeSigningKey(signatures, "ed25519:1", seed),
       oldKeys: [],
     }),
-    Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, network.send)),
   )
   const homeserver = layerHomeserver(verdictTracer(name, kernel)).pipe(
-    Layer.provideMerge(FederationClient.layer),
+    Layer.provideMerge(layerClientOf(name, parts)),
     Layer.provideMerge(surroundings),
   )
   const services = yield* kernel.buildLayer(name, homeserver)
-  const handler = yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
+  const handler =
+    parts.transport === "direct"
+      ? yield* Effect.provide(directHandler(layerChapters), services)
+      : yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
   yield* network.attach(name, handler)
   return {
     name,

@@ -21,7 +21,7 @@ import { WireServerRequest } from "./wire-request.ts"
 export { WireError, type WireHandler, type WireRequest, type WireResponse } from "./wire-message.ts"
 
 /** What each single request needs of `routes`' surroundings. */
-type RequestServices<R> = HttpRouter.Request.Only<"Requires" | "GlobalRequires", R>
+export type RequestServices<R> = HttpRouter.Request.Only<"Requires" | "GlobalRequires", R>
 
 /**
  * The handler that `routes` make up: `federationRoutes` of all chapters. What it builds lives as long as the
@@ -67,7 +67,7 @@ const answer = (app: App, request: WireRequest): Effect.Effect<WireResponse> => 
 
 const nothing = new Uint8Array(0)
 
-const toWire = (response: HttpServerResponse.HttpServerResponse): WireResponse => ({
+export const toWire = (response: HttpServerResponse.HttpServerResponse): WireResponse => ({
   status: response.status,
   headers: { ...response.headers },
   body: bytesOf(response.body),
