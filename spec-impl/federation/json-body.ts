@@ -2,7 +2,7 @@
  * JSON bodies for HttpApi that keep what `JSON.parse` would hide: bodies are bytes of type
  * `application/json`, read by core's own parser and written in its canonical form.
  */
-import { Context, Effect, Schema, SchemaIssue, SchemaTransformation } from "effect"
+import { Context, Effect, Schema, SchemaGetter, SchemaIssue, SchemaTransformation } from "effect"
 import { HttpApiSchema } from "effect/http-api"
 import { canonicalJsonBytes } from "../core/json/encode.ts"
 import { parseJson } from "../core/json/parse.ts"
@@ -20,16 +20,25 @@ export const readJson = (bytes: Uint8Array): JsonValue | undefined => {
 /** Any JSON value. */
 export const AnyJson = Schema.declare<JsonValue>((_input): _input is JsonValue => true)
 
+/** How documents describe what is no more than looked at here: as `schema`. */
+const describedAs = <T>(schema: Schema.Constraint) => ({
+  toCodecJson: () =>
+    Schema.link<T>()(schema, {
+      decode: SchemaGetter.transform((value) => value as T),
+      encode: SchemaGetter.transform((value: T): unknown => value),
+    }),
+})
+
 /** A JSON object whose insides the API leaves to the core: PDUs, EDUs, key objects. */
 export const AnyJsonObject = Schema.declare<JsonObject>(
   (input): input is JsonObject => isJsonObject(input as JsonValue),
-  { expected: "a JSON object" },
+  { expected: "a JSON object", ...describedAs<JsonObject>(Schema.Record(Schema.String, Schema.Unknown)) },
 )
 
 /** An integer of any size. */
 export const AnyJsonInteger = Schema.declare<number | bigint>(
   (input): input is number | bigint => isJsonInteger(input as JsonValue),
-  { expected: "an integer" },
+  { expected: "an integer", ...describedAs<number | bigint>(Schema.Int) },
 )
 
 /**
@@ -46,9 +55,20 @@ export class ReceivedBody extends Context.Service<
 
 const json = HttpApiSchema.asUint8Array({ contentType: "application/json" })
 
+const bodySchemas = new WeakMap<object, Schema.Constraint>()
+
+/** Notes what the JSON in a body is like, for `schemaOfBody`. */
+const described = <S extends Schema.Top>(body: S, schema: Schema.Constraint): S => {
+  bodySchemas.set(body, schema)
+  return body
+}
+
+/** The schema that `requestBody` or `answerBody` was given; undefined for what they did not make. */
+export const schemaOfBody = (body: object): Schema.Constraint | undefined => bodySchemas.get(body)
+
 /** A request's body: a JSON object as `schema` describes it. */
-export const requestBody = <S extends Schema.Top>(schema: S) =>
-  Schema.Uint8Array.pipe(
+export const requestBody = <S extends Schema.Top>(schema: S) => {
+  const body = Schema.Uint8Array.pipe(
     Schema.decodeTo(
       schema,
       SchemaTransformation.transformEffect<S["Encoded"], Uint8Array, ReceivedBody>({
@@ -58,10 +78,12 @@ export const requestBody = <S extends Schema.Top>(schema: S) =>
     ),
     json,
   )
+  return described(body, schema)
+}
 
 /** An answer's body: JSON as `schema` describes it. */
-export const answerBody = <S extends Schema.Top>(schema: S) =>
-  Schema.Uint8Array.pipe(
+export const answerBody = <S extends Schema.Top>(schema: S) => {
+  const body = Schema.Uint8Array.pipe(
     Schema.decodeTo(
       schema,
       SchemaTransformation.transformEffect<S["Encoded"], Uint8Array>({
@@ -76,3 +98,5 @@ export const answerBody = <S extends Schema.Top>(schema: S) =>
     ),
     json,
   )
+  return described(body, schema)
+}
