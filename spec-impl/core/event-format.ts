@@ -15,8 +15,18 @@ import {
   pduBytesMax,
   prevEventsMax,
 } from "./limits.ts"
+import type { Readings } from "./readings.ts"
 import { redact } from "./redaction.ts"
 import type { RoomVersion } from "./room-version.ts"
+
+/** What of the format depends on where an event comes from, and on who reads it. */
+export interface FormatOptions {
+  /** Not on what `/backfill` answers. */
+  readonly checkReferenceCounts?: boolean
+  readonly identifierLength?: Readings["identifierLength"]
+}
+
+const codePointLength = (text: string): number => [...text].length
 
 /** An event, or the first thing that is wrong with it. */
 export type ParsedEvent = { readonly event: Event } | { readonly problem: string }
@@ -30,10 +40,10 @@ export type ParsedEvent = { readonly event: Event } | { readonly problem: string
 export const parseEvent = (
   received: JsonObject,
   version: RoomVersion,
-  options: { readonly checkReferenceCounts?: boolean } = {},
+  options: FormatOptions = {},
 ): ParsedEvent => {
   const pdu = Object.hasOwn(received, "unsigned") ? without(received, ["unsigned"]) : received
-  const problem = formProblem(pdu, version, options.checkReferenceCounts ?? true)
+  const problem = formProblem(pdu, version, options)
   if (problem !== undefined) return { problem }
   const eventId = eventIdOf(pdu, version)
   if (eventId === undefined || !isEventId(eventId, version)) return { problem: "event_id is not an event id" }
@@ -65,14 +75,18 @@ const toEvent = (pdu: JsonObject, eventId: string, roomId: string, version: Room
   }
 }
 
-const formProblem = (pdu: JsonObject, version: RoomVersion, checkCounts: boolean): string | undefined =>
+const formProblem = (
+  pdu: JsonObject,
+  version: RoomVersion,
+  { checkReferenceCounts: checkCounts = true, identifierLength = "bytes" }: FormatOptions,
+): string | undefined =>
   (version.canonicalJson === "strict" ? canonicalProblem(pdu) : undefined) ??
-  fieldProblem(pdu) ??
+  fieldProblem(pdu, identifierLength === "bytes" || !version.identifiersOnceInCodePoints) ??
   depthProblem(pdu.depth!, version) ??
   referencesProblem(pdu, version, checkCounts) ??
   (canonicalJsonBytes(pdu).length > pduBytesMax ? `the event is larger than ${pduBytesMax} bytes` : undefined)
 
-const fieldProblem = (pdu: JsonObject): string | undefined => {
+const fieldProblem = (pdu: JsonObject, countsBytes: boolean): string | undefined => {
   for (const field of ["type", "sender"] as const) {
     if (typeof pdu[field] !== "string") return `${field} is not a string`
   }
@@ -80,7 +94,9 @@ const fieldProblem = (pdu: JsonObject): string | undefined => {
     const value = pdu[field]
     if (value === undefined) continue
     if (typeof value !== "string") return `${field} is not a string`
-    if (utf8Length(value) > identifierBytesMax) return `${field} is longer than ${identifierBytesMax} bytes`
+    if ((countsBytes ? utf8Length(value) : codePointLength(value)) > identifierBytesMax) {
+      return `${field} is longer than ${identifierBytesMax} ${countsBytes ? "bytes" : "code points"}`
+    }
   }
   if (!isUserId(pdu.sender as string)) return "sender is not a user id"
   if (!isJsonObject(pdu.content)) return "content is not an object"

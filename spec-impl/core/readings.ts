@@ -13,6 +13,14 @@ export interface Readings {
   readonly chainThroughUnconflicted: "whole-chain" | "inside-only"
   readonly chainIncludesSelf: "no" | "yes"
   readonly oddKeyPowerEvents: "yes" | "no"
+  readonly createPowerEvent: "no" | "yes"
+  readonly levelsUncited: "creator" | "zero"
+  readonly powerLevelUserIds: "checked" | "anything"
+  readonly knockAfterInvite: "forbidden" | "allowed"
+  readonly restrictedJoinSignature: "any-membership" | "joins-only"
+  readonly federateFlag: "false-only" | "true-only-and-target"
+  readonly thirdPartySignatures: "any" | "first-of-each-key"
+  readonly identifierLength: "bytes" | "code-points-before-11"
   readonly unfillableGap: "drop" | "accept"
   readonly signatureAcceptance: "libsodium" | "zip215" | "rfc8032"
 }
@@ -92,6 +100,65 @@ export const readingDefinitions: readonly ReadingDefinition[] = [
     takenBy: { spec: "yes", synapse: "no", ruma: "no" },
   },
   {
+    name: "create-power-event",
+    field: "createPowerEvent",
+    about: "whether a conflicted m.room.create is a power event",
+    values: { no: "it is not in the list", yes: "it is one" },
+    takenBy: { spec: "no", synapse: "yes", ruma: "yes", gomatrixserverlib: "no" },
+  },
+  {
+    name: "levels-uncited",
+    field: "levelsUncited",
+    about: "a sender's level in the power ordering where the event cites no m.room.power_levels",
+    values: { creator: "100 for the creator, else 0", zero: "0 for everybody (but the creators of room 12)" },
+    takenBy: { spec: "creator", synapse: "creator", ruma: "creator", gomatrixserverlib: "zero" },
+  },
+  {
+    name: "pl-user-ids",
+    field: "powerLevelUserIds",
+    about: "whether the keys of users in m.room.power_levels must be user ids (synapse#18312)",
+    values: { checked: "they must", anything: "any string will do" },
+    takenBy: { spec: "checked", ruma: "checked" },
+  },
+  {
+    name: "knock-after-invite",
+    field: "knockAfterInvite",
+    about: "a knock by a user who is invited (matrix-spec#1142)",
+    values: { forbidden: "rejected, as the text has it since v1.8", allowed: "allowed, as it was before" },
+    takenBy: { spec: "forbidden", synapse: "forbidden" },
+  },
+  {
+    name: "restricted-join-signature",
+    field: "restrictedJoinSignature",
+    about: "which member events with join_authorised_via_users_server need that server's signature",
+    values: { "any-membership": "all of them", "joins-only": "joins alone" },
+    takenBy: { spec: "any-membership", synapse: "joins-only" },
+  },
+  {
+    name: "m-federate",
+    field: "federateFlag",
+    about: "what keeps other servers out of a room",
+    values: {
+      "false-only": "m.federate: false, and it is the sender's server that counts",
+      "true-only-and-target": "any m.federate but true, and a member event's target counts too",
+    },
+    takenBy: { spec: "false-only", synapse: "true-only-and-target" },
+  },
+  {
+    name: "third-party-signatures",
+    field: "thirdPartySignatures",
+    about: "which signatures of a third-party invite are tried with each of its keys",
+    values: { any: "every one", "first-of-each-key": "the first alone" },
+    takenBy: { spec: "any", synapse: "first-of-each-key" },
+  },
+  {
+    name: "identifier-length",
+    field: "identifierLength",
+    about: "in what the 255 of type and state_key are counted",
+    values: { bytes: "bytes of UTF-8", "code-points-before-11": "code points in rooms 1–10" },
+    takenBy: { spec: "bytes", synapse: "code-points-before-11", gomatrixserverlib: "bytes" },
+  },
+  {
     name: "unfillable-gap",
     field: "unfillableGap",
     about: "a pushed event whose missing events get_missing_events answers with nothing",
@@ -123,6 +190,14 @@ export const readingsDefault: Readings = {
   chainThroughUnconflicted: "whole-chain",
   chainIncludesSelf: "no",
   oddKeyPowerEvents: "yes",
+  createPowerEvent: "no",
+  levelsUncited: "creator",
+  powerLevelUserIds: "checked",
+  knockAfterInvite: "forbidden",
+  restrictedJoinSignature: "any-membership",
+  federateFlag: "false-only",
+  thirdPartySignatures: "any",
+  identifierLength: "bytes",
   unfillableGap: "drop",
   signatureAcceptance: "libsodium",
 }

@@ -19,6 +19,11 @@ export interface RoomVersion {
   readonly roomIdIsCreateHash: boolean
   /** §Canonical JSON. `strict`: an event that is not canonical is malformed. */
   readonly canonicalJson: "lenient" | "strict"
+  /**
+   * Not of the text, which counts bytes in every room: from room 11 on Synapse does so too, before it counted code
+   * points (matrix-spec#1001).
+   */
+  readonly identifiersOnceInCodePoints: boolean
   /** §Event format: the largest `depth`. */
   readonly depthMax: "2^63-1" | "2^53-1"
   /** §State resolution. */
@@ -71,6 +76,7 @@ const version1: RoomVersion = {
   eventReferences: "with-hashes",
   roomIdIsCreateHash: false,
   canonicalJson: "lenient",
+  identifiersOnceInCodePoints: true,
   depthMax: "2^63-1",
   stateResolution: "v1",
   keyValidity: "ignored",
@@ -174,6 +180,7 @@ const version10: RoomVersion = {
 const version11: RoomVersion = {
   ...version10,
   id: "11",
+  identifiersOnceInCodePoints: false,
   redaction: {
     ...version10.redaction,
     keepsHistoricalTopLevel: false,

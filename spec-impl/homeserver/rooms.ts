@@ -1,5 +1,6 @@
 import { Context, Effect, Layer, Semaphore } from "effect"
 import { parseEvent } from "../core/event-format.ts"
+import type { Readings } from "../core/readings.ts"
 import type { EventRecord } from "../core/room-dag/event-record.ts"
 import { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
@@ -16,6 +17,8 @@ import { Signatures } from "./signatures/signatures.ts"
 export interface Room {
   readonly roomId: string
   readonly version: RoomVersion
+  /** How this server reads the specification. */
+  readonly readings: Readings
   readonly dag: RoomDag
   /** Held while events are examined, committed and applied: never across a request to another server. */
   readonly writing: Semaphore.Semaphore
@@ -61,6 +64,7 @@ export class Rooms extends Context.Service<
         const make = (roomId: string, version: RoomVersion): Room => ({
           roomId,
           version,
+          readings: settings.readings,
           dag: new RoomDag({
             version,
             readings: settings.readings,
@@ -139,7 +143,10 @@ const restore = Effect.fnUntraced(function* (
     return state
   })
   const held = stored.events.flatMap((write) => {
-    const parsed = parseEvent(write.pdu, room.version, { checkReferenceCounts: false })
+    const parsed = parseEvent(write.pdu, room.version, {
+      checkReferenceCounts: false,
+      identifierLength: room.readings.identifierLength,
+    })
     if ("problem" in parsed) return []
     const { event } = parsed
     if (write.restrictedJoinSigned) room.dag.noteSignedRestrictedJoin(write.eventId)

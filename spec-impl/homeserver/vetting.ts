@@ -3,9 +3,8 @@ import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { parseEvent, redactEvent } from "../core/event-format.ts"
 import { contentHash } from "../core/hash.ts"
-import type { JsonObject, JsonValue } from "../core/json/value.ts"
-import { isJsonObject } from "../core/json/value.ts"
-import type { RoomVersion } from "../core/room-version.ts"
+import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
+import { readingsDefault } from "../core/readings.ts"
 import { KeyRing } from "./key-ring.ts"
 import type { Room } from "./rooms.ts"
 
@@ -18,11 +17,12 @@ export type Vetted = { readonly event: Event } | { readonly problem: string }
  */
 export const readPdu = (
   pdu: JsonValue | undefined,
-  room: { readonly roomId: string; readonly version: RoomVersion },
+  room: Pick<Room, "roomId" | "version"> & Partial<Pick<Room, "readings">>,
   options: { readonly checkReferenceCounts: boolean },
 ): Vetted => {
   if (!isJsonObject(pdu)) return { problem: "a PDU must be an object" }
-  const parsed = parseEvent(pdu, room.version, options)
+  const { identifierLength } = room.readings ?? readingsDefault
+  const parsed = parseEvent(pdu, room.version, { ...options, identifierLength })
   if ("problem" in parsed) return parsed
   return parsed.event.roomId === room.roomId ? parsed : { problem: `the event is not of room ${room.roomId}` }
 }

@@ -12,8 +12,10 @@ export interface LevelForm {
   readonly hasOddScalar: boolean
   /** `events` or `notifications` is there and not an object of integers. */
   readonly hasOddMap: boolean
-  /** `users` is there and not an object of levels by user id. */
+  /** `users` is there and not an object of levels. */
   readonly hasOddUsers: boolean
+  /** `users` names what is no user id. */
+  readonly hasOddUserIds: boolean
 }
 
 /** The form of the event's levels, worked out once and kept beside the event: it is judged many times. */
@@ -26,6 +28,7 @@ export const formOf = ({ event, context: { version } }: Facts): LevelForm => {
     hasOddScalar: scalarLevels.some((name) => isThereAndNoInteger(content, name)),
     hasOddMap: ["events", "notifications"].some((name) => isThereAndNoMap(content, name)),
     hasOddUsers: hasOddUsers(content, version),
+    hasOddUserIds: isJsonObject(content.users) && !Object.keys(content.users).every(isUserId),
   }
   kept.set(event, form)
   return form
@@ -50,7 +53,7 @@ const hasOddUsers = ({ users }: JsonObject, version: RoomVersion): boolean => {
   if (users === undefined) return false
   if (!isJsonObject(users)) return true
   for (const userId in users) {
-    if (readLevel(users[userId], version) === undefined || !isUserId(userId)) return true
+    if (readLevel(users[userId], version) === undefined) return true
   }
   return false
 }

@@ -28,8 +28,10 @@ export const memberRules = (auth: AuthVersion): Family =>
     reject("the membership is unknown"),
   ])
 
-const hasAuthoriser = ({ event }: Facts): boolean =>
-  Object.hasOwn(event.content, "join_authorised_via_users_server")
+/** That only joins are asked for the signature is a matter of reading (`restricted-join-signature`). */
+const hasAuthoriser = ({ event, membership, context }: Facts): boolean =>
+  Object.hasOwn(event.content, "join_authorised_via_users_server") &&
+  (membership === "join" || context.readings.restrictedJoinSignature === "any-membership")
 
 const senderIsNotJoined = reject("sender is not joined", (facts) => facts.senderMembership !== "join")
 
@@ -108,7 +110,10 @@ const invitationOf = ({ state, event }: Facts) => {
   return token === undefined ? undefined : state.get("m.room.third_party_invite", token)
 }
 
-/** Any signature by any key, in either base64 alphabet (matrix-spec#2060). */
+/**
+ * Any signature by any key, in either base64 alphabet (matrix-spec#2060). Synapse tries but the first signature with
+ * each key, which is a matter of reading (`third-party-signatures`).
+ */
 function isSignedInvitation(facts: Facts): boolean {
   const signed = facts.signedInvitation
   const invitation = invitationOf(facts)
@@ -116,8 +121,11 @@ function isSignedInvitation(facts: Facts): boolean {
   const keys = invitationKeys(invitation.content)
   const signers = isJsonObject(signed.signatures) ? Object.keys(signed.signatures) : []
   const checks = signers.flatMap((server) => jsonSignatureChecks(signed, server))
-  const { verify } = facts.context.signatures
-  return checks.some(({ message, signature }) => keys.some((key) => verify(key, message, signature)))
+  const { signatures, readings } = facts.context
+  const tried = readings.thirdPartySignatures === "any" ? checks : checks.slice(0, 1)
+  return tried.some(({ message, signature }) =>
+    keys.some((key) => signatures.verify(key, message, signature)),
+  )
 }
 
 const invitationKeys = (content: JsonObject): readonly Uint8Array[] => {
@@ -162,8 +170,9 @@ const knockRules = (auth: AuthVersion): Family =>
       return joinRule !== "knock" && !(auth.knockRestricted && joinRule === "knock_restricted")
     }),
     reject("sender knocks for somebody else", (facts) => !facts.isSelf),
-    allow("sender may knock", ({ senderMembership }) => {
-      return senderMembership !== "ban" && !(senderMembership === "invite" || senderMembership === "join")
+    allow("sender may knock", ({ senderMembership, context }) => {
+      const isWelcome = senderMembership === "invite" && context.readings.knockAfterInvite === "forbidden"
+      return senderMembership !== "ban" && senderMembership !== "join" && !isWelcome
     }),
     reject("sender is banned, invited or joined"),
   ])

@@ -11,7 +11,10 @@ import { allow, type Family, family, reject } from "./rule.ts"
 export const powerLevelsRules = (auth: AuthVersion): Family =>
   family("m.room.power_levels", ({ event }) => event.type === "m.room.power_levels", [
     ...(auth.levelForms === "integers" ? integerRules : []),
-    reject("users is not an object of user ids with levels", (facts) => formOf(facts).hasOddUsers),
+    reject("users is not an object of user ids with levels", (facts) => {
+      const { hasOddUsers, hasOddUserIds } = formOf(facts)
+      return hasOddUsers || (hasOddUserIds && facts.context.readings.powerLevelUserIds === "checked")
+    }),
     auth.privilegedCreators && reject("users names a creator", namesCreator),
     allow("there were no power levels", (facts) => facts.powerLevels === undefined),
     family("levels of the room", () => true, [

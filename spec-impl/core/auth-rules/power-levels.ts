@@ -6,6 +6,7 @@
 import type { Event } from "../event.ts"
 import { isJsonArray, isJsonObject, JsonFloat, type JsonObject, type JsonValue } from "../json/value.ts"
 import type { RoomVersion } from "../room-version.ts"
+import type { AuthContext } from "./auth-context.ts"
 
 /** The levels of m.room.power_levels that are one number each, with what counts where they are absent. */
 export const scalarDefaults = {
@@ -109,11 +110,15 @@ const entryOf = (object: JsonValue | undefined, key: string, version: RoomVersio
 
 /**
  * The level by which the reverse topological power ordering compares (rooms/v2 §State resolution): the
- * sender's, by the events that it cites.
+ * sender's, by the events that it cites. Where it cites no levels gomatrixserverlib gives the creator of rooms 2–11
+ * nothing, which is a matter of reading (`levels-uncited`).
  */
 export const powerLevelForOrdering = (
   sender: string,
   powerLevels: Event | undefined,
   create: Event | undefined,
-  version: RoomVersion,
-): Level => new PowerLevels(powerLevels, create, version).ofUser(sender)
+  { version, readings }: Pick<AuthContext, "version" | "readings">,
+): Level => {
+  const isCreatorKnown = readings.levelsUncited === "creator" || version.auth.privilegedCreators
+  return new PowerLevels(powerLevels, isCreatorKnown ? create : undefined, version).ofUser(sender)
+}

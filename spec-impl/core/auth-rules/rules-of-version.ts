@@ -83,9 +83,15 @@ const roomIdRule = reject("the room_id is not that of an accepted create event",
 /** Rule 2 (3 in room 12) is decided by `authoriseCitations`; here it keeps its place in the count. */
 const citationsPlace = family("auth_events", () => false, [])
 
+/** Synapse takes the flag and whom it concerns otherwise (`m-federate`). */
 const federateRule = reject("the room does not federate, and sender is of another server", (facts) => {
-  const { create, event } = facts
-  return create?.content["m.federate"] === false && domainOf(event.sender) !== domainOf(create.sender)
+  const { create, event, context } = facts
+  if (create === undefined) return false
+  const flag = create.content["m.federate"]
+  const isStranger = (userId: string): boolean => domainOf(userId) !== domainOf(create.sender)
+  if (context.readings.federateFlag === "false-only") return flag === false && isStranger(event.sender)
+  const isTargeted = event.type === "m.room.member" && isStranger(facts.target)
+  return flag !== undefined && flag !== true && (isStranger(event.sender) || isTargeted)
 })
 
 const aliasesRules = family("m.room.aliases", ({ event }) => event.type === "m.room.aliases", [

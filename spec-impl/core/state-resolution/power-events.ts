@@ -17,6 +17,8 @@ export const isPowerEvent = ({ type, stateKey, sender, content }: Event, reading
       const membership = content.membership
       return (membership === "leave" || membership === "ban") && sender !== stateKey
     }
+    case "m.room.create":
+      return stateKey === "" && readings.createPowerEvent === "yes"
     default:
       return false
   }

@@ -1,4 +1,5 @@
 /** The reverse topological power ordering (rooms/v2 §State resolution). */
+import type { AuthContext } from "../auth-rules/auth-context.ts"
 import { type Level, powerLevelForOrdering } from "../auth-rules/power-levels.ts"
 import type { Event } from "../event.ts"
 import type { AuthGraph } from "./auth-graph.ts"
@@ -14,9 +15,10 @@ import { compareByTime } from "./time-order.ts"
 export const reverseTopologicalPowerOrdering = (
   graph: AuthGraph,
   set: IndexSet,
+  context: AuthContext,
   explanation: Explanation | undefined,
 ): readonly number[] => {
-  const ranked = rankedEvents(graph, set.members)
+  const ranked = rankedEvents(graph, set.members, context)
   const rankOf = new Int32Array(graph.size)
   ranked.forEach(({ index }, rank) => {
     rankOf[index] = rank
@@ -44,19 +46,23 @@ interface Ranked {
 }
 
 /** Sorted by the comparison relation: greater level of the sender, smaller time, smaller id. */
-const rankedEvents = (graph: AuthGraph, indices: readonly number[]): readonly Ranked[] =>
+const rankedEvents = (
+  graph: AuthGraph,
+  indices: readonly number[],
+  context: AuthContext,
+): readonly Ranked[] =>
   indices
-    .map((index): Ranked => ({ index, event: graph.event(index), level: senderLevel(graph, index) }))
+    .map((index): Ranked => ({ index, event: graph.event(index), level: senderLevel(graph, index, context) }))
     .sort((a, b) => (a.level > b.level ? -1 : a.level < b.level ? 1 : compareByTime(a.event, b.event)))
 
 /** The sender's level, "when looking at their respective auth_events"; room 12's create event is in none. */
-const senderLevel = (graph: AuthGraph, index: number): Level => {
+const senderLevel = (graph: AuthGraph, index: number, context: AuthContext): Level => {
   const { version } = graph
   const cited = graph.citedPowerLevels(index)
   const powerLevels = cited < 0 ? undefined : graph.event(cited)
   const needsCreate = powerLevels === undefined || version.auth.privilegedCreators
   const create = needsCreate ? createOf(graph, index) : undefined
-  return powerLevelForOrdering(graph.event(index).sender, powerLevels, create, version)
+  return powerLevelForOrdering(graph.event(index).sender, powerLevels, create, context)
 }
 
 const createOf = (graph: AuthGraph, index: number): Event | undefined => {

@@ -23,7 +23,7 @@ export const resolveV2 = (
 
   // Step 1.
   const power = powerEventsWithChains(graph, full, context.readings)
-  const powerOrder = reverseTopologicalPowerOrdering(graph, power, explanation)
+  const powerOrder = reverseTopologicalPowerOrdering(graph, power, context, explanation)
 
   // Step 2; v2.1 begins from nothing, so that what is agreed on now cannot speak against what was done then.
   const start = context.version.stateResolution === "v2.1" ? StateMap.empty : agreed

@@ -107,6 +107,7 @@ const isPowerEvent = (event: Event, { readings }: AuthContext): boolean => {
   if (event.type === "m.room.power_levels" || event.type === "m.room.join_rules") {
     return event.stateKey === "" || readings.oddKeyPowerEvents === "yes"
   }
+  if (event.type === "m.room.create") return event.stateKey === "" && readings.createPowerEvent === "yes"
   const { membership } = event.content
   const takesAway = membership === "leave" || membership === "ban"
   return event.type === "m.room.member" && takesAway && event.sender !== event.stateKey
@@ -140,11 +141,12 @@ const byTime = (a: Event, b: Event): number => {
   return a.eventId < b.eventId ? -1 : 1
 }
 
-const powerOrder = (room: NaiveRoom, set: ReadonlySet<Event>, { version }: AuthContext): Event[] => {
+const powerOrder = (room: NaiveRoom, set: ReadonlySet<Event>, context: AuthContext): Event[] => {
+  const { version } = context
   const level = (event: Event): number | bigint => {
     const create =
       version.auth.createInAuthEvents === "forbidden" ? room.create : cited(room, event, "m.room.create|")
-    return powerLevelForOrdering(event.sender, cited(room, event, "m.room.power_levels|"), create, version)
+    return powerLevelForOrdering(event.sender, cited(room, event, "m.room.power_levels|"), create, context)
   }
   const order: Event[] = []
   const remaining = new Set(set)
