@@ -1,0 +1,84 @@
+/**
+ * Is a room, as one server holds it, sound in itself? Ids are what hashes say, what is cited is held, the forward
+ * extremities are exactly those that they must be, and no state holds what its own auth_events speak against.
+ */
+import { parseEvent } from "#spec-impl/core/event-format.ts"
+import { contentHash } from "#spec-impl/core/hash.ts"
+import { canonicalJson } from "#spec-impl/core/json/encode.ts"
+import { isJsonObject } from "#spec-impl/core/json/value.ts"
+import { redact } from "#spec-impl/core/redaction.ts"
+import type { EventRecord, TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
+import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
+import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
+
+/** What is wrong with the room, one sentence each; none where it is sound. */
+export const findInconsistencies = (dag: RoomDag): readonly string[] => [
+  ...[...dag.records()].flatMap((record) => [
+    ...idProblems(dag, record),
+    ...citationProblems(dag, record),
+    ...stateProblems(dag, record),
+  ]),
+  ...extremityProblems(dag),
+]
+
+const idProblems = (dag: RoomDag, { event }: EventRecord): readonly string[] => {
+  const { version, readings } = dag.rules
+  const parsed = parseEvent(event.pdu, version, { checkReferenceCounts: false, ...readings })
+  if ("problem" in parsed) return [`${event.eventId} is kept, and is no event: ${parsed.problem}`]
+  if (parsed.event.eventId !== event.eventId) return [`${event.eventId} is kept as ${parsed.event.eventId}`]
+  const stated = isJsonObject(event.pdu.hashes) ? event.pdu.hashes.sha256 : undefined
+  const isWhole = stated === contentHash(event.pdu)
+  const isRedacted = canonicalJson(redact(event.pdu, version)) === canonicalJson(event.pdu)
+  return isWhole || isRedacted ? [] : [`${event.eventId} is neither what its hash says nor redacted`]
+}
+
+const citationProblems = (dag: RoomDag, { event }: EventRecord): readonly string[] =>
+  event.authEvents
+    .filter((cited) => dag.record(cited) === undefined)
+    .map((cited) => `${event.eventId} cites ${cited}, which is not held`)
+
+const stateProblems = (dag: RoomDag, record: EventRecord): readonly string[] =>
+  record.place === "outlier"
+    ? []
+    : [...rejectedIn(dag, record.stateBefore), ...rejectedIn(dag, record.stateAfter)].map(
+        (eventId) =>
+          `the state at ${record.event.eventId} holds ${eventId}, which its own auth_events reject`,
+      )
+
+const soundStates = new WeakSet<StateMap>()
+
+/** States are shared by many events: each is looked through once. */
+const rejectedIn = (dag: RoomDag, state: StateMap): readonly string[] => {
+  if (soundStates.has(state)) return []
+  const rejected = dag.eventIdsIn(state).filter((eventId) => dag.record(eventId)?.objection?.check === 4)
+  if (rejected.length === 0) soundStates.add(state)
+  return rejected
+}
+
+/** By definition, not by how they are kept: what is accepted and has no accepted descendant, through any others. */
+const extremityProblems = (dag: RoomDag): readonly string[] => {
+  const timeline = [...dag.records()].filter(
+    (record): record is TimelineRecord => record.place === "timeline",
+  )
+  const covered = new Set<string>()
+  for (const { event } of timeline.filter(({ verdict }) => verdict === "accepted")) {
+    const waiting = [...event.prevEvents]
+    for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
+      if (covered.has(eventId)) continue
+      covered.add(eventId)
+      waiting.push(...(dag.timeline(eventId)?.event.prevEvents ?? []))
+    }
+  }
+  const wanted = timeline
+    .filter(({ verdict, event }) => verdict === "accepted" && !covered.has(event.eventId))
+    .map(({ event }) => event.eventId)
+  const kept = dag.forwardExtremities()
+  return [
+    ...wanted
+      .filter((eventId) => !kept.includes(eventId))
+      .map((eventId) => `${eventId} is no extremity, and should be`),
+    ...kept
+      .filter((eventId) => !wanted.includes(eventId))
+      .map((eventId) => `${eventId} is an extremity, and should not be`),
+  ]
+}
