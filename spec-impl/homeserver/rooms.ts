@@ -157,6 +157,7 @@ const restore = Effect.fnUntraced(function* (
             ...record,
             stateBefore: yield* stateOf(history.stateBefore),
             stateAfter: yield* stateOf(history.stateAfter),
+            arrival: "historical",
             stateSource:
               history.claimedBy === undefined
                 ? { kind: "computed" }
@@ -164,4 +165,5 @@ const restore = Effect.fnUntraced(function* (
           },
     )
   }
+  room.dag.restoreForwardExtremities(stored.extremities)
 })

@@ -13,6 +13,8 @@ import { type Room, Rooms } from "../../homeserver/rooms.ts"
 import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
 import { forbidden, notFound } from "../matrix-error.ts"
+import { closestEvent } from "./timestamp-order.ts"
+import { pduFor, serverAudience } from "./visibility.ts"
 
 /** What this server gives at most, whatever is asked (Synapse's bounds). */
 const missingEventsMax = 20
@@ -32,7 +34,7 @@ export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (ha
       Effect.gen(function* () {
         const room = yield* roomFor(roomId, query.v)
         const limit = Math.min(Math.max(query.limit, 0), backfillEventsMax)
-        return yield* asTransaction(pdusOf(backfill(room.dag, query.v, limit)))
+        return yield* asTransaction(yield* visiblePdus(room, backfill(room.dag, query.v, limit)))
       }),
     )
     .handle("getMissingEvents", ({ params: { roomId }, payload }) =>
@@ -44,7 +46,7 @@ export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (ha
           limit: Math.min(Math.max(payload.limit ?? missingEventsDefault, 0), missingEventsMax),
           depthMin: payload.min_depth ?? 0,
         })
-        return { events: pdusOf(events) }
+        return { events: yield* visiblePdus(room, events) }
       }),
     )
     .handle("state", ({ params: { roomId }, query }) =>
@@ -71,7 +73,17 @@ export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (ha
         const room = rooms.all().find((held) => held.dag.record(eventId) !== undefined)
         if (room === undefined) return yield* notFound(`event ${eventId} is not held here`)
         yield* roomFor(room.roomId, [eventId])
-        return yield* asTransaction(pdusOf(eventsOf(room.dag, [eventId])))
+        return yield* asTransaction(yield* visiblePdus(room, eventsOf(room.dag, [eventId])))
+      }),
+    )
+    .handle("timestampToEvent", ({ params: { roomId }, query: { ts, dir } }) =>
+      Effect.gen(function* () {
+        const room = yield* roomFor(roomId, [])
+        const found = closestEvent(room.dag, ts, dir, serverAudience(yield* Origin))
+        if (found === undefined) {
+          return yield* notFound(`no event is known ${dir === "f" ? "from" : "up to"} ${ts}`)
+        }
+        return { event_id: found.event.eventId, origin_server_ts: found.event.originServerTs }
       }),
     ),
 )
@@ -102,6 +114,15 @@ const timelineEvent = Effect.fnUntraced(function* (room: Room, eventId: string) 
 /** The state before the event, as the specification has it (Dendrite gives the state after it). */
 const stateIdsBefore = (room: Room, record: TimelineRecord): readonly string[] =>
   room.dag.eventIdsIn(record.stateBefore).sort()
+
+/** What history visibility leaves of those events for the server that asks. State and auth chains are told whole. */
+const visiblePdus = Effect.fnUntraced(function* ({ dag }: Room, events: readonly Event[]) {
+  const audience = serverAudience(yield* Origin)
+  return events.flatMap(({ eventId }) => {
+    const record = dag.record(eventId)
+    return record === undefined ? [] : [pduFor(dag, record, audience)]
+  })
+})
 
 const pdusOf = (events: readonly Event[]): readonly JsonObject[] => events.map((event) => event.pdu)
 
