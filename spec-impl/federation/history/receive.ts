@@ -14,7 +14,7 @@ import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
 import { forbidden, notFound } from "../matrix-error.ts"
 import { closestEvent } from "./timestamp-order.ts"
-import { pduFor, serverAudience } from "./visibility.ts"
+import { maySee, pduFor, serverAudience } from "./visibility.ts"
 
 /** What this server gives at most, whatever is asked (Synapse's bounds). */
 const missingEventsMax = 20
@@ -27,7 +27,11 @@ export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (ha
         const room = yield* roomFor(roomId, [eventId])
         const record = room.dag.record(eventId)
         if (record === undefined) return yield* notFound(`event ${eventId} is not held here`)
-        return { auth_chain: pdusOf(authChain(room.dag, [eventId])) }
+        const chain = pdusOf(authChain(room.dag, [eventId]))
+        // Room 12 cites no create event, and yet Synapse and Dendrite both give it here.
+        const create = room.version.roomIdIsCreateHash ? room.dag.create() : undefined
+        const isImplied = create !== undefined && create.eventId !== eventId
+        return { auth_chain: isImplied ? [create.pdu, ...chain] : chain }
       }),
     )
     .handle("backfill", ({ params: { roomId }, query }) =>
@@ -79,7 +83,8 @@ export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (ha
     .handle("timestampToEvent", ({ params: { roomId }, query: { ts, dir } }) =>
       Effect.gen(function* () {
         const room = yield* roomFor(roomId, [])
-        const found = closestEvent(room.dag, ts, dir, serverAudience(yield* Origin))
+        const asker = serverAudience(yield* Origin)
+        const found = closestEvent(room.dag, ts, dir, (record) => maySee(room.dag, record, asker))
         if (found === undefined) {
           return yield* notFound(`no event is known ${dir === "f" ? "from" : "up to"} ${ts}`)
         }

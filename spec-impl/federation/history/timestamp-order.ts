@@ -1,20 +1,19 @@
 import type { TimelineRecord } from "../../core/room-dag/event-record.ts"
 import type { RoomDag } from "../../core/room-dag/room-dag.ts"
-import { type Audience, maySee } from "./visibility.ts"
 
 /** Where to look from a time: forwards or backwards. */
 export type Direction = "f" | "b"
 
 /**
  * The event of the history that is closest to `ts` (milliseconds since the epoch) in that direction, `ts` itself
- * included, of those that were accepted and that `audience` may see. Of several at one time the shallowest is
+ * included, of those that were accepted and that `counts` lets count. Of several at one time the shallowest is
  * the first, or else the one whose id is; looking backwards the last of them is given.
  */
 export const closestEvent = (
   dag: RoomDag,
   ts: number | bigint,
   direction: Direction,
-  audience: Audience,
+  counts: (record: TimelineRecord) => boolean,
 ): TimelineRecord | undefined => {
   let closest: TimelineRecord | undefined
   for (const record of dag.records()) {
@@ -22,7 +21,7 @@ export const closestEvent = (
     const { originServerTs } = record.event
     if (direction === "f" ? originServerTs < ts : originServerTs > ts) continue
     if (closest !== undefined && isBefore(record, closest) !== (direction === "f")) continue
-    if (maySee(dag, record, audience)) closest = record
+    if (counts(record)) closest = record
   }
   return closest
 }

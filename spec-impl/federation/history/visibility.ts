@@ -63,11 +63,8 @@ const joinedAfter = (dag: RoomDag, { depth }: Event, audience: Audience): boolea
   return false
 }
 
-const isMembership = (
-  { type, stateKey, content }: Event,
-  membership: string,
-  audience: Audience,
-): boolean => type === "m.room.member" && content.membership === membership && audience.includes(stateKey ?? "")
+const isMembership = ({ type, stateKey, content }: Event, membership: string, audience: Audience): boolean =>
+  type === "m.room.member" && content.membership === membership && audience.includes(stateKey ?? "")
 
 /** What the authorisation rules read: a redacted copy of it could be judged otherwise than the whole event. */
 const authTypes: ReadonlySet<string> = new Set([
