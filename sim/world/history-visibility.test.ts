@@ -2,9 +2,12 @@
 import { Context, Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import type { Event } from "#spec-impl/core/event.ts"
+import { eventIdOf } from "#spec-impl/core/event-id.ts"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
+import { roomVersion } from "#spec-impl/core/room-version.ts"
 import { TimestampSearch } from "#spec-impl/federation/history/timestamp-search.ts"
 import { drop } from "../network/rules.ts"
+import { craftPdu } from "./testing/craft-event.ts"
 import { type Played, type PlayOptions, play, refusal } from "./testing/play.ts"
 
 const bob = "@bob:s2"
@@ -118,7 +121,7 @@ describe("what a server sees of the time before its user came", () => {
         const { stage, servers } = played
         const alice = stage.user("@alice:s1")
         const set = (history_visibility: string) =>
-          alice.setState(roomId, "m.room.history_visibility", { history_visibility })
+          alice.setState(roomId, "m.room.history_visibility", { history_visibility, body: "why" })
         yield* stage.user(bob).leave(roomId)
         yield* stage.quiet
         const opened = yield* set("world_readable")
@@ -131,9 +134,8 @@ describe("what a server sees of the time before its user came", () => {
         const seen: string[] = []
         for (const { eventId } of [opened, said, closed, hidden]) {
           const { pdus } = yield* client.call("s1", (api) => api.history.event({ params: { eventId } }))
-          seen.push(sightOf(pdus[0]))
+          seen.push("body" in (pdus[0]!.content as object) ? "whole" : "redacted")
         }
-        // The redaction of m.room.history_visibility keeps all its content; whether it is whole shows elsewhere.
         expect(seen).toEqual(["whole", "whole", "whole", "redacted"])
       }),
     )
@@ -216,6 +218,33 @@ describe("events that a server rejected or soft-failed", () => {
         const later = Number(dag.record(eventId)!.event.originServerTs)
         const found = yield* client.call("s1", (api) =>
           api.history.timestampToEvent({ params: { roomId }, query: { ts: later, dir: "f" } }),
+        )
+        expect(found.event_id).not.toBe(eventId)
+      }),
+    )
+  })
+
+  it("rejected: told like all others, for each server judges for itself", async () => {
+    await withSoftFailed((played, roomId) =>
+      Effect.gen(function* () {
+        const draft = { type: "m.room.topic", sender: "@carol:s3", stateKey: "", content: { topic: "mine" } }
+        const pdu = yield* craftPdu(played, "s3", roomId, draft)
+        const eventId = eventIdOf(pdu, roomVersion("12")!)!
+        const { client } = played.servers.get("s3")!
+        yield* client.call("s1", (api) =>
+          api.transactions.send({ params: { transactionId: "rejected" }, payload: { pdus: [pdu] } }),
+        )
+        const dag = played.servers.get("s1")!.rooms.find(roomId)!.dag
+        expect(dag.timeline(eventId)?.verdict).toBe("rejected")
+        const one = yield* client.call("s1", (api) => api.history.event({ params: { eventId } }))
+        expect(one.pdus).toEqual([pdu])
+        const back = yield* client.call("s1", (api) =>
+          api.history.backfill({ params: { roomId }, query: { v: [eventId], limit: 2 } }),
+        )
+        expect(back.pdus[0]).toEqual(pdu)
+        const ts = Number(pdu.origin_server_ts)
+        const found = yield* client.call("s1", (api) =>
+          api.history.timestampToEvent({ params: { roomId }, query: { ts, dir: "b" } }),
         )
         expect(found.event_id).not.toBe(eventId)
       }),
