@@ -24,16 +24,10 @@ const withPast = <A, E>(
     Effect.gen(function* () {
       const { stage } = played
       const alice = stage.user("@alice:s1")
-      const initialState =
-        options.visibility === undefined
-          ? []
-          : [
-              {
-                type: "m.room.history_visibility",
-                stateKey: "",
-                content: { history_visibility: options.visibility },
-              },
-            ]
+      const name = { type: "m.room.name", stateKey: "", content: { name: "the room" } }
+      const content = { history_visibility: options.visibility ?? "" }
+      const visibility = { type: "m.room.history_visibility", stateKey: "", content }
+      const initialState = options.visibility === undefined ? [name] : [visibility, name]
       const roomId = yield* alice.createRoom({ initialState })
       const events: Record<string, Event> = {}
       const speak = Effect.fnUntraced(function* (when: string) {
@@ -102,15 +96,30 @@ describe("what a server sees of the time before its user came", () => {
     })
   }
 
-  it("what is in the room's state now is whole: each member's server was given it when it joined", async () => {
+  it("what is in the room's state now, and what events are authorised by, is whole: it is told with any state", async () => {
     await withPast({ visibility: "joined" }, (played, roomId, events) =>
       Effect.gen(function* () {
         const { client } = played.servers.get("s2")!
-        const visibility = played.stage.stateOf("s1", roomId, "m.room.history_visibility")!
-        for (const { eventId } of [visibility, events["topic joined"]!]) {
+        const dag = played.servers.get("s1")!.rooms.find(roomId)!.dag
+        const name = played.stage.stateOf("s1", roomId, "m.room.name")!
+        for (const { eventId, pdu } of [dag.create()!, name, events["topic joined"]!]) {
           const { pdus } = yield* client.call("s1", (api) => api.history.event({ params: { eventId } }))
-          expect(sightOf(pdus[0])).toBe("whole")
+          expect(pdus).toEqual([pdu])
         }
+      }),
+    )
+  })
+
+  it("who has left still sees what was shared before", async () => {
+    await withPast({ visibility: "shared" }, (played, roomId, events) =>
+      Effect.gen(function* () {
+        const leave = yield* played.stage.user(bob).leave(roomId)
+        yield* played.stage.quiet
+        const { client } = played.servers.get("s2")!
+        const { pdus } = yield* client.call("s1", (api) =>
+          api.history.backfill({ params: { roomId }, query: { v: [leave.eventId], limit: 20 } }),
+        )
+        expect(pdus).toContainEqual(events.before!.pdu)
       }),
     )
   })
