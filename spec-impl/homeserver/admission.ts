@@ -1,8 +1,7 @@
 /** How events enter a room that this server holds: examined, made durable, seen by all, then sent on. */
 import { Effect, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
-import type { TimelineRecord } from "../core/room-dag/event-record.ts"
-import type { Arrival } from "../core/room-dag/room-dag.ts"
+import type { Arrival, TimelineRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
 import type { StateMap } from "../core/state-resolution/state-map.ts"
 import { Destinations } from "./destinations.ts"

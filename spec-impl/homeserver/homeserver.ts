@@ -2,6 +2,7 @@
 import { Layer } from "effect"
 import { DiscoveryReceive } from "../federation/discovery/receive.ts"
 import { HistoryReceive } from "../federation/history/receive.ts"
+import { TimestampSearch } from "../federation/history/timestamp-search.ts"
 import { KeysReceive } from "../federation/keys/receive.ts"
 import { RoomsReceive } from "../federation/rooms/receive.ts"
 import { TransactionsReceive } from "../federation/transactions/receive.ts"
@@ -18,7 +19,7 @@ import { type RoomListener, Rooms } from "./rooms.ts"
  * client that reaches other servers. `listener` hears of each event as it is applied.
  */
 export const layerHomeserver = (listener?: RoomListener) =>
-  Layer.mergeAll(LocalUsers.layer, Incoming.layer).pipe(
+  Layer.mergeAll(LocalUsers.layer, Incoming.layer, TimestampSearch.layer).pipe(
     Layer.provideMerge(Destinations.layer),
     Layer.provideMerge(Layer.mergeAll(Rooms.layer(listener), KeyRing.layer, Outside.layer, Edus.layer)),
   )

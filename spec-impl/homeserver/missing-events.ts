@@ -90,7 +90,8 @@ const stateOf = (room: Room, eventIds: readonly string[]): StateMap =>
     return index < 0 ? state : room.dag.applied(state, index)
   }, StateMap.empty)
 
-const heldOrAsked = Effect.fnUntraced(function* (room: Room, origin: string, eventId: string) {
+/** The event, from what is held or else from `origin`; its place in the history may be unknown. */
+export const heldOrAsked = Effect.fnUntraced(function* (room: Room, origin: string, eventId: string) {
   const held = room.dag.record(eventId)?.event
   if (held !== undefined) return held
   const [event] = yield* vetAnswered(room, yield* askEvent(origin, eventId))

@@ -1,5 +1,6 @@
 import type { Event } from "../core/event.ts"
 import { domainOf } from "../core/identifiers.ts"
+import { compareCodePoints } from "../core/json/encode.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { StateMap } from "../core/state-resolution/state-map.ts"
 
@@ -18,6 +19,21 @@ export const joinedServersIn = (dag: RoomDag, state: StateMap): ReadonlySet<stri
   })
   serversByState.set(state, servers)
   return servers
+}
+
+/** The servers with a joined member now: first those whose members joined first, by what their joins say. */
+export const joinedServersByAge = (dag: RoomDag): readonly string[] => {
+  const joins = new Map<string, number>()
+  dag.currentState().forEach((index) => {
+    const { type, stateKey, content, originServerTs } = dag.graph.event(index)
+    const server =
+      type === "m.room.member" && content.membership === "join" ? domainOf(stateKey ?? "") : undefined
+    if (server === undefined) return
+    joins.set(server, Math.min(joins.get(server) ?? Number.POSITIVE_INFINITY, Number(originServerTs)))
+  })
+  return [...joins]
+    .sort(([one, oneTs], [other, otherTs]) => oneTs - otherTs || compareCodePoints(one, other))
+    .map(([server]) => server)
 }
 
 /** What a server outside may be told of a room (client-server API §Stripped state), the create event first. */

@@ -164,6 +164,7 @@ const restore = Effect.fnUntraced(function* (
             ...record,
             stateBefore: yield* stateOf(history.stateBefore),
             stateAfter: yield* stateOf(history.stateAfter),
+            arrival: "historical",
             stateSource:
               history.claimedBy === undefined
                 ? { kind: "computed" }
@@ -171,4 +172,5 @@ const restore = Effect.fnUntraced(function* (
           },
     )
   }
+  room.dag.restoreForwardExtremities(stored.extremities)
 })

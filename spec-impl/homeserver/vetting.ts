@@ -49,11 +49,24 @@ export const vetEvents = Effect.fnUntraced(function* (room: Room, events: readon
   return vetted as readonly Vetted[]
 })
 
-/** Checks 1 to 3 on PDUs that another server gave in answer to a question; what fails is left out. */
+/**
+ * Checks 1 to 3 on PDUs that another server gave in answer to a question; what fails is left out. An event that is
+ * held stays as it is held: the answer may be a copy that history visibility redacted.
+ */
 export const vetAnswered = Effect.fnUntraced(function* (room: Room, pdus: readonly JsonValue[]) {
-  const read = pdus.map((pdu) => readPdu(pdu, room, { checkReferenceCounts: false }))
-  const events = read.flatMap((one) => ("event" in one ? [one.event] : []))
-  return (yield* vetEvents(room, events)).flatMap((one) => ("event" in one ? [one.event] : []))
+  const events = pdus.flatMap((pdu) => {
+    const read = readPdu(pdu, room, { checkReferenceCounts: false })
+    return "event" in read ? [read.event] : []
+  })
+  const unknown = events.filter(({ eventId }) => room.dag.record(eventId) === undefined)
+  const vetted = yield* vetEvents(room, unknown)
+  const outcomes = new Map(unknown.map((event, position) => [event, vetted[position]]))
+  return events.flatMap((event) => {
+    const held = room.dag.record(event.eventId)?.event
+    const outcome = outcomes.get(event)
+    if (held !== undefined) return [held]
+    return outcome !== undefined && "event" in outcome ? [outcome.event] : []
+  })
 })
 
 const hashMatches = (pdu: JsonObject): boolean => {

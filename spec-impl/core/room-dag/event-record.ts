@@ -10,6 +10,9 @@ export type Verdict = "accepted" | "rejected" | "soft-failed"
 /** Where the state before an event came from: from its parents, or from what another server claimed. */
 export type StateSource = { readonly kind: "computed" } | { readonly kind: "claimed"; readonly by: string }
 
+/** How an event stands to the room's present: `new` ones face the current state too (checks 6 and 7). */
+export type Arrival = "new" | "historical"
+
 /** An event that a server holds, with what it decided about it. */
 export type EventRecord = OutlierRecord | TimelineRecord
 
@@ -43,4 +46,5 @@ export interface TimelineRecord extends Held {
   /** The state before, with the event applied unless it was rejected (§Rejection). */
   readonly stateAfter: StateMap
   readonly stateSource: StateSource
+  readonly arrival: Arrival
 }

@@ -1,4 +1,4 @@
-import type { Verdict } from "./event-record.ts"
+import type { Arrival, Verdict } from "./event-record.ts"
 
 /** What the extremities need to know of the history around an event. */
 export interface History {
@@ -12,6 +12,7 @@ export interface History {
 export interface Newcomer {
   readonly eventId: string
   readonly verdict: Verdict
+  readonly arrival: Arrival
   readonly prevEvents: readonly string[]
 }
 
@@ -19,6 +20,9 @@ export interface Newcomer {
  * The forward extremities once `newcomer` is part of the history: the accepted events without an accepted
  * descendant. A rejected or soft-failed event is neither an extremity nor in the way: an accepted child of a
  * soft-failed event still covers that event's parents (server-server API §Soft failure, with its example).
+ *
+ * What is fetched of the past is never an extremity, though its children may be yet to come; once it is connected
+ * with the present it covers whatever comes before it.
  */
 export const extremitiesWith = (
   before: ReadonlySet<string>,
@@ -28,12 +32,26 @@ export const extremitiesWith = (
   const accepted = newcomer.verdict === "accepted"
   const covered =
     nearestAccepted(history.childrenOf(newcomer.eventId), history, history.childrenOf).length > 0
-  if (!accepted && !covered) return before
+  const isHistorical = newcomer.arrival === "historical"
+  if (!covered && (!accepted || isHistorical)) return before
   const after = new Set(before)
   if (accepted && !covered) after.add(newcomer.eventId)
-  for (const eventId of nearestAccepted(newcomer.prevEvents, history, history.parentsOf))
-    after.delete(eventId)
+  const earlier = isHistorical
+    ? ancestors(newcomer.prevEvents, history)
+    : nearestAccepted(newcomer.prevEvents, history, history.parentsOf)
+  for (const eventId of earlier) after.delete(eventId)
   return after
+}
+
+const ancestors = (start: readonly string[], history: History): ReadonlySet<string> => {
+  const seen = new Set<string>()
+  const waiting = [...start]
+  for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
+    if (seen.has(eventId)) continue
+    seen.add(eventId)
+    waiting.push(...history.parentsOf(eventId))
+  }
+  return seen
 }
 
 /** The accepted events reached from `start` by `next`, passing through rejected and soft-failed ones only. */

@@ -115,6 +115,26 @@ for (const id of ["3", "10", "12"]) {
   })
 }
 
+describe("history that is fetched late", () => {
+  it("is never a tip; once connected it covers the tips that came before it", () => {
+    const there = roomWith("11", [bob])
+    const here = emptyRoom("11")
+    for (const { event } of there.records()) receive(here, event)
+    const before = there.forwardExtremities()
+    const gap = [take(there, say(bob)), take(there, say(bob)), take(there, say(bob))]
+    const state = there.currentState()
+    const tip = draftIn(there, say(bob))
+    here.apply(here.examine(tip, "new", { state, by: "one" }))
+    const both = [...before, tip.eventId].sort()
+    expect(here.forwardExtremities()).toEqual(both)
+    for (const event of gap) {
+      expect(here.forwardExtremities()).toEqual(both)
+      here.apply(here.examine(event, "historical"))
+    }
+    expect(here.forwardExtremities()).toEqual([tip.eventId])
+  })
+})
+
 describe("outliers", () => {
   it("are held for those who cite them, and become history when their place is known", () => {
     const here = roomWith("11", [])

@@ -14,6 +14,7 @@ import type { Resolve } from "../state-resolution/resolve.ts"
 import { StateMap } from "../state-resolution/state-map.ts"
 import { viewOfCitations, viewOfState } from "./auth-views.ts"
 import type {
+  Arrival,
   EventRecord,
   Objection,
   OutlierRecord,
@@ -31,9 +32,6 @@ export interface RoomRules {
   readonly resolve: Resolve
   readonly verify: AuthContext["signatures"]["verify"]
 }
-
-/** How an event stands to the room's present: `new` ones face the current state too (checks 6 and 7). */
-export type Arrival = "new" | "historical"
 
 export class RoomDag {
   readonly rules: RoomRules
@@ -197,6 +195,7 @@ export class RoomDag {
       stateBefore,
       stateAfter: applies ? this.applied(stateBefore, index) : stateBefore,
       stateSource,
+      arrival,
     }
   }
 
@@ -228,10 +227,16 @@ export class RoomDag {
     this.#currentState = undefined
   }
 
-  #extremitiesWith({ event, verdict }: TimelineRecord): ReadonlySet<string> {
+  /** Takes the extremities up as they were kept: not all that they depend on is kept with the events. */
+  restoreForwardExtremities(eventIds: readonly string[]): void {
+    this.#extremities = new Set(eventIds)
+    this.#currentState = undefined
+  }
+
+  #extremitiesWith({ event, verdict, arrival }: TimelineRecord): ReadonlySet<string> {
     return extremitiesWith(
       this.#extremities,
-      { eventId: event.eventId, verdict, prevEvents: event.prevEvents },
+      { eventId: event.eventId, verdict, arrival, prevEvents: event.prevEvents },
       this.#history,
     )
   }

@@ -13,6 +13,8 @@ import { type Room, Rooms } from "../../homeserver/rooms.ts"
 import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
 import { forbidden, notFound } from "../matrix-error.ts"
+import { closestEvent } from "./timestamp-order.ts"
+import { maySee, pduFor, serverAudience } from "./visibility.ts"
 
 /** What this server gives at most, whatever is asked (Synapse's bounds). */
 const missingEventsMax = 20
@@ -25,14 +27,18 @@ export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (ha
         const room = yield* roomFor(roomId, [eventId])
         const record = room.dag.record(eventId)
         if (record === undefined) return yield* notFound(`event ${eventId} is not held here`)
-        return { auth_chain: pdusOf(authChain(room.dag, [eventId])) }
+        const chain = pdusOf(authChain(room.dag, [eventId]))
+        // Room 12 cites no create event, and yet Synapse and Dendrite both give it here.
+        const create = room.version.roomIdIsCreateHash ? room.dag.create() : undefined
+        const isImplied = create !== undefined && create.eventId !== eventId
+        return { auth_chain: isImplied ? [create.pdu, ...chain] : chain }
       }),
     )
     .handle("backfill", ({ params: { roomId }, query }) =>
       Effect.gen(function* () {
         const room = yield* roomFor(roomId, query.v)
         const limit = Math.min(Math.max(query.limit, 0), backfillEventsMax)
-        return yield* asTransaction(pdusOf(backfill(room.dag, query.v, limit)))
+        return yield* asTransaction(yield* visiblePdus(room, backfill(room.dag, query.v, limit)))
       }),
     )
     .handle("getMissingEvents", ({ params: { roomId }, payload }) =>
@@ -44,7 +50,7 @@ export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (ha
           limit: Math.min(Math.max(payload.limit ?? missingEventsDefault, 0), missingEventsMax),
           depthMin: payload.min_depth ?? 0,
         })
-        return { events: pdusOf(events) }
+        return { events: yield* visiblePdus(room, events) }
       }),
     )
     .handle("state", ({ params: { roomId }, query }) =>
@@ -71,7 +77,18 @@ export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (ha
         const room = rooms.all().find((held) => held.dag.record(eventId) !== undefined)
         if (room === undefined) return yield* notFound(`event ${eventId} is not held here`)
         yield* roomFor(room.roomId, [eventId])
-        return yield* asTransaction(pdusOf(eventsOf(room.dag, [eventId])))
+        return yield* asTransaction(yield* visiblePdus(room, eventsOf(room.dag, [eventId])))
+      }),
+    )
+    .handle("timestampToEvent", ({ params: { roomId }, query: { ts, dir } }) =>
+      Effect.gen(function* () {
+        const room = yield* roomFor(roomId, [])
+        const asker = serverAudience(yield* Origin)
+        const found = closestEvent(room.dag, ts, dir, (record) => maySee(room.dag, record, asker))
+        if (found === undefined) {
+          return yield* notFound(`no event is known ${dir === "f" ? "from" : "up to"} ${ts}`)
+        }
+        return { event_id: found.event.eventId, origin_server_ts: found.event.originServerTs }
       }),
     ),
 )
@@ -102,6 +119,15 @@ const timelineEvent = Effect.fnUntraced(function* (room: Room, eventId: string) 
 /** The state before the event, as the specification has it (Dendrite gives the state after it). */
 const stateIdsBefore = (room: Room, record: TimelineRecord): readonly string[] =>
   room.dag.eventIdsIn(record.stateBefore).sort()
+
+/** What history visibility leaves of those events for the server that asks. State and auth chains are told whole. */
+const visiblePdus = Effect.fnUntraced(function* ({ dag }: Room, events: readonly Event[]) {
+  const audience = serverAudience(yield* Origin)
+  return events.flatMap(({ eventId }) => {
+    const record = dag.record(eventId)
+    return record === undefined ? [] : [pduFor(dag, record, audience)]
+  })
+})
 
 const pdusOf = (events: readonly Event[]): readonly JsonObject[] => events.map((event) => event.pdu)
 

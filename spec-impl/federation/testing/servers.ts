@@ -97,7 +97,8 @@ const chapters = (received: Received[]) => {
         .handle("getMissingEvents", (request) => noted(request, { events: [] }))
         .handle("state", () => Effect.die("a fault of the handler"))
         .handle("stateIds", (request) => noted(request, { pdu_ids: [], auth_chain_ids: [] }))
-        .handle("event", (request) => noted(request, events)),
+        .handle("event", (request) => noted(request, events))
+        .handle("timestampToEvent", (request) => noted(request, { event_id: "$e", origin_server_ts: 0 })),
     ),
     withoutHandlers(["discovery", "keys", "transactions", "rooms", "history"]),
   )
