@@ -4,8 +4,11 @@ import { DiscoveryReceive } from "../federation/discovery/receive.ts"
 import { HistoryReceive } from "../federation/history/receive.ts"
 import { TimestampSearch } from "../federation/history/timestamp-search.ts"
 import { KeysReceive } from "../federation/keys/receive.ts"
+import { Presence } from "../federation/presence/presence.ts"
+import { Receipts } from "../federation/receipts/receipts.ts"
 import { RoomsReceive } from "../federation/rooms/receive.ts"
 import { TransactionsReceive } from "../federation/transactions/receive.ts"
+import { Typing } from "../federation/typing/typing.ts"
 import { Destinations } from "./destinations.ts"
 import { Edus } from "./edus.ts"
 import { Incoming } from "./incoming.ts"
@@ -19,7 +22,14 @@ import { type RoomListener, Rooms } from "./rooms.ts"
  * client that reaches other servers. `listener` hears of each event as it is applied.
  */
 export const layerHomeserver = (listener?: RoomListener) =>
-  Layer.mergeAll(LocalUsers.layer, Incoming.layer, TimestampSearch.layer).pipe(
+  Layer.mergeAll(
+    LocalUsers.layer,
+    Incoming.layer,
+    TimestampSearch.layer,
+    Typing.layer,
+    Presence.layer,
+    Receipts.layer,
+  ).pipe(
     Layer.provideMerge(Destinations.layer),
     Layer.provideMerge(Layer.mergeAll(Rooms.layer(listener), KeyRing.layer, Outside.layer, Edus.layer)),
   )

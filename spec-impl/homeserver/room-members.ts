@@ -21,6 +21,10 @@ export const joinedServersIn = (dag: RoomDag, state: StateMap): ReadonlySet<stri
   return servers
 }
 
+/** Whether the user is joined in `state`. */
+export const isJoinedIn = (dag: RoomDag, state: StateMap, userId: string): boolean =>
+  dag.eventIn(state, "m.room.member", userId)?.content.membership === "join"
+
 /** The servers with a joined member now: first those whose members joined first, by what their joins say. */
 export const joinedServersByAge = (dag: RoomDag): readonly string[] => {
   const joins = new Map<string, number>()

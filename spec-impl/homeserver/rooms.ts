@@ -49,6 +49,8 @@ export class Rooms extends Context.Service<
       records: readonly EventRecord[],
       more?: StoreGroup,
     ) => Effect.Effect<void, StoreFailure>
+    /** Tells `listener` of each event from now on, once it is durable and seen by all; it must not wait. */
+    readonly watch: (listener: RoomListener) => void
   }
 >()("netsplit/Rooms") {
   /** Takes up what the store keeps. */
@@ -60,6 +62,7 @@ export class Rooms extends Context.Service<
         const settings = yield* Settings
         const signatures = yield* Signatures
         const rooms = new Map<string, Room>()
+        const listeners = [listener]
 
         const make = (roomId: string, version: RoomVersion): Room => ({
           roomId,
@@ -96,7 +99,7 @@ export class Rooms extends Context.Service<
           rooms.set(room.roomId, room)
           for (const record of records) {
             room.dag.apply(record)
-            yield* listener(room, record)
+            for (const listen of listeners) yield* listen(room, record)
           }
         })
 
@@ -119,6 +122,7 @@ export class Rooms extends Context.Service<
           },
           make,
           commit,
+          watch: (listen) => void listeners.push(listen),
         })
       }),
     )

@@ -1,0 +1,18 @@
+/** Who is in a room with whom, now: what EDUs are sent by, and checked by. */
+import { isJoinedIn, joinedServersIn } from "./room-members.ts"
+import type { Room, Rooms } from "./rooms.ts"
+
+/** Whether the user is joined to the room now. */
+export const isJoined = ({ dag }: Room, userId: string): boolean =>
+  isJoinedIn(dag, dag.currentState(), userId)
+
+/** The servers with a joined member now. */
+export const serversIn = ({ dag }: Room): ReadonlySet<string> => joinedServersIn(dag, dag.currentState())
+
+/** The rooms that the user is joined to, as far as this server holds them. */
+export const roomsOf = (rooms: Rooms["Service"], userId: string): readonly Room[] =>
+  rooms.all().filter((room) => isJoined(room, userId))
+
+/** All servers, this one too, that share a room with the user. */
+export const serversSharingWith = (rooms: Rooms["Service"], userId: string): ReadonlySet<string> =>
+  new Set(roomsOf(rooms, userId).flatMap((room) => [...serversIn(room)]))
