@@ -26,3 +26,6 @@ export const keyValidityMsMax = 7 * 24 * 60 * 60 * 1000
 export const missingEventsDefault = 10
 /** `m.direct_to_device` message ids, in code points (§Send-to-device messaging). */
 export const toDeviceMessageIdCodePointsMax = 32
+/** All of a user's profile as canonical JSON, and the name of one field (client-server API §Profiles). */
+export const profileBytesMax = 65_536
+export const profileFieldBytesMax = 255

@@ -3,10 +3,14 @@
  * calls it both derive from it.
  */
 import { HttpApi, type HttpApiGroup } from "effect/http-api"
+import { DirectoryApi } from "./directory/api.ts"
 import { DiscoveryApi } from "./discovery/api.ts"
 import { HistoryApi } from "./history/api.ts"
 import { KeysApi } from "./keys/api.ts"
+import { OpenIdApi } from "./openid/api.ts"
+import { QueriesApi } from "./queries/api.ts"
 import { RoomsApi } from "./rooms/api.ts"
+import { SpacesApi } from "./spaces/api.ts"
 import { TransactionsApi } from "./transactions/api.ts"
 
 export class FederationApi extends HttpApi.make("federation")
@@ -14,7 +18,11 @@ export class FederationApi extends HttpApi.make("federation")
   .add(KeysApi)
   .add(TransactionsApi)
   .add(RoomsApi)
-  .add(HistoryApi) {}
+  .add(HistoryApi)
+  .add(QueriesApi)
+  .add(DirectoryApi)
+  .add(SpacesApi)
+  .add(OpenIdApi) {}
 
 /** The groups of `FederationApi`. */
 export type FederationGroups =

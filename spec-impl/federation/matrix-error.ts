@@ -87,6 +87,14 @@ export const missingParameter = withStatus(400, "M_MISSING_PARAM")
 export const invalidParameter = withStatus(400, "M_INVALID_PARAM")
 /** 401: the request is not signed as it must be (§Request Authentication). */
 export const unauthorised = withStatus(401, "M_UNAUTHORIZED")
+/** 401: a token is missing that the endpoint asks for. */
+export const missingToken = withStatus(401, "M_MISSING_TOKEN")
+/** 401: the token is nobody's. */
+export const unknownToken = withStatus(401, "M_UNKNOWN_TOKEN")
+/** 409: somebody else has that already. */
+export const conflict = withStatus(409, "M_UNKNOWN")
+/** 413: more than this server keeps. */
+export const tooLarge = withStatus(413, "M_TOO_LARGE")
 /** 403. */
 export const forbidden = withStatus(403, "M_FORBIDDEN")
 /** 404: no such room, event, user. */

@@ -10,10 +10,12 @@ import { routerConfig } from "./router-config.ts"
 
 /** All paths of the API, whatever the method. */
 const paths = FindMyWay.make<true>(routerConfig)
+const distinctPaths = new Set<string>()
 HttpApi.reflect(FederationApi, {
   onGroup: () => undefined,
-  onEndpoint: ({ endpoint }) => paths.on("GET", endpoint.path as FindMyWay.PathInput, true),
+  onEndpoint: ({ endpoint }) => void distinctPaths.add(endpoint.path),
 })
+for (const path of distinctPaths) paths.on("GET", path as FindMyWay.PathInput, true)
 
 /** §Unsupported endpoints: 404 for an unknown path, 405 for a known one asked with another method. */
 const unsupported = HttpRouter.middleware(

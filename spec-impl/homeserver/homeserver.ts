@@ -1,12 +1,21 @@
 /** A whole homeserver: the same code in the simulator and behind HTTPS. */
 import { Layer } from "effect"
+import { PublishedRooms } from "../federation/directory/published-rooms.ts"
+import { DirectoryReceive } from "../federation/directory/receive.ts"
 import { DiscoveryReceive } from "../federation/discovery/receive.ts"
 import { HistoryReceive } from "../federation/history/receive.ts"
 import { TimestampSearch } from "../federation/history/timestamp-search.ts"
 import { KeysReceive } from "../federation/keys/receive.ts"
+import { OpenIdReceive } from "../federation/openid/receive.ts"
+import { OpenIdTokens } from "../federation/openid/tokens.ts"
 import { Presence } from "../federation/presence/presence.ts"
+import { Aliases } from "../federation/queries/aliases.ts"
+import { Profiles } from "../federation/queries/profiles.ts"
+import { QueriesReceive } from "../federation/queries/receive.ts"
 import { Receipts } from "../federation/receipts/receipts.ts"
 import { RoomsReceive } from "../federation/rooms/receive.ts"
+import { SpacesReceive } from "../federation/spaces/receive.ts"
+import { Spaces } from "../federation/spaces/spaces.ts"
 import { TransactionsReceive } from "../federation/transactions/receive.ts"
 import { Typing } from "../federation/typing/typing.ts"
 import { Destinations } from "./destinations.ts"
@@ -23,13 +32,18 @@ import { type RoomListener, Rooms } from "./rooms.ts"
  */
 export const layerHomeserver = (listener?: RoomListener) =>
   Layer.mergeAll(
-    LocalUsers.layer,
     Incoming.layer,
+    Profiles.layer,
+    Aliases.layer,
+    PublishedRooms.layer,
+    Spaces.layer,
+    OpenIdTokens.layer,
     TimestampSearch.layer,
     Typing.layer,
     Presence.layer,
     Receipts.layer,
   ).pipe(
+    Layer.provideMerge(LocalUsers.layer),
     Layer.provideMerge(Destinations.layer),
     Layer.provideMerge(Layer.mergeAll(Rooms.layer(listener), KeyRing.layer, Outside.layer, Edus.layer)),
   )
@@ -44,4 +58,8 @@ export const layerChapters = Layer.mergeAll(
   TransactionsReceive,
   RoomsReceive,
   HistoryReceive,
+  QueriesReceive,
+  DirectoryReceive,
+  SpacesReceive,
+  OpenIdReceive,
 )

@@ -47,7 +47,8 @@ const checkConditions = Effect.fnUntraced(function* (room: Room, userId: string)
   return yield* forbidden("the user is in none of the rooms whose members may join")
 })
 
-const allowedRooms = ({ dag }: Room): readonly string[] => {
+/** The rooms that the join rules name whose members may join. */
+export const allowedRooms = ({ dag }: Room): readonly string[] => {
   const allow = dag.eventIn(dag.currentState(), "m.room.join_rules", "")?.content.allow
   if (!isJsonArray(allow)) return []
   return allow.flatMap((condition) =>

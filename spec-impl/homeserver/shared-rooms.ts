@@ -1,4 +1,5 @@
 /** Who is in a room with whom, now: what EDUs are sent by, and checked by. */
+import { compareCodePoints } from "../core/json/encode.ts"
 import { isJoinedIn, joinedServersIn } from "./room-members.ts"
 import type { Room, Rooms } from "./rooms.ts"
 
@@ -8,6 +9,16 @@ export const isJoined = ({ dag }: Room, userId: string): boolean =>
 
 /** The servers with a joined member now. */
 export const serversIn = ({ dag }: Room): ReadonlySet<string> => joinedServersIn(dag, dag.currentState())
+
+/** The users who are joined now, by code point. */
+export const joinedMembers = ({ dag }: Room): readonly string[] => {
+  const members: string[] = []
+  dag.currentState().forEach((index) => {
+    const { type, stateKey, content } = dag.graph.event(index)
+    if (type === "m.room.member" && content.membership === "join") members.push(stateKey ?? "")
+  })
+  return members.sort(compareCodePoints)
+}
 
 /** The rooms that the user is joined to, as far as this server holds them. */
 export const roomsOf = (rooms: Rooms["Service"], userId: string): readonly Room[] =>

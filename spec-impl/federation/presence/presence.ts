@@ -6,7 +6,7 @@ import { Destinations } from "../../homeserver/destinations.ts"
 import { Edus } from "../../homeserver/edus.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Rooms } from "../../homeserver/rooms.ts"
-import { serversIn, serversSharingWith } from "../../homeserver/shared-rooms.ts"
+import { joinedMembers, serversIn, serversSharingWith } from "../../homeserver/shared-rooms.ts"
 import { forbidden, type MatrixError } from "../matrix-error.ts"
 
 /** A user's own doing ends being `online` after so long without any, as in Synapse. */
@@ -106,13 +106,7 @@ export class Presence extends Context.Service<
             event.type === "m.room.member" && event.content.membership === "join" ? event.stateKey : undefined
           if (newcomer === undefined) return Effect.void
           if (isLocal(newcomer)) return users.has(newcomer) ? tell(newcomer, serversIn(room)) : Effect.void
-          const joined = room.dag.eventIdsIn(room.dag.currentState()).flatMap((eventId) => {
-            const member = room.dag.record(eventId)?.event
-            return member?.type === "m.room.member" && member.content.membership === "join"
-              ? (member.stateKey ?? [])
-              : []
-          })
-          const told = joined.filter((userId) => isLocal(userId) && users.has(userId)).sort()
+          const told = joinedMembers(room).filter((userId) => isLocal(userId) && users.has(userId))
           return Effect.forEach(told, (userId) => tell(userId, [domainOf(newcomer) ?? serverName]), {
             discard: true,
           })

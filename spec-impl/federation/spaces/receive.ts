@@ -1,0 +1,19 @@
+/** Server-server API §Spaces: the receiving half. */
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { FederationApi } from "../api.ts"
+import { Origin } from "../authentication.ts"
+import { Spaces } from "./spaces.ts"
+
+export const SpacesReceive = HttpApiBuilder.group(
+  FederationApi,
+  "spaces",
+  Effect.fnUntraced(function* (handlers) {
+    const spaces = yield* Spaces
+    return handlers.handle("hierarchy", ({ params, query }) =>
+      Effect.flatMap(Origin, (origin) =>
+        spaces.levelFor(origin, params.roomId, query.suggested_only ?? false),
+      ),
+    )
+  }),
+)
