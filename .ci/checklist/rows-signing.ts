@@ -1,0 +1,107 @@
+/** The user's checklist, chapters 25 to 27. */
+import type { Part } from "./row.ts"
+
+const core = "spec-impl/core"
+const events = `${core}/events.test.ts`
+
+export const signingPart: Part = {
+  title: "ACLs, signing, security",
+  rows: [
+    {
+      id: "25",
+      title: "Server Access Control Lists (ACLs)",
+      section: "§Server Access Control Lists",
+      handler: "spec-impl/homeserver/room-acl.ts",
+      test: "sim/world/memberships.test.ts > a server ACL > is answered with 403 on each endpoint that it covers",
+      removal: {
+        file: "spec-impl/homeserver/room-acl.ts",
+        from: "aclAllows(dag, server)\n    ?",
+        to: "dag !== undefined\n    ?",
+      },
+    },
+    {
+      id: "26",
+      title: "Signing Events",
+      section: "§Signing Events",
+      handler: `${core}/signing.ts`,
+      test: "spec-impl/homeserver/event-signatures.test.ts > an event needs the signature of > the server of its id as well, in rooms 1 and 2 only",
+      removal: {
+        file: `${core}/signing.ts`,
+        from: "if (named !== undefined) signers.add(named)",
+        to: "",
+      },
+    },
+    {
+      id: "26.1",
+      title: "Adding hashes and signatures to outgoing events",
+      section: "§Adding hashes and signatures to outgoing events",
+      handler: `${core}/signing.ts`,
+      test: "spec-impl/vectors.test.ts",
+      removal: {
+        file: `${core}/hash.ts`,
+        from: `without(pdu, ["unsigned", "signatures", "hashes"])`,
+        to: `without(pdu, ["signatures", "hashes"])`,
+      },
+    },
+    {
+      id: "26.2",
+      title: "Validating hashes and signatures on received events",
+      section: "§Validating hashes and signatures on received events",
+      handler: "spec-impl/homeserver/vetting.ts",
+      test: `${events} > who must have signed > signatures by unknown and expired keys do not count, all others must hold, and one must`,
+      removal: {
+        file: `${core}/signing.ts`,
+        from: `if (outcomes.includes("invalid")) return "failed"`,
+        to: "",
+      },
+    },
+    {
+      id: "26.3",
+      title: "Calculating the reference hash for an event",
+      section: "§Calculating the reference hash for an event",
+      handler: `${core}/hash.ts`,
+      test: `${events} > properties of all versions > redacting twice is redacting once, and leaves the reference hash as it was`,
+      removal: {
+        file: `${core}/hash.ts`,
+        from: `sha256(canonicalJsonBytes(without(redact(pdu, version), ["signatures", "unsigned"])))`,
+        to: `sha256(canonicalJsonBytes(without(pdu, ["signatures", "unsigned"])))`,
+      },
+    },
+    {
+      id: "26.4",
+      title: "Calculating the content hash for an event",
+      section: "§Calculating the content hash for an event",
+      handler: `${core}/hash.ts`,
+      test: "spec-impl/vectors.test.ts",
+      removal: {
+        file: `${core}/hash.ts`,
+        from: `without(pdu, ["unsigned", "signatures", "hashes"])`,
+        to: `without(pdu, ["unsigned", "signatures"])`,
+      },
+    },
+    {
+      id: "26.5",
+      title: "Example code",
+      section: "§Example code, appendices §Test vectors",
+      handler: `${core}/signing.ts`,
+      test: "spec-impl/vectors.test.ts",
+      removal: {
+        file: `${core}/signing.ts`,
+        from: `canonicalJsonBytes(without(object, ["signatures", "unsigned"]))`,
+        to: `canonicalJsonBytes(without(object, ["signatures"]))`,
+      },
+    },
+    {
+      id: "27",
+      title: "Security considerations",
+      section: "§Security considerations: crafted signatures are judged as libsodium judges them",
+      handler: "spec-impl/homeserver/signatures/acceptance.ts",
+      test: "spec-impl/homeserver/signatures/signatures.test.ts > crafted signatures",
+      removal: {
+        file: "spec-impl/homeserver/signatures/acceptance.ts",
+        from: "!isCanonicalPoint(publicKey) || isSmallOrder(publicKey) || isSmallOrder(commitment)",
+        to: "false",
+      },
+    },
+  ],
+}

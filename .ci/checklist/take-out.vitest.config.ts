@@ -1,0 +1,23 @@
+/** Runs tests on sources from which one behaviour was taken out, as the environment says: for `take-out.ts`. */
+import { join } from "node:path"
+import { defineConfig } from "vitest/config"
+import { root } from "../source-files.ts"
+import type { Removal } from "./row.ts"
+
+const removal: Removal | undefined =
+  process.env.NETSPLIT_TAKEN_OUT === undefined ? undefined : JSON.parse(process.env.NETSPLIT_TAKEN_OUT)
+
+const takeOut = {
+  name: "take-out",
+  enforce: "pre" as const,
+  transform: (code: string, id: string): string | undefined =>
+    removal !== undefined && id === join(root, removal.file)
+      ? code.replace(removal.from, () => removal.to)
+      : undefined,
+}
+
+export default defineConfig({
+  root,
+  plugins: [takeOut],
+  test: { include: ["**/*.test.ts"], isolate: false, testTimeout: 60_000, watch: false },
+})
