@@ -3,6 +3,7 @@ import { Context, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
 import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
 import { JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
+import { policyServerKeyId } from "#spec-impl/core/signing.ts"
 import { FederationClient } from "#spec-impl/federation/client.ts"
 import { layerDirectClient } from "#spec-impl/federation/direct/client.ts"
 import { directHandler } from "#spec-impl/federation/direct/server.ts"
@@ -74,6 +75,9 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
       serverName: name,
       signingKey: makeSigningKey(signatures, "ed25519:1", seed),
       oldKeys: [],
+      ...(parts.settings.policy === undefined
+        ? {}
+        : { policyServerKey: makeSigningKey(signatures, policyServerKeyId, chance.bytes(32, "policy-key")) }),
     }),
   )
   const homeserver = layerHomeserver(verdictTracer(name, kernel)).pipe(

@@ -8,6 +8,7 @@ import { TimestampSearch } from "../federation/history/timestamp-search.ts"
 import { KeysReceive } from "../federation/keys/receive.ts"
 import { OpenIdReceive } from "../federation/openid/receive.ts"
 import { OpenIdTokens } from "../federation/openid/tokens.ts"
+import { PolicyReceive } from "../federation/policy/receive.ts"
 import { Presence } from "../federation/presence/presence.ts"
 import { Aliases } from "../federation/queries/aliases.ts"
 import { Profiles } from "../federation/queries/profiles.ts"
@@ -62,4 +63,5 @@ export const layerChapters = Layer.mergeAll(
   DirectoryReceive,
   SpacesReceive,
   OpenIdReceive,
+  PolicyReceive,
 )
