@@ -1,6 +1,8 @@
-import { Effect, Scope } from "effect"
+import { Context, Effect, Scope } from "effect"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
+import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/third-party-invites.ts"
 import type { Network } from "../network/network.ts"
+import type { VirtualIdentityServer } from "./identity-server.ts"
 import type { Stage } from "./stage.ts"
 import type { VirtualServer } from "./world.ts"
 
@@ -14,6 +16,7 @@ const quietLooks = 4
 export interface StageParts {
   readonly roomVersion: string
   readonly servers: ReadonlyMap<string, VirtualServer>
+  readonly identityServers?: ReadonlyMap<string, VirtualIdentityServer>
   readonly network: Network["Service"]
   /** Ids of rules that this run leaves out. */
   readonly omit: ReadonlySet<string>
@@ -49,11 +52,16 @@ export const makeStage = (parts: StageParts): Stage => {
     if (server === undefined) throw new Error(`${userId} is of no server of this stage`)
     return server
   }
+  const identityServerOf = (name: string): VirtualIdentityServer => {
+    const server = parts.identityServers?.get(name)
+    if (server === undefined) throw new Error(`${name} is no identity server of this stage`)
+    return server
+  }
   return {
     roomVersion: parts.roomVersion,
     servers: [...servers.keys()],
     user: (userId) => {
-      const { users } = serverOf(userId)
+      const { users, services } = serverOf(userId)
       return {
         userId,
         createRoom: (wishes = {}) => users.createRoom(userId, { roomVersion: parts.roomVersion, ...wishes }),
@@ -62,6 +70,12 @@ export const makeStage = (parts: StageParts): Stage => {
         setState: (roomId, type, content, stateKey = "") =>
           users.setState(userId, roomId, type, stateKey, content),
         invite: (roomId, target) => users.invite(userId, roomId, target),
+        inviteByEmail: (roomId, address, name) => {
+          const accessToken = identityServerOf(name).accessTokenOf(userId)
+          const who = { medium: "email", address }
+          return Context.get(services, ThirdPartyInvites).invite(userId, roomId, who, { name, accessToken })
+        },
+        bindEmail: (address, name) => identityServerOf(name).bind({ medium: "email", address }, userId),
         knock: (roomId, via) => users.knock(userId, roomId, via === undefined ? [] : [via]),
         kick: (roomId, target) => users.kick(userId, roomId, target),
         ban: (roomId, target) => users.ban(userId, roomId, target),

@@ -12,6 +12,7 @@ import { PolicyApi } from "./policy/api.ts"
 import { QueriesApi } from "./queries/api.ts"
 import { RoomsApi } from "./rooms/api.ts"
 import { SpacesApi } from "./spaces/api.ts"
+import { ThirdPartyInvitesApi } from "./third-party-invites/api.ts"
 import { TransactionsApi } from "./transactions/api.ts"
 
 export class FederationApi extends HttpApi.make("federation")
@@ -24,6 +25,7 @@ export class FederationApi extends HttpApi.make("federation")
   .add(DirectoryApi)
   .add(SpacesApi)
   .add(OpenIdApi)
+  .add(ThirdPartyInvitesApi)
   .add(PolicyApi) {}
 
 /** The groups of `FederationApi`. */
