@@ -341,6 +341,24 @@ describe("PUT /exchange_third_party_invite", () => {
       }),
     ))
 
+  it("refuses an invite that was redacted by who may", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage, servers } = played
+        const left = yield* stage.user(alice).inviteByEmail(roomId, address, "id1")
+        yield* stage.quiet
+        const partial = partialOf(roomId, yield* proofFor(played, carol))
+        const redact = (server: string, userId: string) =>
+          servers.get(server)!.users.send(userId, roomId, "m.room.redaction", { redacts: left.eventId })
+        yield* redact("s2", bob)
+        yield* stage.quiet
+        yield* stage.rule("held back", { path: /\/v2\/invite\// }, reply(400, { errcode: "M_UNKNOWN" }))
+        expect(yield* exchange(played, roomId, partial)).toBe("400 M_UNKNOWN")
+        yield* redact("s1", alice)
+        expect(yield* exchange(played, roomId, partial)).toBe("404 M_NOT_FOUND")
+      }),
+    ))
+
   it("asks whether the keys are still good, by the URL that the invite gives, and nobody else does", () =>
     inRoom((played, roomId) =>
       Effect.gen(function* () {

@@ -1,7 +1,9 @@
 /** The m.room.third_party_invite that an invite redeems (client-server API §Third-party invites). */
 import { Effect } from "effect"
+import { PowerLevels } from "../../core/auth-rules/power-levels.ts"
 import { decodeBase64 } from "../../core/base64.ts"
 import type { Event } from "../../core/event.ts"
+import { domainOf } from "../../core/identifiers.ts"
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../../core/json/value.ts"
 import { jsonSignatureChecks } from "../../core/signing.ts"
 import type { Draft } from "../../homeserver/local-events.ts"
@@ -27,12 +29,28 @@ export const readProof = (signed: JsonValue | undefined): Proof | undefined => {
     : undefined
 }
 
-/** The invitation in the room's current state; 404 where the room has none by that token. */
-export const invitationIn = ({ dag, roomId }: Room, token: string) => {
+/** The invitation in the room's current state; 404 where the room has none by that token, or it was redacted. */
+export const invitationIn = (room: Room, token: string) => {
+  const { dag, roomId } = room
   const event = dag.eventIn(dag.currentState(), "m.room.third_party_invite", token)
-  return event === undefined
+  return event === undefined || isRedacted(room, event)
     ? Effect.fail(notFound(`room ${roomId} has no such third-party invite`))
     : Effect.succeed(event)
+}
+
+/** Redacted it has no keys any more (rooms/v3 §Handling redactions: by whom it may be). */
+const isRedacted = ({ dag, version }: Room, event: Event): boolean => {
+  const levels = new PowerLevels(
+    dag.eventIn(dag.currentState(), "m.room.power_levels", ""),
+    dag.create(),
+    version,
+  )
+  return [...dag.records()].some(
+    ({ event: { redacts, sender }, verdict }) =>
+      redacts === event.eventId &&
+      verdict === "accepted" &&
+      (domainOf(sender) === domainOf(event.sender) || levels.ofUser(sender) >= levels.scalar("redact")),
+  )
 }
 
 /** The invite in the name of `sender` by which the proof is redeemed, with the name that the room has for its user. */
