@@ -1,4 +1,5 @@
 import { Context, Effect, Scope } from "effect"
+import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/third-party-invites.ts"
 import type { Network } from "../network/network.ts"
@@ -88,6 +89,11 @@ export const makeStage = (parts: StageParts): Stage => {
     stateOf: (server, roomId, type, stateKey = "") => {
       const dag = servers.get(server)?.rooms.find(roomId)?.dag
       return dag?.eventIn(dag.currentState(), type, stateKey)
+    },
+    policyServerKeyOf: (server) => {
+      const key = servers.get(server)?.identity.policyServerKey
+      if (key === undefined) throw new Error(`${server} is no policy server`)
+      return encodeBase64(key.publicKey)
     },
     partition: (...groups) => network.partition(groups),
     heal: network.heal,

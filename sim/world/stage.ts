@@ -49,6 +49,9 @@ export interface Stage {
   /** What a server shows of a room now. */
   readonly stateOf: (server: string, roomId: string, type: string, stateKey?: string) => Event | undefined
 
+  /** The key by which that server recommends events, as it tells whoever asks (`/.well-known/matrix/policy_server`). */
+  readonly policyServerKeyOf: (server: string) => string
+
   // Only a simulator can do what follows.
 
   /** Cuts every link between servers of different groups: requests across the cut fail. */
