@@ -83,7 +83,7 @@ export const thirdPartyInvite: Scenario = {
     )
 
     yield* stage.heal
-    yield* stage.wait(60_000)
+    yield* stage.quiet
     yield* carol.join(salon)
     yield* dora.join(annex)
     yield* dora.join(salon).pipe(

@@ -41,6 +41,9 @@ export const untilQuiet = Effect.fnUntraced(function* (
 /** What waits for a link that is cut is not waited for. */
 const isQuiet = (server: VirtualServer, network: Network["Service"]): boolean =>
   server.incoming.busy() === 0 &&
+  Context.get(server.services, ThirdPartyInvites)
+    .awaited()
+    .every(({ sender }) => network.isCut(server.name, domainOf(sender) ?? "")) &&
   server.destinations
     .unsent()
     .every(({ destination, failures }) => failures > 0 && network.isCut(server.name, destination))

@@ -328,6 +328,29 @@ describe("who comes from outside", () => {
       }),
     ))
 
+  it("so are a knock, and an invite that is turned down", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage, servers } = played
+        yield* stage.user(alice).setState(roomId, "m.room.join_rules", { join_rule: "knock" })
+        const signersOn = (server: string) => {
+          const { dag } = servers.get(server)!.rooms.find(roomId)!
+          return signersOf(dag.eventIn(dag.currentState(), "m.room.member", "@dan:s4")!)
+        }
+        yield* stage.user("@dan:s4").knock(roomId, "s1")
+        yield* stage.quiet
+        for (const server of ["s1", "s2"]) expect(signersOn(server)).toContain("s3 ed25519:policy_server")
+        const asked = yield* asksIn(played)
+        yield* stage.user(alice).invite(roomId, "@dan:s4")
+        yield* stage.user("@dan:s4").leave(roomId)
+        yield* stage.quiet
+        expect(stage.stateOf("s2", roomId, "m.room.member", "@dan:s4")?.content.membership).toBe("leave")
+        for (const server of ["s1", "s2"]) expect(signersOn(server)).toContain("s3 ed25519:policy_server")
+        // Once for the invite, and once by s4 for the leave: the resident finds it signed.
+        expect(asked()).toBe(2)
+      }),
+    ))
+
   it("asks itself where it knows of the policy server: from an invite, or from when it was in the room", () =>
     inRoom(
       (played, roomId) =>

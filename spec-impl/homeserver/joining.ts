@@ -48,7 +48,10 @@ export const joinThrough = Effect.fnUntraced(function* (via: string, roomId: str
   return joined
 })
 
-/** The join as the resident server gives it back: with its signature where it had to let the user in, or a policy server's. */
+/**
+ * The join as the resident server gives it back: with its signature, where it had to let the user in; with that of a
+ * policy server, where it had to ask one.
+ */
 const asSignedByAll = Effect.fnUntraced(function* (
   room: Room,
   join: Event,
@@ -58,6 +61,7 @@ const asSignedByAll = Effect.fnUntraced(function* (
   if (answered === undefined || !isCoSigned(answered, join)) return join
   const [signed] = yield* vetAnswered(room, [answered])
   if (signed?.eventId === join.eventId) return signed
+  if (restrictedJoinSigner(join) === undefined) return join
   return yield* badAnswer(`${via} gave another event back than the join that it got`)
 })
 
