@@ -29,8 +29,8 @@ export const thirdPartyPart: Part = {
       test: `${invites} > an address that is bound > is the user's: an invite like any other`,
       removal: {
         file: `${chapter}/third-party-invites.ts`,
-        from: "if (known !== undefined) return yield* inviteBound(room, sender, known)",
-        to: "",
+        from: ": invite(room, sender, userId)",
+        to: `: Effect.fail(badAnswer("not done"))`,
       },
     },
     {

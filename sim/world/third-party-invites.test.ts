@@ -234,11 +234,17 @@ describe("an identity server", () => {
     inRoom((played, roomId) =>
       Effect.gen(function* () {
         const { stage } = played
-        const before = stateOn(played, "s1", roomId)
         const asked = () => refusal(stage.user(alice).inviteByEmail(roomId, address, "id1"))
         yield* stage.partition(["s1"], ["id1"])
         expect(yield* asked()).toContain("id1: unreachable")
         yield* stage.heal
+        yield* stage.user(alice).setState(roomId, "m.room.third_party_invite", {}, "taken")
+        const taken = {
+          token: "taken",
+          display_name: "c",
+          public_keys: [{ public_key: "A", key_validity_url: "u" }],
+        }
+        const before = stateOn(played, "s1", roomId)
         const answers: readonly (readonly [RegExp, number, JsonObject, string])[] = [
           [/hash_details$/, 401, { errcode: "M_UNAUTHORIZED" }, "401 M_UNAUTHORIZED"],
           [/hash_details$/, 200, {}, "502"],
@@ -246,6 +252,7 @@ describe("an identity server", () => {
           [/store-invite$/, 403, { errcode: "M_TERMS_NOT_SIGNED" }, "403 M_TERMS_NOT_SIGNED"],
           [/store-invite$/, 200, {}, "502"],
           [/store-invite$/, 200, { token: "a b", display_name: "c", public_keys: [] }, "502"],
+          [/store-invite$/, 200, taken, "502"],
           [/store-invite$/, 200, { token: "ab", display_name: "c", public_keys: [] }, "502"],
           [/store-invite$/, 400, { errcode: "M_THREEPID_IN_USE", mxid: "nobody" }, "502"],
         ]
@@ -491,6 +498,20 @@ describe("PUT /3pid/onbind", () => {
         )
         expect(awaitedOn(played, "s3")).toEqual([])
         expect(membershipOn(played, "s1", roomId)).toBeUndefined()
+      }),
+    ))
+
+  it("does not try for ever to reach a server that may not exist", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        yield* stage.user(alice).inviteByEmail(roomId, address, "id1")
+        const proof = { ...(yield* proofFor(played, carol)), sender: "@nobody:nowhere" }
+        yield* tell(played, { medium: "email", address, mxid: carol, invites: [proof] })
+        yield* stage.wait(6 * 24 * 60 * 60_000)
+        expect(awaitedOn(played, "s3")).toHaveLength(1)
+        yield* stage.wait(2 * 24 * 60 * 60_000)
+        expect(awaitedOn(played, "s3")).toEqual([])
       }),
     ))
 

@@ -2,7 +2,7 @@
  * Inviting somebody of whom no more is known than an address, and what becomes of that once the address is bound to a
  * user (server-server API §Third-party invites; client-server API §Third-party invites).
  */
-import { Context, Effect, Layer, type Schema } from "effect"
+import { Clock, Context, Effect, Layer, type Schema } from "effect"
 import type { Event } from "../../core/event.ts"
 import { domainOf } from "../../core/identifiers.ts"
 import { isJsonObject, type JsonObject } from "../../core/json/value.ts"
@@ -26,6 +26,8 @@ import { type IdentityServer, IdentityServers, type ThirdPartyIdentifier } from 
 import { checkKeys, invitationIn, isRedeemed, type Proof, readProof, redeeming } from "./invitation.ts"
 
 const collection = "third-party-invites"
+/** Whoever likes can tell of invites to servers that never answer: so long each is tried. */
+const awaitedMsMax = 7 * 24 * 60 * 60_000
 
 /** An invite that waited for a user of this server, and is yet to be made. */
 export interface AwaitedInvite {
@@ -34,6 +36,7 @@ export interface AwaitedInvite {
   readonly sender: string
   /** `{mxid, token, signatures}` of the identity server. */
   readonly signed: JsonObject
+  readonly notedTs: number
 }
 
 type Failure = MatrixError | FederationUnreachable | StoreFailure
@@ -54,7 +57,8 @@ export class ThirdPartyInvites extends Context.Service<
     ) => Effect.Effect<Event, Failure>
     /**
      * `/3pid/onbind`: notes the invites that waited for a user of this server. Identity servers tell of them once, so
-     * from here on it is this server that sees to them: done means noted, and each is tried until it is made or refused.
+     * from here on it is this server that sees to them: done means noted, and each is tried until it is made or refused,
+     * for a week.
      */
     readonly bound: (binding: Schema.Schema.Type<typeof Binding>) => Effect.Effect<void, MatrixError>
     /**
@@ -108,9 +112,10 @@ export class ThirdPartyInvites extends Context.Service<
             Effect.catch((failure) => Effect.succeed(isFinal(failure))),
             Effect.provide(services),
           )
+          const isOver = done || (yield* Clock.currentTimeMillis) - invite.notedTs > awaitedMsMax
           // A store that fails to forget it has it tried once more after a restart, which does no harm.
-          if (done) yield* Effect.ignore(store.commit({ records: [{ collection, key, value: null }] }))
-          if (done) awaited.delete(key)
+          if (isOver) yield* Effect.ignore(store.commit({ records: [{ collection, key, value: null }] }))
+          if (isOver) awaited.delete(key)
           else yield* Effect.sleep(Math.min(retryMsMin * 2 ** failures++, retryMsMax))
         }
       })
@@ -133,11 +138,12 @@ export class ThirdPartyInvites extends Context.Service<
             : Effect.fail(forbidden(`${sender} is not a user of ${serverName}`)),
         bound: Effect.fnUntraced(function* ({ mxid, invites }) {
           if (domainOf(mxid) !== serverName) return yield* invalidParameter(`${mxid} is not a user here`)
+          const notedTs = yield* Clock.currentTimeMillis
           const noted = yield* Effect.forEach(invites, ({ room_id: roomId, sender, ...given }) => {
             const proof = readProof(given.signed)
             if (proof === undefined) return Effect.fail(badJson("`signed` has no mxid, token or signatures"))
             return given.mxid === mxid && proof.mxid === mxid
-              ? Effect.succeed({ roomId, sender, signed: proof.signed })
+              ? Effect.succeed({ roomId, sender, signed: proof.signed, notedTs })
               : Effect.fail(invalidParameter("an invite is not for the user of the binding"))
           })
           const records = noted.map((value) => ({ collection, key: keyOf(value), value: { ...value } }))
@@ -206,6 +212,9 @@ const inviteByAddress = Effect.fnUntraced(function* (
   // Bound since it was looked up.
   if ("boundTo" in stored) return yield* inviteBound(room, sender, stored.boundTo)
   const { token, displayName, publicKeys } = stored
+  if (room.dag.eventIn(room.dag.currentState(), "m.room.third_party_invite", token) !== undefined) {
+    return yield* badAnswer(`${identityServer.name} gives a token that another invite has`)
+  }
   const content = { display_name: displayName, ...publicKeys[0], public_keys: publicKeys }
   return yield* sendLocalEvent(room, draft(token, content))
 })
