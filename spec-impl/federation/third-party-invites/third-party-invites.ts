@@ -112,6 +112,8 @@ export class ThirdPartyInvites extends Context.Service<
             Effect.catch((failure) => Effect.succeed(isFinal(failure))),
             Effect.provide(services),
           )
+          // Told of once more meanwhile: that is seen to by itself.
+          if (awaited.get(key) !== invite) return
           const isOver = done || (yield* Clock.currentTimeMillis) - invite.notedTs > awaitedMsMax
           // A store that fails to forget it has it tried once more after a restart, which does no harm.
           if (isOver) yield* Effect.ignore(store.commit({ records: [{ collection, key, value: null }] }))
