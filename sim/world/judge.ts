@@ -1,5 +1,7 @@
 /** The verdicts on a run, from what the servers hold when it is over. */
+import { Context } from "effect"
 import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
+import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/third-party-invites.ts"
 import { differingKeys, findParting, type HeldRoom, type Parting, stateByKey } from "../checks/agreement.ts"
 import { findMissing, findUnsent } from "../checks/liveness.ts"
 import { describeEvent } from "./describe-event.ts"
@@ -30,6 +32,7 @@ export const judge = ({ servers, roomIds, unsettled, wanted }: Ending): Judged =
   )
   const stuck = [
     ...findUnsent(present.map(({ name, destinations }) => ({ server: name, unsent: destinations.unsent() }))),
+    ...findAwaited(present),
     ...rooms.flatMap(({ stuck }) => stuck),
   ]
   const agree: Verdict = unsettled.length > 0 ? "unknown" : partings.length === 0 ? "yes" : "no"
@@ -56,6 +59,14 @@ export const judge = ({ servers, roomIds, unsettled, wanted }: Ending): Judged =
     parting: partings[0],
   }
 }
+
+/** Third-party invites that are neither made nor refused, one sentence each. */
+const findAwaited = (servers: readonly VirtualServer[]): readonly string[] =>
+  servers.flatMap(({ name, services }) =>
+    Context.get(services, ThirdPartyInvites)
+      .awaited()
+      .map(({ roomId, sender }) => `${name} waits for an invite of ${sender} to ${roomId}`),
+  )
 
 const judgeRoom = (roomId: string, servers: readonly VirtualServer[]) => {
   const held = servers.flatMap(({ name, rooms }) => {

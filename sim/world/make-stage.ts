@@ -1,6 +1,9 @@
-import { Effect, Scope } from "effect"
+import { Context, Effect, Scope } from "effect"
+import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
+import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/third-party-invites.ts"
 import type { Network } from "../network/network.ts"
+import type { VirtualIdentityServer } from "./identity-server.ts"
 import type { Stage } from "./stage.ts"
 import type { VirtualServer } from "./world.ts"
 
@@ -14,6 +17,7 @@ const quietLooks = 4
 export interface StageParts {
   readonly roomVersion: string
   readonly servers: ReadonlyMap<string, VirtualServer>
+  readonly identityServers?: ReadonlyMap<string, VirtualIdentityServer>
   readonly network: Network["Service"]
   /** Ids of rules that this run leaves out. */
   readonly omit: ReadonlySet<string>
@@ -37,6 +41,9 @@ export const untilQuiet = Effect.fnUntraced(function* (
 /** What waits for a link that is cut is not waited for. */
 const isQuiet = (server: VirtualServer, network: Network["Service"]): boolean =>
   server.incoming.busy() === 0 &&
+  Context.get(server.services, ThirdPartyInvites)
+    .awaited()
+    .every(({ sender }) => network.isCut(server.name, domainOf(sender) ?? "")) &&
   server.destinations
     .unsent()
     .every(({ destination, failures }) => failures > 0 && network.isCut(server.name, destination))
@@ -49,11 +56,16 @@ export const makeStage = (parts: StageParts): Stage => {
     if (server === undefined) throw new Error(`${userId} is of no server of this stage`)
     return server
   }
+  const identityServerOf = (name: string): VirtualIdentityServer => {
+    const server = parts.identityServers?.get(name)
+    if (server === undefined) throw new Error(`${name} is no identity server of this stage`)
+    return server
+  }
   return {
     roomVersion: parts.roomVersion,
     servers: [...servers.keys()],
     user: (userId) => {
-      const { users } = serverOf(userId)
+      const { users, services } = serverOf(userId)
       return {
         userId,
         createRoom: (wishes = {}) => users.createRoom(userId, { roomVersion: parts.roomVersion, ...wishes }),
@@ -62,6 +74,12 @@ export const makeStage = (parts: StageParts): Stage => {
         setState: (roomId, type, content, stateKey = "") =>
           users.setState(userId, roomId, type, stateKey, content),
         invite: (roomId, target) => users.invite(userId, roomId, target),
+        inviteByEmail: (roomId, address, name) => {
+          const accessToken = identityServerOf(name).accessTokenOf(userId)
+          const who = { medium: "email", address }
+          return Context.get(services, ThirdPartyInvites).invite(userId, roomId, who, { name, accessToken })
+        },
+        bindEmail: (address, name) => identityServerOf(name).bind({ medium: "email", address }, userId),
         knock: (roomId, via) => users.knock(userId, roomId, via === undefined ? [] : [via]),
         kick: (roomId, target) => users.kick(userId, roomId, target),
         ban: (roomId, target) => users.ban(userId, roomId, target),
@@ -74,6 +92,11 @@ export const makeStage = (parts: StageParts): Stage => {
     stateOf: (server, roomId, type, stateKey = "") => {
       const dag = servers.get(server)?.rooms.find(roomId)?.dag
       return dag?.eventIn(dag.currentState(), type, stateKey)
+    },
+    policyServerKeyOf: (server) => {
+      const key = servers.get(server)?.identity.policyServerKey
+      if (key === undefined) throw new Error(`${server} is no policy server`)
+      return encodeBase64(key.publicKey)
     },
     partition: (...groups) => network.partition(groups),
     heal: network.heal,

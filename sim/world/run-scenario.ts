@@ -11,6 +11,7 @@ import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { Kernel, StoppedAtStep } from "../kernel/kernel.ts"
 import type { TraceRecord } from "../kernel/trace.ts"
 import { Network } from "../network/network.ts"
+import { bootIdentityServer, type VirtualIdentityServer } from "./identity-server.ts"
 import { judge } from "./judge.ts"
 import { makeStage, untilQuiet } from "./make-stage.ts"
 import type { RunReport, ScenarioReport } from "./report.ts"
@@ -88,9 +89,15 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
           const { transport } = options
           servers.set(name, yield* bootServer(name, { kernel, network, signatures, settings, transport }))
         }
+        const identityServers = new Map<string, VirtualIdentityServer>()
+        for (const name of scenario.identityServers ?? []) {
+          const parts = { kernel, network, ...shared, transport: options.transport }
+          identityServers.set(name, yield* bootIdentityServer(name, parts))
+        }
         return yield* tell(scenario, {
           roomVersion: versionId,
           servers,
+          identityServers,
           network,
           story,
           omit: new Set(options.omit),
@@ -167,6 +174,7 @@ const sharedResults = (options: RunOptions) => {
 interface Telling {
   readonly roomVersion: string
   readonly servers: ReadonlyMap<string, VirtualServer>
+  readonly identityServers: ReadonlyMap<string, VirtualIdentityServer>
   readonly network: Network["Service"]
   readonly story: string[]
   readonly omit: ReadonlySet<string>

@@ -22,6 +22,8 @@ export interface Scenario {
   /** One paragraph: what happens, and where it was seen. */
   readonly about: string
   readonly serversDefault: number
+  /** Names of identity servers beside them. */
+  readonly identityServers?: readonly string[]
   readonly roomVersionsDefault: readonly string[]
   /** By room version; stated, never computed from the run. */
   readonly expected: (roomVersion: string) => Verdicts

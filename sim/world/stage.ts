@@ -25,6 +25,10 @@ export interface Actor {
   readonly say: (roomId: string, body: string) => Act<Event>
   readonly setState: (roomId: string, type: string, content: JsonObject, stateKey?: string) => Act<Event>
   readonly invite: (roomId: string, target: string) => Act<Event>
+  /** Whoever is reached at that address, which the identity server may know or not yet. */
+  readonly inviteByEmail: (roomId: string, address: string, identityServer: string) => Act<Event>
+  /** Proves to the identity server to own the address; fails where that cannot tell the user's homeserver. */
+  readonly bindEmail: (address: string, identityServer: string) => Act<void>
   readonly knock: (roomId: string, via?: string) => Act<Event>
   readonly kick: (roomId: string, target: string) => Act<Event>
   readonly ban: (roomId: string, target: string) => Act<Event>
@@ -44,6 +48,9 @@ export interface Stage {
   readonly wait: (virtualMs: number) => Effect.Effect<void>
   /** What a server shows of a room now. */
   readonly stateOf: (server: string, roomId: string, type: string, stateKey?: string) => Event | undefined
+
+  /** The key by which that server recommends events, as it tells whoever asks (`/.well-known/matrix/policy_server`). */
+  readonly policyServerKeyOf: (server: string) => string
 
   // Only a simulator can do what follows.
 

@@ -22,6 +22,7 @@ export interface Readings {
   readonly thirdPartySignatures: "any" | "first-of-each-key"
   readonly identifierLength: "bytes" | "code-points-before-11"
   readonly unfillableGap: "drop" | "accept"
+  readonly policyServers: "heeded" | "unknown"
   readonly signatureAcceptance: "libsodium" | "zip215" | "rfc8032"
 }
 
@@ -169,6 +170,16 @@ export const readingDefinitions: readonly ReadingDefinition[] = [
     takenBy: { synapse: "drop", gomatrixserverlib: "drop" },
   },
   {
+    name: "policy-servers",
+    field: "policyServers",
+    about: "what m.room.policy means (MSC4284, since v1.18)",
+    values: {
+      heeded: "the policy server is asked to sign events, and what lacks its signature is soft-failed",
+      unknown: "nothing, as on servers of before v1.18",
+    },
+    takenBy: { spec: "heeded" },
+  },
+  {
     name: "signature-acceptance",
     field: "signatureAcceptance",
     about: "which crafted Ed25519 signatures verify",
@@ -199,5 +210,6 @@ export const readingsDefault: Readings = {
   thirdPartySignatures: "any",
   identifierLength: "bytes",
   unfillableGap: "drop",
+  policyServers: "heeded",
   signatureAcceptance: "libsodium",
 }

@@ -97,6 +97,10 @@ export const conflict = withStatus(409, "M_UNKNOWN")
 export const tooLarge = withStatus(413, "M_TOO_LARGE")
 /** 403. */
 export const forbidden = withStatus(403, "M_FORBIDDEN")
+/** 400: the policy server will not sign the event (§Policy Servers). */
+export const refusedByPolicy = withStatus(400, "M_FORBIDDEN")
+/** 429: asked too often; `retry_after_ms` says when to come again. */
+export const limitExceeded = withStatus(429, "M_LIMIT_EXCEEDED")
 /** 404: no such room, event, user. */
 export const notFound = withStatus(404, "M_NOT_FOUND")
 /** 404: no such endpoint (§Unsupported endpoints). */

@@ -10,6 +10,7 @@ import { forbidden, incompatibleRoomVersion, invalidParameter, notFound } from "
 import { commitAndSend, whileWriting } from "./admission.ts"
 import { ServerIdentity } from "./identity.ts"
 import { completeDraft, draftedEvent } from "./local-events.ts"
+import { asRecommended } from "./policy-signatures.ts"
 import { checkAcl } from "./room-acl.ts"
 import { joinedServersIn, strippedState } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
@@ -86,8 +87,12 @@ const unfitness = (
     : undefined
 }
 
-/** Takes in the event and sends it on, to all but the server it came from; 403 where it is not accepted. */
-export const takeMembership = Effect.fnUntraced(function* (room: Room, event: Event, origin: string) {
+/**
+ * Takes in the event and sends it on, to all but the server it came from; 403 where it is not accepted. Who comes from
+ * outside need not know of the room's policy server, so that is asked here.
+ */
+export const takeMembership = Effect.fnUntraced(function* (room: Room, given: Event, origin: string) {
+  const event = yield* asRecommended(room, given)
   const record = yield* whileWriting(
     room,
     Effect.gen(function* () {

@@ -11,11 +11,13 @@ import { backfillBefore } from "./backfill.ts"
 import { Destinations } from "./destinations.ts"
 import { Edus } from "./edus.ts"
 import { storeFailed } from "./failures.ts"
+import type { ServerIdentity } from "./identity.ts"
 import type { KeyRing } from "./key-ring.ts"
 import { fillGap } from "./missing-events.ts"
 import { aclAllows } from "./room-acl.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import type { Settings } from "./settings.ts"
+import type { Signatures } from "./signatures/signatures.ts"
 import { readPdu, vetEvents } from "./vetting.ts"
 
 /** Takes in transactions, each once (§Transactions: the same id from the same origin gets the same answer). */
@@ -41,7 +43,9 @@ export class Incoming extends Context.Service<
       const destinations = yield* Destinations
       const rooms = yield* Rooms
       const scope = yield* Effect.scope
-      const services = yield* Effect.context<FederationClient | KeyRing | Rooms | Settings>()
+      const services = yield* Effect.context<
+        FederationClient | KeyRing | Rooms | ServerIdentity | Settings | Signatures
+      >()
       const underWay = new Map<string, Deferred.Deferred<TransactionAnswer, MatrixError>>()
       let backfills = 0
 

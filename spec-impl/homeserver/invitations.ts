@@ -11,7 +11,7 @@ import {
   invalidParameter,
   type MatrixError,
 } from "../federation/matrix-error.ts"
-import { commitAndSend, whileWriting } from "./admission.ts"
+import { whileWriting } from "./admission.ts"
 import { badAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
 import {
@@ -21,8 +21,10 @@ import {
   readOwn,
   sendLocalEvent,
   signAsSelf,
+  takeOwn,
 } from "./local-events.ts"
 import { Outside } from "./outside.ts"
+import { putBeforePolicyServer } from "./policy-signatures.ts"
 import { checkAcl } from "./room-acl.ts"
 import { joinedServersIn, strippedState } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
@@ -31,33 +33,30 @@ import { readPdu, vetAnswered, vetEvents } from "./vetting.ts"
 
 /**
  * Invites `target` in the name of a user of this server. The target's server signs first: what it refuses is
- * never part of the room.
+ * never part of the room. `more` is further content of the event.
  */
-export const invite = Effect.fnUntraced(function* (room: Room, sender: string, target: string) {
+export const invite = Effect.fnUntraced(function* (
+  room: Room,
+  sender: string,
+  target: string,
+  more: JsonObject = {},
+) {
   const { serverName } = yield* ServerIdentity
-  const content = { membership: "invite" }
+  const content = { ...more, membership: "invite" }
   const draft: Draft = { type: "m.room.member", sender, stateKey: target, content }
   const server = domainOf(target)
   if (server === undefined || server === serverName) return yield* sendLocalEvent(room, draft)
   const drafted = yield* whileWriting(room, draftInvite(room, draft))
-  const signed = yield* askToSign(room, drafted, server)
-  yield* whileWriting(
-    room,
-    Effect.gen(function* () {
-      const record = room.dag.examine(signed, "new")
-      if (record.objection !== undefined) {
-        return yield* forbidden(`rejected by ${record.objection.rule}: ${record.objection.reason}`)
-      }
-      yield* commitAndSend(room, record)
-    }),
-  )
+  const recommended = yield* putBeforePolicyServer(room, drafted)
+  const signed = yield* askToSign(room, recommended, server)
+  yield* whileWriting(room, takeOwn(room, signed))
   return signed
 })
 
 const draftInvite = Effect.fnUntraced(function* (room: Room, draft: Draft) {
   const pdu = yield* signAsSelf(yield* completeDraft(room, draft), room.version)
   const event = yield* readOwn(pdu, room.version)
-  const { objection } = room.dag.examine(event, "new")
+  const objection = room.dag.objectionNow(event)
   if (objection === undefined) return event
   return yield* forbidden(`rejected by ${objection.rule}: ${objection.reason}`)
 })

@@ -23,7 +23,7 @@ import type {
   Verdict,
 } from "./event-record.ts"
 import { extremitiesWith, type History } from "./forward-extremities.ts"
-import { isPolicyEvent, policyServerOf } from "./policy-server.ts"
+import { isPolicyEvent, type PolicyServer, policyServerOf } from "./policy-server.ts"
 
 /** What a room needs from outside: its rules, its readings, and the two pure functions that may be shared. */
 export interface RoomRules {
@@ -206,6 +206,18 @@ export class RoomDag {
     return objectionIn(authorise(draft, view, { ...this.context, signatures }), 6)
   }
 
+  /** The policy server whose signature the event needs to be recommended for the room, and does not have; if any. */
+  lackedPolicyServer(event: Event): PolicyServer | undefined {
+    const { readings, version, verify } = this.rules
+    if (readings.policyServers === "unknown" || isPolicyEvent(event)) return undefined
+    const policy = policyServerOf(this.graph, this.currentState())
+    if (policy === undefined) return undefined
+    const check = policyServerSignatureCheck(event, version, policy.via)
+    return check !== undefined && verify(policy.publicKey, check.message, check.signature)
+      ? undefined
+      : policy
+  }
+
   /** `state` with the event at `index` in its place. */
   applied(state: StateMap, index: number): StateMap {
     return state.set(this.graph, index)
@@ -250,10 +262,8 @@ export class RoomDag {
   }
 
   #objectionByPolicy(event: Event): Objection | undefined {
-    const policy = isPolicyEvent(event) ? undefined : policyServerOf(this.graph, this.currentState())
-    if (policy === undefined) return undefined
-    const check = policyServerSignatureCheck(event, this.rules.version, policy.via)
-    return check !== undefined && this.rules.verify(policy.publicKey, check.message, check.signature)
+    const policy = this.lackedPolicyServer(event)
+    return policy === undefined
       ? undefined
       : { check: 7, rule: "policy", reason: `the policy server ${policy.via} did not sign it` }
   }
