@@ -3,7 +3,7 @@ import type { Scenario } from "#sim/world/scenario.ts"
 import type { Actor } from "#sim/world/stage.ts"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
-import { notesAre, refusalOf } from "./story-parts.ts"
+import { levelsWith, notesAre, refusalOf } from "./story-parts.ts"
 
 const oldVersions = roomVersions.slice(0, 10)
 const isKnownToAll = (roomVersion: string): boolean => oldVersions.some(({ id }) => id === roomVersion)
@@ -41,7 +41,8 @@ export const spaceWalk: Scenario = {
     const hang = (actor: Actor, parent: string, child: string, via: string, order: string) =>
       actor.setState(parent, "m.space.child", { via: [via], order }, child)
 
-    const town = yield* alice.createRoom({ ...space, ...named("town") })
+    const powerLevels = levelsWith(stage, "@alice:s1", { "@bob:s2": 50 })
+    const town = yield* alice.createRoom({ ...space, powerLevels, ...named("town") })
     const square = yield* alice.createRoom(named("square"))
     const harbour = yield* bob.createRoom({ ...space, roomVersion: "9", ...named("harbour") })
     const quay = yield* bob.createRoom({ roomVersion: "10", ...named("quay") })
@@ -78,6 +79,7 @@ export const spaceWalk: Scenario = {
     yield* stage.partition(["s1", "s3", "s4"], ["s2"])
     yield* bob.setState(quay, "m.room.name", { name: "new quay" })
     yield* alice.setState(town, "m.room.topic", { topic: "where is the harbour?" })
+    yield* bob.setState(town, "m.room.topic", { topic: "the harbour is here" })
     yield* stage.note("cut: carol finds", yield* findings(carol, town, "s1"))
     yield* stage.note("cut: dan finds", yield* findings(dan, town, "s1"))
     yield* stage.tell(

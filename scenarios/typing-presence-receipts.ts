@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { Scenario } from "#sim/world/scenario.ts"
 import type { Actor } from "#sim/world/stage.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
-import { notesAre, refusalOf } from "./story-parts.ts"
+import { levelsWith, notesAre, refusalOf } from "./story-parts.ts"
 
 const oldVersions = roomVersions.slice(0, 10)
 const isKnownToAll = (roomVersion: string): boolean => oldVersions.some(({ id }) => id === roomVersion)
@@ -32,7 +32,8 @@ export const typingPresenceReceipts: Scenario = {
     const carol = stage.user("@carol:s3")
     const mallory = stage.user("@mallory:s4")
 
-    const hall = yield* alice.createRoom()
+    const powerLevels = levelsWith(stage, "@alice:s1", { "@bob:s2": 50 })
+    const hall = yield* alice.createRoom({ powerLevels })
     const parlour = yield* alice.createRoom({ roomVersion: "10" })
     for (const [guest, room] of [
       [bob, hall],
@@ -74,6 +75,8 @@ export const typingPresenceReceipts: Scenario = {
     yield* stage.tell("Alice denies s4: Mallory types and reads, and nobody knows.")
 
     yield* stage.partition(["s1", "s3"], ["s2", "s4"])
+    yield* alice.setState(hall, "m.room.topic", { topic: "where is everybody?" })
+    yield* bob.setState(hall, "m.room.topic", { topic: "it is quiet in here" })
     yield* bob.startTyping(hall)
     yield* bob.setPresence("unavailable")
     yield* bob.setPresence("online", "back from lunch")

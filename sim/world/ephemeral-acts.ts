@@ -1,21 +1,22 @@
 /** What a client does and sees that passes: typing, presence, receipts. */
 import { Context, Effect } from "effect"
+import type { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import { Presence, type PresenceKind } from "#spec-impl/federation/presence/presence.ts"
 import { type Receipt, Receipts } from "#spec-impl/federation/receipts/receipts.ts"
 import { Typing } from "#spec-impl/federation/typing/typing.ts"
-import type { StageFailure } from "./stage.ts"
+import type { StoreFailure } from "#spec-impl/store/event-store.ts"
 import type { VirtualServer } from "./world.ts"
 
 export interface EphemeralActs {
   /** Types until it stops, or for as long as a client's word counts. */
-  readonly startTyping: (roomId: string) => Effect.Effect<void, StageFailure>
-  readonly setPresence: (presence: PresenceKind, statusMsg?: string) => Effect.Effect<void, StageFailure>
+  readonly startTyping: (roomId: string) => Effect.Effect<void, MatrixError>
+  readonly setPresence: (presence: PresenceKind, statusMsg?: string) => Effect.Effect<void, MatrixError>
   /** Has read up to that event: of the whole room, or of one thread. */
   readonly read: (
     roomId: string,
     eventId: string,
     options?: { readonly threadId?: string; readonly isPrivate?: boolean },
-  ) => Effect.Effect<void, StageFailure>
+  ) => Effect.Effect<void, MatrixError | StoreFailure>
   /** Who types, as its server knows. */
   readonly seesTyping: (roomId: string) => Effect.Effect<readonly string[]>
   /** `online: "status"` for one, as its server knows. */
