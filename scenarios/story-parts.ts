@@ -3,6 +3,7 @@ import { Context, Effect } from "effect"
 import type { ServerView } from "#sim/world/scenario.ts"
 import type { Actor, Stage, StageFailure } from "#sim/world/stage.ts"
 import type { Event } from "#spec-impl/core/event.ts"
+import { canonicalJson } from "#spec-impl/core/json/encode.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "#spec-impl/core/json/value.ts"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
 import { type Room, Rooms } from "#spec-impl/homeserver/rooms.ts"
@@ -33,6 +34,10 @@ export const roomsAre = (
       const name = room.dag.eventIn(room.dag.currentState(), "m.room.name", "")?.content.name
       return wanted[String(name)]?.(room) ?? false
     })
+
+/** Whether the story has written down all of that, under those names. */
+export const notesAre = ({ noted }: ServerView, wanted: Readonly<Record<string, JsonValue>>): boolean =>
+  Object.entries(wanted).every(([name, value]) => canonicalJson(noted(name) ?? null) === canonicalJson(value))
 
 /** What a user is told whose act is refused; a story cannot go on where it is not. */
 export const refusalOf = <A>(act: Effect.Effect<A, StageFailure>): Effect.Effect<string, StageFailure> =>

@@ -1,6 +1,7 @@
 /** The verdicts on a run, from what the servers hold when it is over. */
 import { Context } from "effect"
 import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
+import type { JsonValue } from "#spec-impl/core/json/value.ts"
 import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/third-party-invites.ts"
 import { differingKeys, findParting, type HeldRoom, type Parting, stateByKey } from "../checks/agreement.ts"
 import { findMissing, findUnsent } from "../checks/liveness.ts"
@@ -17,6 +18,8 @@ export interface Ending {
   readonly roomIds: readonly string[]
   /** Servers that could not send their settling message. */
   readonly unsettled: readonly string[]
+  /** What the story wrote down. */
+  readonly notes: ReadonlyMap<string, JsonValue>
   readonly wanted: (view: ServerView) => boolean
 }
 
@@ -24,7 +27,7 @@ type Judged = Verdicts &
   Pick<RunReport, "state" | "differing" | "why"> & { readonly parting: Parting | undefined }
 
 /** Judges an ending; knows nothing of what was expected. */
-export const judge = ({ servers, roomIds, unsettled, wanted }: Ending): Judged => {
+export const judge = ({ servers, roomIds, unsettled, notes, wanted }: Ending): Judged => {
   const rooms = roomIds.map((roomId) => judgeRoom(roomId, servers))
   const partings = rooms.flatMap(({ parting }) => parting ?? [])
   const present = servers.filter((server) =>
@@ -36,7 +39,7 @@ export const judge = ({ servers, roomIds, unsettled, wanted }: Ending): Judged =
     ...rooms.flatMap(({ stuck }) => stuck),
   ]
   const agree: Verdict = unsettled.length > 0 ? "unknown" : partings.length === 0 ? "yes" : "no"
-  const isWanted = present.every((server) => wanted(viewOf(server, roomIds[0] ?? "")))
+  const isWanted = present.every((server) => wanted(viewOf(server, roomIds[0] ?? "", notes)))
   const reasons = [
     ...unsettled.map((server) => `${server} cannot send in the room any more.`),
     ...rooms.flatMap(({ reasons }) => reasons),
@@ -98,9 +101,14 @@ const inRoom = (
 ): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(state).map(([key, eventId]) => [keyInRoom(key, roomIds, at), eventId]))
 
-const viewOf = ({ name, rooms, services }: VirtualServer, firstRoomId: string): ServerView => ({
+const viewOf = (
+  { name, rooms, services }: VirtualServer,
+  firstRoomId: string,
+  notes: ReadonlyMap<string, JsonValue>,
+): ServerView => ({
   server: name,
   services,
+  noted: (label) => notes.get(label),
   state: (type, stateKey, roomId = firstRoomId) => {
     const dag = rooms.find(roomId)?.dag
     return dag?.eventIn(dag.currentState(), type, stateKey)

@@ -1,8 +1,11 @@
 import { Context, Effect, Scope } from "effect"
 import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
+import type { JsonValue } from "#spec-impl/core/json/value.ts"
+import { Spaces } from "#spec-impl/federation/spaces/spaces.ts"
 import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/third-party-invites.ts"
 import type { Network } from "../network/network.ts"
+import { ephemeralActs } from "./ephemeral-acts.ts"
 import type { VirtualIdentityServer } from "./identity-server.ts"
 import type { Stage } from "./stage.ts"
 import type { VirtualServer } from "./world.ts"
@@ -22,6 +25,8 @@ export interface StageParts {
   /** Ids of rules that this run leaves out. */
   readonly omit: ReadonlySet<string>
   readonly tell: (line: string) => void
+  /** What the story writes down, by name. */
+  readonly notes: Map<string, JsonValue>
   /** Rules of the story live as long as this. */
   readonly scope: Scope.Scope
 }
@@ -67,6 +72,7 @@ export const makeStage = (parts: StageParts): Stage => {
     user: (userId) => {
       const { users, services } = serverOf(userId)
       return {
+        ...ephemeralActs(services, userId),
         userId,
         createRoom: (wishes = {}) => users.createRoom(userId, { roomVersion: parts.roomVersion, ...wishes }),
         join: (roomId, via) => users.join(userId, roomId, via === undefined ? [] : [via]),
@@ -83,10 +89,13 @@ export const makeStage = (parts: StageParts): Stage => {
         knock: (roomId, via) => users.knock(userId, roomId, via === undefined ? [] : [via]),
         kick: (roomId, target) => users.kick(userId, roomId, target),
         ban: (roomId, target) => users.ban(userId, roomId, target),
+        walkSpace: (space, via) =>
+          Context.get(services, Spaces).walk(userId, space, via === undefined ? {} : { via: [via] }),
         leave: (roomId) => users.leave(userId, roomId),
       }
     },
     tell: (line) => Effect.sync(() => parts.tell(line)),
+    note: (name, seen) => Effect.sync(() => void parts.notes.set(name, seen)),
     quiet: untilQuiet(servers, network),
     wait: (virtualMs) => Effect.sleep(virtualMs),
     stateOf: (server, roomId, type, stateKey = "") => {

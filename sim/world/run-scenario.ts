@@ -1,6 +1,7 @@
 /** Runs a scenario in virtual time: the story, the healing, one settling message from each server, the verdicts. */
 import { performance } from "node:perf_hooks"
 import { Cause, Effect, Exit, Scope } from "effect"
+import type { JsonValue } from "#spec-impl/core/json/value.ts"
 import { type Readings, readingsDefault } from "#spec-impl/core/readings.ts"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
 import { ResolutionMemo } from "#spec-impl/core/state-resolution/resolution-memo.ts"
@@ -79,6 +80,7 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
   const shared = sharedResults(options)
   const servers = new Map<string, VirtualServer>()
   const story: string[] = []
+  const notes = new Map<string, JsonValue>()
   const exit = await kernel.run(
     Effect.scoped(
       Effect.gen(function* () {
@@ -100,6 +102,7 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
           identityServers,
           network,
           story,
+          notes,
           omit: new Set(options.omit),
         })
       }),
@@ -111,7 +114,12 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
     throw new BrokenRun(`${scenario.name}: ${Cause.pretty(exit.cause)}`)
   }
   const told = Exit.isSuccess(exit) ? exit.value : { roomIds: anyRoomOf(servers), unsettled: [] }
-  const { parting, ...judged } = judge({ ...told, servers: [...servers.values()], wanted: scenario.wanted })
+  const { parting, ...judged } = judge({
+    ...told,
+    servers: [...servers.values()],
+    notes,
+    wanted: scenario.wanted,
+  })
   const verdicts =
     stopped === undefined ? judged : { ...judged, ...unknown, why: `Stopped at step ${stopped}.` }
   const expected = scenario.expected(versionId)
@@ -178,6 +186,7 @@ interface Telling {
   readonly network: Network["Service"]
   readonly story: string[]
   readonly omit: ReadonlySet<string>
+  readonly notes: Map<string, JsonValue>
 }
 
 /** The story with its faults; then everything is healed, and each server sends a message that settles it. */

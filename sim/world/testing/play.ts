@@ -65,6 +65,7 @@ export const play = async <A, E>(
           network,
           omit: new Set(),
           tell: () => undefined,
+          notes: new Map(),
           scope,
         })
         return yield* story({ stage, servers, identityServers, network, kernel })
