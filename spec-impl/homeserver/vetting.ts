@@ -23,19 +23,24 @@ export const readPdu = (
   options: { readonly checkReferenceCounts: boolean },
 ): Vetted => {
   if (!isJsonObject(pdu)) return { problem: "a PDU must be an object" }
-  const { identifierLength } = room.readings ?? readingsDefault
-  const parsed = parseEvent(pdu, room.version, { ...options, identifierLength })
+  const { identifierLength, repeatedKeys } = room.readings ?? readingsDefault
+  const parsed = parseEvent(pdu, room.version, { ...options, identifierLength, repeatedKeys })
   if ("problem" in parsed) return parsed
   return parsed.event.roomId === room.roomId ? parsed : { problem: `the event is not of room ${room.roomId}` }
 }
+
+/** What makes the event no canonical JSON where its room wants that (rooms/v6 §Canonical JSON). */
+export const nonCanonical = (pdu: JsonObject, { version, readings }: Pick<Room, "version" | "readings">) =>
+  version.canonicalJson === "strict"
+    ? canonicalProblem(without(pdu, ["unsigned"]), readings.repeatedKeys)
+    : undefined
 
 /**
  * Check 1 on the event that is an endpoint's body: 400 M_BAD_JSON where it is no canonical JSON and the room wants
  * that (rooms/v6 §Canonical JSON), 400 M_INVALID_PARAM where anything else is wrong with its form.
  */
 export const readSent = (pdu: JsonObject, room: Room) => {
-  const oddity =
-    room.version.canonicalJson === "strict" ? canonicalProblem(without(pdu, ["unsigned"])) : undefined
+  const oddity = nonCanonical(pdu, room)
   if (oddity !== undefined) return Effect.fail(badJson(oddity))
   const read = readPdu(pdu, room, { checkReferenceCounts: true })
   return "problem" in read ? Effect.fail(invalidParameter(read.problem)) : Effect.succeed(read.event)
