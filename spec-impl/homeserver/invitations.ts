@@ -57,7 +57,7 @@ export const invite = Effect.fnUntraced(function* (room: Room, sender: string, t
 const draftInvite = Effect.fnUntraced(function* (room: Room, draft: Draft) {
   const pdu = yield* signAsSelf(yield* completeDraft(room, draft), room.version)
   const event = yield* readOwn(pdu, room.version)
-  const { objection } = room.dag.examine(event, "new")
+  const objection = room.dag.objectionNow(event)
   if (objection === undefined) return event
   return yield* forbidden(`rejected by ${objection.rule}: ${objection.reason}`)
 })
