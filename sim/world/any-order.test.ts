@@ -17,6 +17,7 @@ import { findInconsistencies } from "../checks/room-consistency.ts"
 import { alterRequest } from "../network/rules.ts"
 import { makeStage } from "./make-stage.ts"
 import type { Stage } from "./stage.ts"
+import { craftPdu } from "./testing/craft-event.ts"
 import { type PlayOptions, play } from "./testing/play.ts"
 import { bootServer, type VirtualServer } from "./world.ts"
 
@@ -25,7 +26,7 @@ const names = ["s1", "s2", "s3"] as const
 
 const kinds = [
   ...["say", "topic", "ban", "unban", "kick", "leave", "join", "invite", "knock", "levels", "rule"],
-  ...["cut", "heal", "wait", "reboot"],
+  ...["cut", "heal", "wait", "reboot", "forge"],
 ] as const
 
 /** One thing that happens: who does what to whom; a cut takes one server away. */
@@ -81,11 +82,12 @@ const inWorld = (options: PlayOptions, story: (world: World) => Effect.Effect<vo
   )
 
 const perform = (
-  { stage, reboot }: World,
+  world: World,
   roomId: string,
   { kind, user, target }: Deed,
   at: number,
 ): Effect.Effect<unknown, unknown> => {
+  const { stage, reboot } = world
   const actor = stage.user(users[user]!)
   const other = users[target]!
   const via = names[target]!
@@ -127,10 +129,30 @@ const perform = (
       return stage.wait(3_000)
     case "reboot":
       return reboot(names[user]!)
+    case "forge":
+      return forge(world, roomId, users[user]!, via, at)
     default:
       return Effect.void
   }
 }
+
+/** A server tells another that its user has set the topic, whether it may or not, and keeps nothing of it. */
+const forge = Effect.fnUntraced(function* (
+  { servers }: World,
+  roomId: string,
+  sender: string,
+  to: string,
+  at: number,
+) {
+  const server = domainOf(sender)!
+  const { client, rooms } = servers.get(server)!
+  if (rooms.find(roomId) === undefined) return
+  const draft = { type: "m.room.topic", sender, stateKey: "", content: { topic: `forged ${at}` } }
+  const payload = { pdus: [yield* craftPdu({ servers }, server, roomId, draft)] }
+  yield* client.call(to, (api) =>
+    api.transactions.send({ params: { transactionId: `forged ${at}` }, payload }),
+  )
+})
 
 /** What was said, in an order of the numbers' own. */
 const shuffled = <A>(items: readonly A[], numbers: readonly number[]): readonly A[] =>
@@ -223,7 +245,7 @@ describe("any requests, in any order, any number of times", () => {
             }),
           )
         }),
-        { numRuns: 6, seed: 17 },
+        { numRuns: 6, seed: 17, endOnFailure: true },
       )
     })
   }

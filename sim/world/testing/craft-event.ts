@@ -17,7 +17,7 @@ const signatures = nodeSignatures("libsodium")
  * hashed and signed by that server, or by `signer`: neither examined, nor kept, nor sent.
  */
 export const craftPdu = Effect.fnUntraced(function* (
-  { servers }: Played,
+  { servers }: Pick<Played, "servers">,
   server: string,
   roomId: string,
   draft: Omit<Draft, "stateKey"> & { readonly stateKey?: string },
