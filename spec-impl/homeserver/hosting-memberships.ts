@@ -14,7 +14,7 @@ import { asRecommended } from "./policy-signatures.ts"
 import { checkAcl } from "./room-acl.ts"
 import { joinedServersIn, strippedState } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
-import { readPdu, vetEvents } from "./vetting.ts"
+import { readSent, vetEvents } from "./vetting.ts"
 
 /** The memberships that a user can take from outside. */
 export type OutsideMembership = "join" | "leave" | "knock"
@@ -58,11 +58,10 @@ export const readMembership = Effect.fnUntraced(function* (
   pdu: JsonObject,
   membership: OutsideMembership,
 ) {
-  const read = readPdu(pdu, room, { checkReferenceCounts: true })
-  if ("problem" in read) return yield* invalidParameter(read.problem)
-  const problem = unfitness(room, origin, eventId, read.event, membership)
+  const event = yield* readSent(pdu, room)
+  const problem = unfitness(room, origin, eventId, event, membership)
   if (problem !== undefined) return yield* invalidParameter(problem)
-  const [vetted] = yield* vetEvents(room, [read.event])
+  const [vetted] = yield* vetEvents(room, [event])
   if (vetted === undefined || "problem" in vetted) {
     return yield* invalidParameter(vetted?.problem ?? "the event is not verified")
   }

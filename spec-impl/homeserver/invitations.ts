@@ -29,7 +29,7 @@ import { checkAcl } from "./room-acl.ts"
 import { joinedServersIn, strippedState } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
-import { readPdu, vetAnswered, vetEvents } from "./vetting.ts"
+import { readPdu, readSent, vetAnswered, vetEvents } from "./vetting.ts"
 
 /**
  * Invites `target` in the name of a user of this server. The target's server signs first: what it refuses is
@@ -145,9 +145,7 @@ const readInvite = Effect.fnUntraced(function* (
   pdu: JsonObject,
 ) {
   const { serverName } = yield* ServerIdentity
-  const read = readPdu(pdu, room, { checkReferenceCounts: true })
-  if ("problem" in read) return yield* invalidParameter(read.problem)
-  const { event } = read
+  const event = yield* readSent(pdu, room)
   if (event.eventId !== eventId) return yield* invalidParameter("the event's id is not that of the path")
   if (event.type !== "m.room.member" || event.content.membership !== "invite") {
     return yield* invalidParameter("the event is not an invite")

@@ -182,8 +182,7 @@ export class RoomDag {
       (arrival === "historical" || this.#extremities.size === 0
         ? undefined
         : (this.#objectionByState(event, this.currentState(), 6) ?? this.#objectionByPolicy(event)))
-    const verdict: Verdict =
-      objection === undefined ? "accepted" : objection.check >= 6 ? "soft-failed" : "rejected"
+    const verdict = verdictBy(objection, this.rules.readings)
     const index = byCitations === undefined ? this.#intern(event) : -1
     const applies = verdict !== "rejected" && index >= 0
     return {
@@ -283,6 +282,11 @@ export class RoomDag {
     )
     return objectionIn(authorise(event, view, this.context), 4)
   }
+}
+
+const verdictBy = (objection: Objection | undefined, { softFailedEvents }: Readings): Verdict => {
+  if (objection === undefined) return "accepted"
+  return objection.check >= 6 && softFailedEvents === "take-part" ? "soft-failed" : "rejected"
 }
 
 const objectionIn = (outcome: AuthOutcome, check: Objection["check"]): Objection | undefined =>
