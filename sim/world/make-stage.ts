@@ -1,6 +1,8 @@
-import { Effect, Scope } from "effect"
+import { Context, Effect, Scope } from "effect"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
+import { RemoteDevices } from "#spec-impl/federation/devices/remote-devices.ts"
 import type { Network } from "../network/network.ts"
+import { deviceActs } from "./device-acts.ts"
 import type { Stage } from "./stage.ts"
 import type { VirtualServer } from "./world.ts"
 
@@ -37,6 +39,9 @@ export const untilQuiet = Effect.fnUntraced(function* (
 /** What waits for a link that is cut is not waited for. */
 const isQuiet = (server: VirtualServer, network: Network["Service"]): boolean =>
   server.incoming.busy() === 0 &&
+  Context.get(server.services, RemoteDevices)
+    .outdated()
+    .every((userId) => network.isCut(server.name, domainOf(userId) ?? "")) &&
   server.destinations
     .unsent()
     .every(({ destination, failures }) => failures > 0 && network.isCut(server.name, destination))
@@ -53,8 +58,10 @@ export const makeStage = (parts: StageParts): Stage => {
     roomVersion: parts.roomVersion,
     servers: [...servers.keys()],
     user: (userId) => {
-      const { users } = serverOf(userId)
+      const server = serverOf(userId)
+      const { users } = server
       return {
+        ...deviceActs(server, userId),
         userId,
         createRoom: (wishes = {}) => users.createRoom(userId, { roomVersion: parts.roomVersion, ...wishes }),
         join: (roomId, via) => users.join(userId, roomId, via === undefined ? [] : [via]),

@@ -4,7 +4,6 @@
  */
 import { Context, Effect, Layer, Semaphore } from "effect"
 import { domainOf } from "../../core/identifiers.ts"
-import { canonicalJson } from "../../core/json/encode.ts"
 import type { JsonObject, JsonValue } from "../../core/json/value.ts"
 import { Edus } from "../../homeserver/edus.ts"
 import { badAnswer } from "../../homeserver/failures.ts"
@@ -21,9 +20,12 @@ import { readTrustRoot } from "./device-keys.ts"
 import {
   type DeviceListUpdate,
   fromAnswer,
+  isLess,
+  keysOf,
   type RemoteList,
   readUpdate,
   unknownRemoteList,
+  withArrived,
   withUpdate,
 } from "./remote-list.ts"
 import { makeResyncs } from "./resyncs.ts"
@@ -31,6 +33,8 @@ import { makeResyncs } from "./resyncs.ts"
 const collection = "remote-device-lists"
 /** How many updates are kept while a list is fetched; where there are more it is fetched once again. */
 const arrivedMax = 100
+/** How many users are remembered of whom something was told too early. */
+const earlyMax = 1_000
 /** How often a list is fetched again because it is older than what its own server told of it before. */
 const laggingMax = 3
 
@@ -40,8 +44,8 @@ type FetchFailure = MatrixError | FederationUnreachable | StoreFailure
 interface Told {
   newestStreamId: number
   keys: string | undefined
-  /** The updates since its list was asked for: the answer may be older. */
-  arrived: readonly DeviceListUpdate[]
+  /** The last updates: an answer that was asked for before one of them may be older. */
+  arrived: readonly { readonly number: number; readonly update: DeviceListUpdate }[]
   laggingCount: number
 }
 
@@ -74,7 +78,16 @@ export class RemoteDevices extends Context.Service<
       const scope = yield* Effect.scope
       const lists = new Map<string, RemoteList>()
       const told = new Map<string, Told>()
-      const fetching = new Map<string, Semaphore.Semaphore>()
+      /** By user, while its list is asked for: the last request that was answered. */
+      const asksUnderWay = new Map<string, { count: number; settled: number }>()
+      /** Users of whom something was told that share no room: their join may be on its way. */
+      const early = new Set<string>()
+      let number = 0
+      /** Numbers requests and updates, in their order. */
+      const nextNumber = (): number => {
+        number += 1
+        return number
+      }
       /** Held while a list is read and then kept; never across a request. */
       const writing = Semaphore.makeUnsafe(1)
       for (const [userId, list] of yield* store.records(collection)) {
@@ -89,9 +102,11 @@ export class RemoteDevices extends Context.Service<
       const keep = Effect.fnUntraced(function* (userId: string, list: RemoteList | undefined) {
         const value = (list ?? null) as unknown as JsonValue
         yield* store.commit({ records: [{ collection, key: userId, value }] })
-        if (list === undefined) lists.delete(userId)
-        else lists.set(userId, list)
         if (list === undefined || !list.isOutdated) told.delete(userId)
+        if (list !== undefined) return void lists.set(userId, list)
+        lists.delete(userId)
+        const asks = asksUnderWay.get(userId)
+        if (asks !== undefined) asks.settled = nextNumber()
       })
 
       const toldOf = (userId: string): Told => {
@@ -103,22 +118,28 @@ export class RemoteDevices extends Context.Service<
       }
 
       /** What the answer makes of the list, with what was told while it was on its way. */
-      const settle = Effect.fnUntraced(function* (userId: string, answer: typeof UserDevices.Type) {
+      const settle = Effect.fnUntraced(function* (
+        userId: string,
+        answer: typeof UserDevices.Type,
+        asked: number,
+      ) {
         let list = fromAnswer(answer, userId, verify)
         if (list === undefined) return yield* badAnswer(`this is no device list of ${userId}`)
+        const asks = asksUnderWay.get(userId)
+        // Another answer that was asked for later came first, or the list was forgotten meanwhile.
+        if (asks !== undefined && asks.settled > asked) return lists.get(userId) ?? list
+        if (asks !== undefined) asks.settled = asked
         if (!sharesRoom(userId)) {
           if (lists.has(userId)) yield* keep(userId, undefined)
           return list
         }
         const since = told.get(userId)
-        const [answeredId = 0] = list.streamIds
-        const arrived = since?.arrived.filter(({ streamId }) => streamId > answeredId) ?? []
-        let isOutdated = arrived.length > arrivedMax
-        for (const update of arrived) {
-          const next: RemoteList | "known" | "gap" = withUpdate(list, update)
-          if (next === "gap") isOutdated = true
-          else if (next !== "known") list = next
-        }
+        const arrived = since?.arrived.filter(({ number }) => number > asked) ?? []
+        list = withArrived(
+          list,
+          arrived.map(({ update }) => update),
+        )
+        let isOutdated = list.isOutdated || arrived.length > arrivedMax
         if (since !== undefined && isLess(list, since) && since.laggingCount < laggingMax) {
           since.laggingCount += 1
           isOutdated = true
@@ -129,45 +150,44 @@ export class RemoteDevices extends Context.Service<
       })
 
       const ask = Effect.fnUntraced(function* (userId: string) {
-        const since = told.get(userId)
-        if (since !== undefined) since.arrived = []
-        const answer = yield* client
-          .call(domainOf(userId) ?? "", (api) => api.devices.userDevices({ params: { userId } }))
-          .pipe(
-            Effect.catchTag("MatrixError", (error) =>
-              error.errcode === "M_NOT_FOUND" ? Effect.undefined : Effect.fail(error),
-            ),
-          )
-        return yield* whileWriting(
-          answer === undefined ? Effect.as(keep(userId, undefined), undefined) : settle(userId, answer),
+        const asks = asksUnderWay.get(userId) ?? { count: 0, settled: 0 }
+        asksUnderWay.set(userId, asks)
+        asks.count += 1
+        const asked = nextNumber()
+        const answer = client.call(domainOf(userId) ?? "", (api) =>
+          api.devices.userDevices({ params: { userId } }),
+        )
+        return yield* answer.pipe(
+          Effect.flatMap((given) => whileWriting(settle(userId, given, asked))),
+          Effect.catchTag(
+            "MatrixError",
+            (error): Effect.Effect<undefined, FetchFailure> =>
+              error.errcode === "M_NOT_FOUND"
+                ? Effect.as(whileWriting(keep(userId, undefined)), undefined)
+                : Effect.fail(error),
+          ),
+          Effect.ensuring(
+            Effect.sync(() => {
+              asks.count -= 1
+              if (asks.count === 0) asksUnderWay.delete(userId)
+            }),
+          ),
         )
       })
 
       const current = (userId: string): Effect.Effect<RemoteList | undefined, FetchFailure> =>
         Effect.suspend(() => {
-          const one = fetching.get(userId) ?? Semaphore.makeUnsafe(1)
-          fetching.set(userId, one)
-          return Semaphore.withPermits(
-            one,
-            1,
-          )(
-            Effect.suspend(() => {
-              const held = lists.get(userId)
-              return held !== undefined && !held.isOutdated && sharesRoom(userId)
-                ? Effect.succeed(held)
-                : ask(userId)
-            }),
-          )
+          const held = lists.get(userId)
+          return held !== undefined && !held.isOutdated && sharesRoom(userId)
+            ? Effect.succeed(held)
+            : ask(userId)
         })
 
       const resyncs = makeResyncs(
         (userId) =>
           lists.get(userId)?.isOutdated !== true
             ? Effect.succeed(true)
-            : Effect.match(current(userId), {
-                onFailure: () => false,
-                onSuccess: () => lists.get(userId)?.isOutdated !== true,
-              }),
+            : Effect.map(Effect.exit(current(userId)), () => lists.get(userId)?.isOutdated !== true),
         yield* Settings,
         scope,
       )
@@ -178,14 +198,21 @@ export class RemoteDevices extends Context.Service<
         yield* resyncs.ask(userId)
       })
 
+      /** Of who shares no room nothing is held, so that nothing is lost with this. */
+      const noteEarly = (userId: string): void => {
+        const [oldest] = early
+        if (early.size >= earlyMax && oldest !== undefined) early.delete(oldest)
+        early.add(userId)
+      }
+
       const receiveUpdate = Effect.fnUntraced(function* (update: DeviceListUpdate) {
         const { userId, streamId } = update
-        if (!sharesRoom(userId)) return
+        if (!sharesRoom(userId)) return noteEarly(userId)
         const list = lists.get(userId)
         if (list?.isOutdated !== false) {
           const since = toldOf(userId)
           since.newestStreamId = Math.max(since.newestStreamId, streamId)
-          since.arrived = [...since.arrived, update].slice(-arrivedMax - 1)
+          since.arrived = [...since.arrived, { number: nextNumber(), update }].slice(-arrivedMax - 1)
           return list === undefined ? yield* doubt(userId) : undefined
         }
         const next = withUpdate(list, update)
@@ -202,7 +229,8 @@ export class RemoteDevices extends Context.Service<
       const receiveKeys = Effect.fnUntraced(function* (userId: string, content: JsonObject) {
         const { master_key: master, self_signing_key: selfSigning } = content
         const root = readTrustRoot({ master, selfSigning }, userId, verify)
-        if (root?.masterKey === undefined || !sharesRoom(userId)) return
+        if (root?.masterKey === undefined) return
+        if (!sharesRoom(userId)) return noteEarly(userId)
         const list = lists.get(userId)
         const keys = keysOf(root)
         if (list?.isOutdated === false && keysOf(list) === keys) return
@@ -230,15 +258,18 @@ export class RemoteDevices extends Context.Service<
         })
       }
 
-      /** Forgets those of `userIds` that share no room any more: their servers tell us nothing from now on. */
-      const forgetUnshared = (userIds: readonly string[]) =>
-        whileWriting(
-          Effect.forEach(
-            userIds,
-            (userId) =>
-              lists.has(userId) && !sharesRoom(userId) ? Effect.ignore(keep(userId, undefined)) : Effect.void,
-            { discard: true },
-          ),
+      /** Who shares no room any more is forgotten: its server tells us nothing. Who came to share one is asked for. */
+      const review = (userIds: readonly string[]) =>
+        Effect.forEach(
+          userIds,
+          (userId) =>
+            whileWriting(
+              Effect.suspend(() => {
+                if (!sharesRoom(userId)) return lists.has(userId) ? keep(userId, undefined) : Effect.void
+                return early.delete(userId) ? doubt(userId) : Effect.void
+              }),
+            ).pipe(Effect.ignore),
+          { discard: true },
         )
 
       rooms.watch((_room, { event }) =>
@@ -246,13 +277,14 @@ export class RemoteDevices extends Context.Service<
           const member = event.type === "m.room.member" ? event.stateKey : undefined
           // Where branches meet anybody's membership can change.
           if (member === undefined && event.prevEvents.length < 2) return Effect.void
-          const concerned = lists.has(member ?? "") ? [member ?? ""] : [...lists.keys()]
-          const gone = concerned.filter((userId) => !sharesRoom(userId))
-          return gone.length === 0 ? Effect.void : Effect.asVoid(Effect.forkIn(forgetUnshared(gone), scope))
+          const isOne = event.prevEvents.length < 2 && domainOf(member ?? "") !== serverName
+          const concerned = isOne ? [member ?? ""] : [...lists.keys(), ...early]
+          const moved = concerned.filter((userId) => (sharesRoom(userId) ? early : lists).has(userId))
+          return moved.length === 0 ? Effect.void : Effect.asVoid(Effect.forkIn(review(moved), scope))
         }),
       )
 
-      yield* forgetUnshared([...lists.keys()])
+      yield* review([...lists.keys()])
       for (const [userId, { isOutdated }] of lists) if (isOutdated) yield* resyncs.ask(userId)
 
       return RemoteDevices.of({
@@ -264,11 +296,3 @@ export class RemoteDevices extends Context.Service<
     }),
   )
 }
-
-/** Whether the list lacks something that its own server has told of it. */
-const isLess = (list: RemoteList, { newestStreamId, keys }: Told): boolean =>
-  Math.max(...list.streamIds) < newestStreamId || (keys !== undefined && keys !== keysOf(list))
-
-/** The public cross-signing keys, to compare. */
-const keysOf = ({ masterKey, selfSigningKey }: Pick<RemoteList, "masterKey" | "selfSigningKey">): string =>
-  canonicalJson([masterKey ?? null, selfSigningKey ?? null])

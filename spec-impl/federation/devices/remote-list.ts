@@ -2,6 +2,7 @@
  * What is known of the devices of another server's user, and what an update makes of it (§Device Management). Pure:
  * who asks whom, and when, is the business of `remote-devices.ts`.
  */
+import { canonicalJson } from "../../core/json/encode.ts"
 import { isJsonArray, type JsonObject, type JsonValue } from "../../core/json/value.ts"
 import type { SignatureFunctions } from "../../homeserver/signatures/signatures.ts"
 import type { UserDevices } from "./api.ts"
@@ -104,3 +105,31 @@ export const fromAnswer = (
     ...root,
   }
 }
+
+/** A whole answer with the updates that came after it was asked for: outdated where one of them does not fit. */
+export const withArrived = (answered: RemoteList, updates: readonly DeviceListUpdate[]): RemoteList => {
+  const [answeredId = 0] = answered.streamIds
+  let list = answered
+  for (const update of updates) {
+    // The numbers of one server grow, so that an answer holds what has a lower one.
+    if (update.streamId <= answeredId) continue
+    const next = withUpdate(list, update)
+    if (next === "gap") list = { ...list, isOutdated: true }
+    else if (next !== "known") list = next
+  }
+  return list
+}
+
+/** The public cross-signing keys, to compare. */
+export const keysOf = ({
+  masterKey,
+  selfSigningKey,
+}: Pick<DeviceList, "masterKey" | "selfSigningKey">): string =>
+  canonicalJson([masterKey ?? null, selfSigningKey ?? null])
+
+/** Whether the list lacks something that its own server has told of it. */
+export const isLess = (
+  list: RemoteList,
+  told: { readonly newestStreamId: number; readonly keys: string | undefined },
+): boolean =>
+  Math.max(...list.streamIds) < told.newestStreamId || (told.keys !== undefined && told.keys !== keysOf(list))

@@ -2,7 +2,7 @@
 import { Context, Effect, Layer } from "effect"
 import { domainOf } from "../../core/identifiers.ts"
 import { isJsonObject, type JsonObject } from "../../core/json/value.ts"
-import { badAnswer, storeFailed } from "../../homeserver/failures.ts"
+import { storeFailed } from "../../homeserver/failures.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Signatures } from "../../homeserver/signatures/signatures.ts"
 import { FederationClient } from "../client.ts"
@@ -67,11 +67,7 @@ export class DeviceKeyQueries extends Context.Service<
       const askForList = (answer: QueriedKeys, userId: string, deviceIds: readonly string[]) =>
         remote.current(userId).pipe(
           Effect.catchTag("StoreFailure", ({ detail }) => Effect.fail(storeFailed(detail))),
-          Effect.flatMap((list) =>
-            list?.isOutdated
-              ? Effect.fail(badAnswer(`the devices of ${userId} are changing`))
-              : Effect.sync(() => list !== undefined && tell(answer, userId, list, deviceIds)),
-          ),
+          Effect.map((list) => list !== undefined && tell(answer, userId, list, deviceIds)),
         )
 
       /** Of who shares none nothing is held. */
