@@ -91,7 +91,8 @@ const playDeeds = Effect.fnUntraced(function* (played: Played, plan: readonly De
         return Effect.scoped(
           Effect.gen(function* () {
             // New cross-signing keys are no part of the sequence: who loses what it has acknowledged loses them.
-            const body = (json: JsonValue | undefined) => !JSON.stringify(json).includes("m.signing_key_update")
+            const body = (json: JsonValue | undefined) =>
+              !JSON.stringify(json).includes("m.signing_key_update")
             const lose = { source: "s1", destination: "s2", path: /\/send\//, body }
             yield* network.rule(lose, reply(200, { pdus: {} }), { times: 1 })
             yield* Effect.ignore(actor.renameDevice(deviceId, `lost ${which} ${sent.length}`))

@@ -204,28 +204,70 @@ describe("m.device_list_update", () => {
       }),
     ))
 
+  /** The list is asked for, and the answer will take some seconds more, while all else goes at its usual pace. */
+  const untilAnswerIsLate = Effect.fnUntraced(function* ({ stage, network }: Played) {
+    const lose = { source: "s1", destination: "s2", path: /\/send\// }
+    yield* network.rule(lose, reply(200, { pdus: {} }), { times: 1 })
+    yield* stage.user(alice).addDevice("LOST")
+    yield* stage.quiet
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const slow = { latency: { kind: "fixed", ms: 5_000 } } as const
+        yield* network.adjust({ source: "s1", destination: "s2" }, slow)
+        yield* stage.user(alice).addDevice("NEXT")
+        yield* stage.wait(5_500)
+      }),
+    )
+  })
+
   it("that comes while the list is fetched is not undone by an answer from before it", () =>
     inRoom((played) =>
       Effect.gen(function* () {
-        const { stage, network } = played
-        const lose = { source: "s1", destination: "s2", path: /\/send\// }
-        yield* network.rule(lose, reply(200, { pdus: {} }), { times: 1 })
-        yield* stage.user(alice).addDevice("LOST")
-        yield* stage.quiet
-        // The update and the answer take five seconds; what is told once the link is faster overtakes the answer.
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            const slow = { latency: { kind: "fixed", ms: 5_000 } } as const
-            yield* network.adjust({ source: "s1", destination: "s2" }, slow)
-            yield* stage.user(alice).addDevice("NEXT")
-            yield* stage.wait(5_500)
-          }),
-        )
+        const { stage } = played
+        yield* untilAnswerIsLate(played)
+        const fetches = yield* countFetches(played)
         yield* stage.user(alice).deleteDevice("LOST")
         yield* stage.wait(2_000)
         expect(outdatedOn(played, "s2")).toEqual([alice])
         yield* stage.quiet
         expect(deviceIdsOn(played, "s2", alice)).toEqual(["NEXT", "PHONE"])
+        expect(fetches.hits()).toBe(0)
+      }),
+    ))
+
+  it("is not undone by an answer that another one has overtaken", () =>
+    inRoom((played) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        yield* untilAnswerIsLate(played)
+        yield* stage.user(bob).queryKeys({ [alice]: [] })
+        yield* stage.user(alice).deleteDevice("LOST")
+        yield* stage.wait(1_000)
+        expect(deviceIdsOn(played, "s2", alice)).toEqual(["NEXT", "PHONE"])
+        yield* stage.wait(20_000)
+        expect(deviceIdsOn(played, "s2", alice)).toEqual(["NEXT", "PHONE"])
+      }),
+    ))
+
+  it("is newer than what its server answers: the list is fetched again, but not for ever", () =>
+    inRoom((played) =>
+      Effect.gen(function* () {
+        const { stage, network } = played
+        const target = `/_matrix/federation/v1/user/devices/${encodeURIComponent(alice)}`
+        const { body } = yield* sendRaw(played, { from: "s2", to: "s1", method: "GET", target })
+        const lose = { source: "s1", destination: "s2", path: /\/send\// }
+        yield* network.rule(lose, reply(200, { pdus: {} }), { times: 1 })
+        yield* stage.user(alice).addDevice("LOST")
+        yield* stage.quiet
+        yield* network.rule({ path: /\/user\/devices\// }, reply(200, body), { times: 2 })
+        yield* stage.user(alice).addDevice("NEXT")
+        yield* stage.quiet
+        expect(deviceIdsOn(played, "s2", alice)).toEqual(["LOST", "NEXT", "PHONE"])
+        const fetches = yield* countFetches(played)
+        yield* pushEdus(played, "s1", "s2", ["m.device_list_update", update(1_000_000, [999_999])])
+        yield* stage.quiet
+        expect(fetches.hits()).toBe(4)
+        expect(outdatedOn(played, "s2")).toEqual([])
       }),
     ))
 
