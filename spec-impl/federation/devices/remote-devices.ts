@@ -109,6 +109,8 @@ export class RemoteDevices extends Context.Service<
         if (asks !== undefined) asks.settled = nextNumber()
       })
 
+      const forget = (userId: string) => (lists.has(userId) ? keep(userId, undefined) : Effect.void)
+
       const toldOf = (userId: string): Told => {
         const known = told.get(userId)
         if (known !== undefined) return known
@@ -130,7 +132,7 @@ export class RemoteDevices extends Context.Service<
         if (asks !== undefined && asks.settled > asked) return lists.get(userId) ?? list
         if (asks !== undefined) asks.settled = asked
         if (!sharesRoom(userId)) {
-          if (lists.has(userId)) yield* keep(userId, undefined)
+          yield* forget(userId)
           return list
         }
         const since = told.get(userId)
@@ -163,7 +165,7 @@ export class RemoteDevices extends Context.Service<
             "MatrixError",
             (error): Effect.Effect<undefined, FetchFailure> =>
               error.errcode === "M_NOT_FOUND"
-                ? Effect.as(whileWriting(keep(userId, undefined)), undefined)
+                ? Effect.as(whileWriting(forget(userId)), undefined)
                 : Effect.fail(error),
           ),
           Effect.ensuring(
@@ -265,7 +267,7 @@ export class RemoteDevices extends Context.Service<
           (userId) =>
             whileWriting(
               Effect.suspend(() => {
-                if (!sharesRoom(userId)) return lists.has(userId) ? keep(userId, undefined) : Effect.void
+                if (!sharesRoom(userId)) return forget(userId)
                 return early.delete(userId) ? doubt(userId) : Effect.void
               }),
             ).pipe(Effect.ignore),
