@@ -1,5 +1,6 @@
 import type { Scenario } from "#sim/world/scenario.ts"
 import { aclAndPolicy } from "./acl-and-policy.ts"
+import { devicesResync } from "./devices-resync.ts"
 import { lostPromotionChain } from "./lost-promotion-chain.ts"
 import { netsplitAndHeal } from "./netsplit-and-heal.ts"
 import { phantomJoinRules } from "./phantom-join-rules.ts"
@@ -16,4 +17,5 @@ export const scenarios: readonly Scenario[] = [
   typingPresenceReceipts,
   thirdPartyInvite,
   aclAndPolicy,
+  devicesResync,
 ]

@@ -10,6 +10,7 @@ import type { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import type { RoomWishes } from "#spec-impl/homeserver/local-users.ts"
 import type { StoreFailure } from "#spec-impl/store/event-store.ts"
 import type { RequestMatch, RuleAction } from "../network/rules.ts"
+import type { DeviceActs } from "./device-acts.ts"
 import type { EphemeralActs } from "./ephemeral-acts.ts"
 
 /** Why a story could not go on: an action in it was refused. */
@@ -18,7 +19,7 @@ export type StageFailure = MatrixError | FederationUnreachable | StoreFailure
 type Act<A> = Effect.Effect<A, StageFailure>
 
 /** A user of one of the servers, acting through that server as a client would. */
-export interface Actor extends EphemeralActs {
+export interface Actor extends EphemeralActs, DeviceActs {
   readonly userId: string
   readonly createRoom: (wishes?: RoomWishes) => Act<string>
   /** By way of `via`, or of its own server where that is in the room. */

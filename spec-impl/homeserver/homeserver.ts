@@ -1,8 +1,15 @@
 /** A whole homeserver: the same code in the simulator and behind HTTPS. */
 import { Layer } from "effect"
+import { CrossSigning } from "../federation/devices/cross-signing.ts"
+import { LocalDevices } from "../federation/devices/local-devices.ts"
+import { DevicesReceive } from "../federation/devices/receive.ts"
+import { RemoteDevices } from "../federation/devices/remote-devices.ts"
 import { PublishedRooms } from "../federation/directory/published-rooms.ts"
 import { DirectoryReceive } from "../federation/directory/receive.ts"
 import { DiscoveryReceive } from "../federation/discovery/receive.ts"
+import { DeviceKeyQueries } from "../federation/encryption/device-key-queries.ts"
+import { OneTimeKeys } from "../federation/encryption/one-time-keys.ts"
+import { EncryptionReceive } from "../federation/encryption/receive.ts"
 import { HistoryReceive } from "../federation/history/receive.ts"
 import { TimestampSearch } from "../federation/history/timestamp-search.ts"
 import { KeysReceive } from "../federation/keys/receive.ts"
@@ -19,6 +26,7 @@ import { SpacesReceive } from "../federation/spaces/receive.ts"
 import { Spaces } from "../federation/spaces/spaces.ts"
 import { ThirdPartyInvitesReceive } from "../federation/third-party-invites/receive.ts"
 import { ThirdPartyInvites } from "../federation/third-party-invites/third-party-invites.ts"
+import { ToDevice } from "../federation/to-device/to-device.ts"
 import { TransactionsReceive } from "../federation/transactions/receive.ts"
 import { Typing } from "../federation/typing/typing.ts"
 import { Destinations } from "./destinations.ts"
@@ -46,7 +54,12 @@ export const layerHomeserver = (listener?: RoomListener) =>
     Presence.layer,
     Receipts.layer,
     ThirdPartyInvites.layer,
+    OneTimeKeys.layer,
+    ToDevice.layer,
+    DeviceKeyQueries.layer,
   ).pipe(
+    Layer.provideMerge(CrossSigning.layer),
+    Layer.provideMerge(Layer.mergeAll(LocalDevices.layer, RemoteDevices.layer)),
     Layer.provideMerge(LocalUsers.layer),
     Layer.provideMerge(Destinations.layer),
     Layer.provideMerge(Layer.mergeAll(Rooms.layer(listener), KeyRing.layer, Outside.layer, Edus.layer)),
@@ -68,4 +81,6 @@ export const layerChapters = Layer.mergeAll(
   OpenIdReceive,
   ThirdPartyInvitesReceive,
   PolicyReceive,
+  DevicesReceive,
+  EncryptionReceive,
 )

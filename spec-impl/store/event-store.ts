@@ -61,6 +61,8 @@ export interface QueuedEdu {
   readonly id: string
   /** `{edu_type, content}`. */
   readonly edu: JsonObject
+  /** The id of an EDU that need not be sent any more, unless it has left already. */
+  readonly replaces?: string
 }
 
 /** A change to what one destination has yet to get; its parts are applied in the order of the fields. */

@@ -1,0 +1,26 @@
+/** What a server has begun of its own, and cannot end before another server answers. */
+import { Context } from "effect"
+import { domainOf } from "#spec-impl/core/identifiers.ts"
+import { RemoteDevices } from "#spec-impl/federation/devices/remote-devices.ts"
+import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/third-party-invites.ts"
+import type { VirtualServer } from "./world.ts"
+
+export interface Unfinished {
+  /** The server that it waits for. */
+  readonly towards: string
+  /** What it wants of it, for people. */
+  readonly what: string
+}
+
+/** Beside its queues and the transactions under way. */
+export const unfinishedOn = ({ services }: VirtualServer): readonly Unfinished[] => [
+  ...Context.get(services, ThirdPartyInvites)
+    .awaited()
+    .map(({ roomId, sender }) => ({
+      towards: domainOf(sender) ?? "",
+      what: `an invite of ${sender} to ${roomId}`,
+    })),
+  ...Context.get(services, RemoteDevices)
+    .outdated()
+    .map((userId) => ({ towards: domainOf(userId) ?? "", what: `the devices of ${userId}` })),
+]
