@@ -38,7 +38,10 @@ export const completeTemplate = Effect.fnUntraced(function* (
   if (version === undefined) return yield* incompatibleRoomVersion(id)
   const template = yield* checkTemplate(made.event, roomId, userId, membership)
   const dated = { ...template, origin_server_ts: yield* Clock.currentTimeMillis }
-  return { version, event: yield* readOwn(yield* signAsSelf(dated, version), version) }
+  const event = yield* readOwn(yield* signAsSelf(dated, version), version).pipe(
+    Effect.mapError(({ error }) => badAnswer(`the resident server made no event: ${error}`)),
+  )
+  return { version, event }
 })
 
 /** Leaves a room that this server is not in: turns down an invite, or takes back a knock. */

@@ -21,6 +21,7 @@ import {
   readOwn,
   sendLocalEvent,
   signAsSelf,
+  untilAuthorisable,
 } from "./local-events.ts"
 import { Outside } from "./outside.ts"
 import { checkAcl } from "./room-acl.ts"
@@ -39,6 +40,7 @@ export const invite = Effect.fnUntraced(function* (room: Room, sender: string, t
   const draft: Draft = { type: "m.room.member", sender, stateKey: target, content }
   const server = domainOf(target)
   if (server === undefined || server === serverName) return yield* sendLocalEvent(room, draft)
+  yield* untilAuthorisable(room, draft)
   const drafted = yield* whileWriting(room, draftInvite(room, draft))
   const signed = yield* askToSign(room, drafted, server)
   yield* whileWriting(

@@ -29,6 +29,7 @@ export interface Draft {
 
 /** Makes an event of `draft` at the end of the room's history, and sends it. Forbidden by rule: 403. */
 export const sendLocalEvent = Effect.fnUntraced(function* (room: Room, draft: Draft) {
+  yield* untilAuthorisable(room, draft)
   return yield* whileWriting(
     room,
     Effect.gen(function* () {
@@ -44,6 +45,18 @@ export const sendLocalEvent = Effect.fnUntraced(function* (room: Room, draft: Dr
     }),
   )
 })
+
+/**
+ * Waits, in partial state, for the memberships that decide whether the draft is allowed: a user of this server can go
+ * on talking, but not, say, invite somebody who may be banned.
+ */
+export const untilAuthorisable = ({ dag, version, partial }: Room, draft: Draft): Effect.Effect<void> => {
+  const isUnknown = ([type, stateKey]: readonly [string, string]): boolean =>
+    type === "m.room.member" && dag.eventIn(dag.currentState(), type, stateKey) === undefined
+  return partial !== undefined && authEventKeys(draft, version).some(isUnknown)
+    ? partial.whole.await
+    : Effect.void
+}
 
 /** `draft` with all but hash and signature, as it would stand at the end of the room's history now. */
 export const completeDraft = Effect.fnUntraced(function* (room: Room, draft: Draft) {

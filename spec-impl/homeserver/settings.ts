@@ -22,6 +22,8 @@ export interface HomeserverSettings {
   readonly missingEventsLimit: number
   /** Servers that are asked, in turn, for the keys of servers that do not answer themselves. */
   readonly notaries: readonly string[]
+  /** Whether it joins rooms without being told all memberships first, as Synapse does (`omit_members`). */
+  readonly partialStateJoins: boolean
   /** Above this share of unknown events `/state` is asked instead of each `/event`. */
   readonly fullStateShareMin: number
 }
@@ -36,6 +38,7 @@ export const homeserverSettingsDefault: HomeserverSettings = {
   retryMsMax: 300_000,
   missingEventsLimit: 10,
   notaries: [],
+  partialStateJoins: false,
   fullStateShareMin: 0.5,
 }
 

@@ -7,11 +7,25 @@ import type { StateMap } from "../state-resolution/state-map.ts"
  */
 export type Verdict = "accepted" | "rejected" | "soft-failed"
 
-/** Where the state before an event came from: from its parents, or from what another server claimed. */
-export type StateSource = { readonly kind: "computed" } | { readonly kind: "claimed"; readonly by: string }
+/** The state before an event as another server told it. */
+export interface Claim {
+  readonly state: StateMap
+  readonly by: string
+  /** Ids that it named too, of events that have no part in a state here: their own auth_events reject them. */
+  readonly leftOut?: readonly string[]
+}
 
-/** How an event stands to the room's present: `new` ones face the current state too (checks 6 and 7). */
-export type Arrival = "new" | "historical"
+/** Where the state before an event came from: from its parents, or from what another server claimed. */
+export type StateSource =
+  | { readonly kind: "computed" }
+  | { readonly kind: "claimed"; readonly by: string; readonly leftOut?: readonly string[] }
+
+/**
+ * How an event stands to the room's present: `new` ones face the current state too (checks 6 and 7), `historical`
+ * ones were fetched of the past, and `entry` is the join by which this server came in: the present is what it was
+ * told with it, whatever it held before.
+ */
+export type Arrival = "new" | "historical" | "entry"
 
 /** An event that a server holds, with what it decided about it. */
 export type EventRecord = OutlierRecord | TimelineRecord
