@@ -60,7 +60,7 @@ export const makeStage = (parts: StageParts): Stage => {
       return {
         userId,
         createRoom: (wishes = {}) => users.createRoom(userId, { roomVersion: parts.roomVersion, ...wishes }),
-        join: (roomId, via) => users.join(userId, roomId, via === undefined ? [] : [via]),
+        join: (roomId, via = []) => users.join(userId, roomId, typeof via === "string" ? [via] : via),
         say: (roomId, body) => users.send(userId, roomId, "m.room.message", { msgtype: "m.text", body }),
         setState: (roomId, type, content, stateKey = "") =>
           users.setState(userId, roomId, type, stateKey, content),

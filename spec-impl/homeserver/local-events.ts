@@ -10,7 +10,7 @@ import { canonicalIntegerMax, depthMaxLenient, prevEventsMax } from "../core/lim
 import { redact } from "../core/redaction.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
-import { signEvent, signingBytes, withSignature } from "../core/signing.ts"
+import { restrictedJoinSigner, signEvent, signingBytes, withSignature } from "../core/signing.ts"
 import { badJson, forbidden, type MatrixError } from "../federation/matrix-error.ts"
 import { commitAndSend, whileWriting } from "./admission.ts"
 import { Chance } from "./chance.ts"
@@ -35,6 +35,8 @@ export const sendLocalEvent = Effect.fnUntraced(function* (room: Room, draft: Dr
     Effect.gen(function* () {
       const pdu = yield* completeDraft(room, draft)
       const event = yield* readOwn(yield* signAsSelf(pdu, room.version), room.version)
+      const { serverName } = yield* ServerIdentity
+      if (restrictedJoinSigner(event) === serverName) room.dag.noteSignedRestrictedJoin(event.eventId)
       const record = room.dag.examine(event, "new")
       if (record.objection !== undefined) {
         const { rule, reason } = record.objection
