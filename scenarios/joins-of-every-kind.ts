@@ -9,6 +9,8 @@ import { levelsWith, sayMany } from "./story-parts.ts"
 /** The room whose members may go into others; of a version that every server of the story knows. */
 const loungeVersion = "10"
 
+const mallory = "@mallory:s3"
+
 const nameOf = (name: string) => [{ type: "m.room.name", stateKey: "", content: { name } }]
 
 /** The strictest way in by which members of another room need no invite, as far as the version has one. */
@@ -37,6 +39,7 @@ const openTo = Effect.fnUntraced(function* (
   const letIn = Effect.fnUntraced(function* (guest: Actor, via: readonly string[]) {
     if (joinRule === "knock") yield* guest.knock(room, "s1")
     if (!isRestricted) yield* owner.invite(room, guest.userId)
+    yield* stage.quiet
     yield* guest.join(room, via)
   })
   return { room, letIn }
@@ -67,6 +70,16 @@ export const joinsOfEveryKind: Scenario = {
     const hall = yield* alice.createRoom({ initialState: nameOf("Hall"), powerLevels })
     yield* bob.join(hall, "s1")
     yield* stage.tell(`Alice (s1) opens a hall of version ${stage.roomVersion}, and Bob (s2) walks in.`)
+
+    const slow = { path: /\/send_join\//, body: isOfMallory }
+    yield* stage.rule("slow-mallory", slow, delay(5_000))
+    const joining = yield* Effect.forkChild(Effect.result(stage.user(mallory).join(hall, "s1")))
+    yield* stage.wait(2_000)
+    yield* alice.ban(hall, mallory)
+    const { _tag: outcome } = yield* Fiber.join(joining)
+    yield* stage.tell(
+      `Mallory (s3) asks for a join, and is banned before he hands it in: ${outcome === "Failure" ? "refused" : "let in"}.`,
+    )
 
     yield* stage.rule("slow-state", { source: "s3", path: /\/state(_ids)?\// }, delay(8_000))
     yield* carol.join(hall, "s1")
@@ -102,17 +115,6 @@ export const joinsOfEveryKind: Scenario = {
     yield* stage.tell(`Carol comes into the study, whose rule is ${studyRule(stage)}.`)
     yield* stage.quiet
 
-    const slow = { source: "s2", path: /\/send_join\//, body: isOfMallory }
-    yield* stage.rule("slow-mallory", slow, delay(5_000))
-    const joining = yield* Effect.forkChild(Effect.result(stage.user("@mallory:s2").join(hall, "s1")))
-    yield* stage.wait(2_000)
-    yield* alice.ban(hall, "@mallory:s2")
-    const { _tag: outcome } = yield* Fiber.join(joining)
-    yield* stage.tell(
-      `Mallory (s2) asks for a join, and is banned before he hands it in: ${outcome === "Failure" ? "refused" : "let in"}.`,
-    )
-    yield* stage.quiet
-
     yield* bob.leave(hall)
     yield* stage.quiet
     yield* stage.partition(["s1", "s2"], ["s3", "s4"])
@@ -142,7 +144,7 @@ export const joinsOfEveryKind: Scenario = {
 
 /** Whether a request hands in a join of Mallory's. */
 const isOfMallory = (body: unknown): boolean =>
-  typeof body === "object" && body !== null && "sender" in body && body.sender === "@mallory:s2"
+  typeof body === "object" && body !== null && "sender" in body && body.sender === mallory
 
 /** A server that holds the room knows all of it: those are in, and nobody else but Dan, Mallory least of all. */
 const isAsMeant = (view: ServerView, name: string, members: readonly string[]): boolean => {
@@ -155,6 +157,6 @@ const isAsMeant = (view: ServerView, name: string, members: readonly string[]): 
   return (
     room.partial === undefined &&
     members.every((userId) => membershipOf(userId) === "join") &&
-    membershipOf("@mallory:s2") === (name === "Hall" ? "ban" : undefined)
+    membershipOf(mallory) === (name === "Hall" ? "ban" : undefined)
   )
 }
