@@ -10,16 +10,12 @@ import { stateByKey } from "../checks/agreement.ts"
 import { findInconsistencies } from "../checks/room-consistency.ts"
 import { reply } from "../network/rules.ts"
 import { type Played, play, refusal } from "./testing/play.ts"
+import { roomOn, stateOn } from "./testing/views.ts"
 import { bootServer } from "./world.ts"
 
 const bob = "@bob:s2"
 const alice = "@alice:s1"
-const dagOn = ({ servers }: Played, server: string, roomId: string) =>
-  servers.get(server)!.rooms.find(roomId)!.dag
-const stateOn = (played: Played, server: string, roomId: string) => {
-  const dag = dagOn(played, server, roomId)
-  return stateByKey(dag, dag.currentState())
-}
+const dagOn = (played: Played, server: string, roomId: string) => roomOn(played, server, roomId).dag
 const timelineOn = (played: Played, server: string, roomId: string): readonly string[] =>
   [...dagOn(played, server, roomId).records()]
     .filter(({ place }) => place === "timeline")

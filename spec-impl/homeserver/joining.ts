@@ -35,7 +35,8 @@ export const joinThrough = Effect.fnUntraced(function* (via: string, roomId: str
   const answer = yield* sendJoin(via, roomId, event, omitMembers)
   const room = known ?? rooms.make(roomId, version)
   const believed = yield* believe(room, event, answer, { via, omitMembers })
-  if (known === undefined) yield* takeUp(room, believed, via)
+  const begin = takeUp(room, believed, via)
+  if (known === undefined) yield* held === undefined ? begin : whileWriting(held, begin)
   else if (yield* isResident(known)) yield* takeIn(room, believed.join, via)
   else yield* goBack(room, believed, via)
   return believed.join

@@ -70,7 +70,7 @@ export class Resyncs extends Context.Service<
         const servers = inOrder(partial)
         for (let failures = 0; ; failures++) {
           const outcome = yield* counted(askEach(room, partial, servers))
-          if (outcome !== "failed") break
+          if (outcome !== "failed" || rooms.find(room.roomId) !== room) break
           waiting.set(room, { roomId: room.roomId, servers })
           yield* Effect.sleep(Math.min(settings.retryMsMin * 2 ** failures, settings.retryMsMax))
           waiting.delete(room)

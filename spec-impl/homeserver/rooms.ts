@@ -8,8 +8,8 @@ import type { RoomVersion } from "../core/room-version.ts"
 import { roomVersion } from "../core/room-version.ts"
 import { StateMap } from "../core/state-resolution/state-map.ts"
 import { type MatrixError, notFound } from "../federation/matrix-error.ts"
-import type { StateWrite, StoredRoom, StoreFailure, StoreGroup } from "../store/event-store.ts"
-import { EventStore } from "../store/event-store.ts"
+import type { StateWrite, StoredRoom, StoreGroup } from "../store/event-store.ts"
+import { EventStore, StoreFailure } from "../store/event-store.ts"
 import {
   keptPartialStates,
   type PartialState,
@@ -50,7 +50,7 @@ export class Rooms extends Context.Service<
     readonly get: (roomId: string) => Effect.Effect<Room, MatrixError>
     /**
      * A room without events; it is held, and kept, with the first commit. What was held under that id before is
-     * forgotten then.
+     * forgotten then, and nothing goes into it any more: whoever begins it anew holds its `writing`.
      */
     readonly make: (roomId: string, version: RoomVersion) => Room
     /**
@@ -84,6 +84,7 @@ export class Rooms extends Context.Service<
         const settings = yield* Settings
         const signatures = yield* Signatures
         const rooms = new Map<string, Room>()
+        const forgotten = new WeakSet<Room>()
         const listeners = [listener]
 
         const make = (roomId: string, version: RoomVersion): Room => ({
@@ -106,6 +107,7 @@ export class Rooms extends Context.Service<
           records: readonly EventRecord[],
           more: StoreGroup = {},
         ) {
+          if (forgotten.has(room)) return yield* roomForgotten(room)
           const { states, events } = writesOf(room.roomId, room.dag, records)
           const last = records.findLast((record) => record.place === "timeline")
           const { roomId, partial } = room
@@ -127,6 +129,7 @@ export class Rooms extends Context.Service<
               : { extremities: [{ roomId, eventIds: room.dag.forwardExtremitiesWith(last) }] }),
           })
           rooms.set(roomId, room)
+          if (held !== undefined && held !== room) forgotten.add(held)
           partial?.journal.push(...journal)
           for (const record of records) {
             room.dag.apply(record)
@@ -139,6 +142,7 @@ export class Rooms extends Context.Service<
           dag: RoomDag,
           records: readonly EventRecord[],
         ) {
+          if (forgotten.has(room)) return yield* roomForgotten(room)
           const { roomId, partial, dag: before } = room
           yield* store.commit({
             ...writesOf(roomId, dag, records),
@@ -183,6 +187,9 @@ export class Rooms extends Context.Service<
       }),
     )
 }
+
+const roomForgotten = ({ roomId }: Room): StoreFailure =>
+  new StoreFailure({ reason: "broken", detail: `room ${roomId} was left, and is another one now` })
 
 /** Applies what was kept of a room, in the order in which it was committed. */
 const restore = Effect.fnUntraced(function* (

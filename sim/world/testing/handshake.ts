@@ -11,7 +11,7 @@ import { signEvent } from "#spec-impl/core/signing.ts"
 import { readJson } from "#spec-impl/federation/json-body.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { alterReply, withBody } from "../../network/rules.ts"
-import type { Played } from "./play.ts"
+import { type Played, play } from "./play.ts"
 
 const signatures = nodeSignatures("libsodium")
 
@@ -64,3 +64,15 @@ export const alterAnswer = (alter: (body: JsonObject) => JsonObject) =>
     if (!isJsonObject(body)) return response
     return withBody(response, new TextEncoder().encode(canonicalJson(alter(body))))
   })
+
+export const alice = "@alice:s1"
+export const bob = "@bob:s2"
+
+/** A story about a public room of Alice's on s1. */
+export const withRoom = <A, E>(
+  options: { readonly roomVersion?: string; readonly servers?: number },
+  story: (played: Played, roomId: string) => Effect.Effect<A, E>,
+) =>
+  play({ servers: 2, roomVersion: "11", ...options }, (played) =>
+    Effect.flatMap(played.stage.user(alice).createRoom(), (roomId) => story(played, roomId)),
+  )
