@@ -3,7 +3,12 @@ import type { StateMap } from "../state-resolution/state-map.ts"
 
 /**
  * What a server made of an event that it keeps (server-server API §Checks performed on receipt of a PDU).
- * A dropped event leaves no record.
+ * A dropped event leaves no record: what cites events that are not to be had is dropped, not rejected, and may come again.
+ *
+ * A verdict stands. By its own auth_events an event is judged the same wherever it stands, and the state before it is
+ * what its parents, or whoever claimed it, once said. Two things alone are decided anew: an outlier whose place in the
+ * history is found faces checks 5 to 7 as well, so that an accepted one may be rejected (what cited it before stays),
+ * but never the other way round; and all that came in partial state, once the state is whole (`decide-anew.ts`).
  */
 export type Verdict = "accepted" | "rejected" | "soft-failed"
 
