@@ -4,8 +4,9 @@ import { describe, expect, it } from "vitest"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { findInconsistencies } from "../checks/room-consistency.ts"
 import { type RuleAction, reply } from "../network/rules.ts"
+import { craftPdu } from "./testing/craft-event.ts"
 import { alice, alterAnswer, bob, withRoom } from "./testing/handshake.ts"
-import { membershipOn } from "./testing/views.ts"
+import { membershipOn, roomOn } from "./testing/views.ts"
 
 describe("what a resident answers", () => {
   const listOf = (value: unknown): readonly JsonObject[] => value as readonly JsonObject[]
@@ -113,5 +114,26 @@ describe("what a resident answers", () => {
       const { outcome } = await joiningWith(reply(400, { errcode, error: "no" }))
       expect(outcome).toBe("502 M_UNKNOWN: the resident server found the join faulty: no")
     }
+  })
+
+  it("is taken without what its own auth_events reject", async () => {
+    await withRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const content = { topic: "never allowed" }
+        const draft = { type: "m.room.topic", sender: alice, stateKey: "", content }
+        const topic = yield* craftPdu(played, "s1", roomId, draft, (pdu) => {
+          const cited = pdu.auth_events as readonly string[]
+          return { ...pdu, auth_events: [...cited, cited[0]!] }
+        })
+        const adding = alterAnswer((body) => ({ ...body, state: [...listOf(body.state), topic] }))
+        yield* stage.rule("added", { path: /send_join/ }, adding)
+        yield* stage.user(bob).join(roomId, "s1")
+        expect(stage.stateOf("s2", roomId, "m.room.topic")).toBeUndefined()
+        const { dag } = roomOn(played, "s2", roomId)
+        expect([...dag.records()].filter(({ verdict }) => verdict === "rejected")).toHaveLength(1)
+        expect(findInconsistencies(dag)).toEqual([])
+      }),
+    )
   })
 })

@@ -128,4 +128,31 @@ describe("restricted rooms", () => {
       }),
     )
   })
+
+  it("what has changed since the template was made is told by its code", async () => {
+    const turns: Readonly<
+      Record<
+        string,
+        (played: Played, rooms: { lounge: string; club: string }) => Effect.Effect<unknown, unknown>
+      >
+    > = {
+      "400 M_UNABLE_TO_GRANT_JOIN": ({ stage }, { club }) =>
+        stage.user(alice).setState(club, "m.room.power_levels", { users: { [alice]: 40 }, invite: 50 }),
+      "400 M_UNABLE_TO_AUTHORISE_JOIN": ({ stage }, { lounge }) => stage.user(alice).leave(lounge),
+      "403 M_FORBIDDEN": ({ stage }, { lounge }) => stage.user(alice).kick(lounge, bob),
+    }
+    for (const [code, turn] of Object.entries(turns)) {
+      await withClub("restricted", (played, rooms) =>
+        Effect.gen(function* () {
+          const join = yield* madeJoin(played, rooms.club, bob, "s1")
+          yield* turn(played, rooms)
+          const refused = yield* refusal(
+            sentJoin(played, join, { roomId: rooms.club, from: "s2", via: "s1" }),
+          )
+          expect(refused.slice(0, code.length)).toBe(code)
+          expect(membershipOn(played, "s1", rooms.club, bob)).toBeUndefined()
+        }),
+      )
+    }
+  })
 })
