@@ -81,7 +81,9 @@ describe("what a resident answers", () => {
     for (const [name, change] of Object.entries(templates)) {
       const alter = alterAnswer((body) => ({ ...body, event: { ...(body.event as JsonObject), ...change } }))
       const { outcome } = await joiningWith(alter, "11", /make_join/)
+      const reason = name === "form" ? "made no event" : "made another event than it was asked for"
       expect([name, outcome.slice(0, 13)]).toEqual([name, "502 M_UNKNOWN"])
+      expect([name, outcome]).toEqual([name, expect.stringContaining(reason)])
     }
   })
 

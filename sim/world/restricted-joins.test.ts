@@ -96,9 +96,9 @@ describe("restricted rooms", () => {
 
   it("the join must come back, the same, with the signature of who lets the user in", async () => {
     const answers: Readonly<Record<string, (body: JsonObject) => JsonObject>> = {
-      "not at all": ({ event, ...body }) => body,
-      "another event": (body) => ({ ...body, event: (body.state as JsonObject[])[0]! }),
-      "not signed": (body) => {
+      "did not give the join back": ({ event, ...body }) => body,
+      "gave another event back": (body) => ({ ...body, event: (body.state as JsonObject[])[0]! }),
+      "without the signature": (body) => {
         const event = body.event as JsonObject
         const { s1, ...signatures } = event.signatures as JsonObject
         return { ...body, event: { ...event, signatures } }
@@ -109,7 +109,8 @@ describe("restricted rooms", () => {
         Effect.gen(function* () {
           yield* played.stage.rule("altered", { path: /send_join/ }, alterAnswer(alter))
           const refused = yield* refusal(played.stage.user(bob).join(club, "s1"))
-          expect([name, refused.slice(0, 13)]).toEqual([name, "502 M_UNKNOWN"])
+          expect(refused.slice(0, 13)).toBe("502 M_UNKNOWN")
+          expect(refused).toContain(name)
           expect(dagOn(played, "s2", club)).toBeUndefined()
         }),
       )

@@ -20,14 +20,15 @@ export const heldRoom = Effect.fnUntraced(function* (roomId: string) {
 })
 
 /**
- * Joins at once where this server is in the room, else by way of the first of `via`, or of who invited the user, that
- * lets the user in. Of several users who join at the same time the first one's handshake brings the room.
+ * Joins at once where this server is in the room, else by way of the first that lets the user in: the server that sent
+ * an invite, which others may not have heard of yet (§Joining Rooms), then `via`. Of several users who join at the same
+ * time the first one's handshake brings the room.
  */
 export const joinRoom = Effect.fnUntraced(function* (userId: string, roomId: string, via: readonly string[]) {
   const joins = yield* JoinsInFlight
   const outside = yield* Outside
   const invited = outside.standingOf(userId, roomId)?.via
-  const servers = [...via, ...(invited === undefined ? [] : [invited])]
+  const servers = invited === undefined ? via : [invited, ...via]
   const through = throughFirst(servers, (server) =>
     Effect.mapError(joinThrough(server, roomId, userId), asOwnFault),
   )

@@ -48,7 +48,10 @@ export class LocalUsers extends Context.Service<
   {
     /** Gives the id of the new room, with the creator joined. */
     readonly createRoom: (sender: string, wishes: RoomWishes) => Action<string>
-    /** Joins by way of the first of `via` that lets the user in, or at once where this server is in the room. */
+    /**
+     * Joins at once where this server is in the room, or by way of who invited the user, or of the first of `via` that
+     * lets the user in. Fails with what the room itself says (403), or the last server.
+     */
     readonly join: (userId: string, roomId: string, via: readonly string[]) => Action<Event>
     readonly send: (sender: string, roomId: string, type: string, content: JsonObject) => Action<Event>
     readonly setState: (
