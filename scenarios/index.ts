@@ -1,6 +1,7 @@
 import type { Scenario } from "#sim/world/scenario.ts"
 import { aclAndPolicy } from "./acl-and-policy.ts"
 import { devicesResync } from "./devices-resync.ts"
+import { joinsOfEveryKind } from "./joins-of-every-kind.ts"
 import { lostPromotionChain } from "./lost-promotion-chain.ts"
 import { netsplitAndHeal } from "./netsplit-and-heal.ts"
 import { phantomJoinRules } from "./phantom-join-rules.ts"
@@ -18,4 +19,5 @@ export const scenarios: readonly Scenario[] = [
   thirdPartyInvite,
   aclAndPolicy,
   devicesResync,
+  joinsOfEveryKind,
 ]

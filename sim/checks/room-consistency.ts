@@ -78,7 +78,10 @@ const rejectedIn = (dag: RoomDag, state: StateMap): readonly string[] => {
   return rejected
 }
 
-/** By definition, not by how they are kept: what is accepted and has no accepted descendant, through any others. */
+/**
+ * By definition, not by how they are kept: what is accepted and has no accepted descendant, through any others. What a
+ * server held when it came back may be none where it could not fetch what came between.
+ */
 const extremityProblems = (dag: RoomDag): readonly string[] => {
   const timeline = [...dag.records()].filter(
     (record): record is TimelineRecord => record.place === "timeline",
@@ -96,9 +99,11 @@ const extremityProblems = (dag: RoomDag): readonly string[] => {
     .filter(({ verdict, event }) => verdict === "accepted" && !covered.has(event.eventId))
     .map(({ event }) => event.eventId)
   const kept = dag.forwardExtremities()
+  const lastEntry = timeline.findLastIndex(({ arrival }) => arrival === "entry")
+  const mayBeGone = new Set(timeline.slice(0, lastEntry).map(({ event }) => event.eventId))
   return [
     ...wanted
-      .filter((eventId) => !kept.includes(eventId))
+      .filter((eventId) => !kept.includes(eventId) && !mayBeGone.has(eventId))
       .map((eventId) => `${eventId} is no extremity, and should be`),
     ...kept
       .filter((eventId) => !wanted.includes(eventId))

@@ -48,7 +48,7 @@ export const untilQuiet = Effect.fnUntraced(function* (
 /** What waits for a link that is cut is not waited for. */
 const isQuiet = (server: VirtualServer, network: Network["Service"]): boolean =>
   server.incoming.busy() === 0 &&
-  unfinishedOn(server).every(({ towards }) => network.isCut(server.name, towards)) &&
+  unfinishedOn(server).every(({ towards }) => towards.every((other) => network.isCut(server.name, other))) &&
   server.destinations
     .unsent()
     .every(({ destination, failures }) => failures > 0 && network.isCut(server.name, destination))
@@ -77,7 +77,7 @@ export const makeStage = (parts: StageParts): Stage => {
         ...deviceActs(server, userId),
         userId,
         createRoom: (wishes = {}) => users.createRoom(userId, { roomVersion: parts.roomVersion, ...wishes }),
-        join: (roomId, via) => users.join(userId, roomId, via === undefined ? [] : [via]),
+        join: (roomId, via = []) => users.join(userId, roomId, typeof via === "string" ? [via] : via),
         say: (roomId, body) => users.send(userId, roomId, "m.room.message", { msgtype: "m.text", body }),
         setState: (roomId, type, content, stateKey = "") =>
           users.setState(userId, roomId, type, stateKey, content),

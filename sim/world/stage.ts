@@ -22,8 +22,8 @@ type Act<A> = Effect.Effect<A, StageFailure>
 export interface Actor extends EphemeralActs, DeviceActs {
   readonly userId: string
   readonly createRoom: (wishes?: RoomWishes) => Act<string>
-  /** By way of `via`, or of its own server where that is in the room. */
-  readonly join: (roomId: string, via?: string) => Act<Event>
+  /** By way of `via`, the first that lets the user in, or of its own server where that is in the room. */
+  readonly join: (roomId: string, via?: string | readonly string[]) => Act<Event>
   readonly say: (roomId: string, body: string) => Act<Event>
   readonly setState: (roomId: string, type: string, content: JsonObject, stateKey?: string) => Act<Event>
   readonly invite: (roomId: string, target: string) => Act<Event>

@@ -6,21 +6,24 @@ import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/thi
 import type { VirtualServer } from "./world.ts"
 
 export interface Unfinished {
-  /** The server that it waits for. */
-  readonly towards: string
+  /** The servers any of which could help. */
+  readonly towards: readonly string[]
   /** What it wants of it, for people. */
   readonly what: string
 }
 
 /** Beside its queues and the transactions under way. */
-export const unfinishedOn = ({ services }: VirtualServer): readonly Unfinished[] => [
+export const unfinishedOn = ({ services, resyncs }: VirtualServer): readonly Unfinished[] => [
   ...Context.get(services, ThirdPartyInvites)
     .awaited()
     .map(({ roomId, sender }) => ({
-      towards: domainOf(sender) ?? "",
+      towards: [domainOf(sender) ?? ""],
       what: `an invite of ${sender} to ${roomId}`,
     })),
   ...Context.get(services, RemoteDevices)
     .outdated()
-    .map((userId) => ({ towards: domainOf(userId) ?? "", what: `the devices of ${userId}` })),
+    .map((userId) => ({ towards: [domainOf(userId) ?? ""], what: `the devices of ${userId}` })),
+  ...resyncs
+    .waiting()
+    .map(({ roomId, servers }) => ({ towards: servers, what: `the whole state of ${roomId}` })),
 ]

@@ -39,7 +39,9 @@ export const completeTemplate = Effect.fnUntraced(function* (
   if (version === undefined) return yield* incompatibleRoomVersion(id)
   const template = yield* checkTemplate(made.event, roomId, userId, membership)
   const dated = { ...template, origin_server_ts: yield* Clock.currentTimeMillis }
-  const event = yield* readOwn(yield* signAsSelf(dated, version), version)
+  const event = yield* readOwn(yield* signAsSelf(dated, version), version).pipe(
+    Effect.mapError(({ error }) => badAnswer(`the resident server made no event: ${error}`)),
+  )
   return { version, event: yield* putBeforePolicyServerFromOutside(roomId, version, event) }
 })
 

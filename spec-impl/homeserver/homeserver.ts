@@ -32,9 +32,11 @@ import { Typing } from "../federation/typing/typing.ts"
 import { Destinations } from "./destinations.ts"
 import { Edus } from "./edus.ts"
 import { Incoming } from "./incoming.ts"
+import { JoinsInFlight } from "./joins-in-flight.ts"
 import { KeyRing } from "./key-ring.ts"
 import { LocalUsers } from "./local-users.ts"
 import { Outside } from "./outside.ts"
+import { Resyncs } from "./resyncs.ts"
 import { type RoomListener, Rooms } from "./rooms.ts"
 
 /**
@@ -61,6 +63,7 @@ export const layerHomeserver = (listener?: RoomListener) =>
     Layer.provideMerge(CrossSigning.layer),
     Layer.provideMerge(Layer.mergeAll(LocalDevices.layer, RemoteDevices.layer)),
     Layer.provideMerge(LocalUsers.layer),
+    Layer.provideMerge(Layer.mergeAll(JoinsInFlight.layer, Resyncs.layer)),
     Layer.provideMerge(Destinations.layer),
     Layer.provideMerge(Layer.mergeAll(Rooms.layer(listener), KeyRing.layer, Outside.layer, Edus.layer)),
   )

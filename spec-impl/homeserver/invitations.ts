@@ -22,6 +22,7 @@ import {
   sendLocalEvent,
   signAsSelf,
   takeOwn,
+  untilAuthorisable,
 } from "./local-events.ts"
 import { Outside } from "./outside.ts"
 import { putBeforePolicyServer } from "./policy-signatures.ts"
@@ -46,6 +47,7 @@ export const invite = Effect.fnUntraced(function* (
   const draft: Draft = { type: "m.room.member", sender, stateKey: target, content }
   const server = domainOf(target)
   if (server === undefined || server === serverName) return yield* sendLocalEvent(room, draft)
+  yield* untilAuthorisable(room, draft)
   const drafted = yield* whileWriting(room, draftInvite(room, draft))
   const recommended = yield* putBeforePolicyServer(room, drafted)
   const signed = yield* askToSign(room, recommended, server)
