@@ -1,7 +1,8 @@
 import { Effect, Scope } from "effect"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
+import type { LocalUsers } from "#spec-impl/homeserver/local-users.ts"
 import type { Network } from "../network/network.ts"
-import type { Stage } from "./stage.ts"
+import type { Stage, StageFailure } from "./stage.ts"
 import type { VirtualServer } from "./world.ts"
 
 /** Between two looks at whether a world is quiet, and how long one waits for it at most. */
@@ -13,7 +14,8 @@ const quietLooks = 4
 /** A stage, as told by whoever sets it. */
 export interface StageParts {
   readonly roomVersion: string
-  readonly servers: ReadonlyMap<string, VirtualServer>
+  /** The boot of each server that is up, or was up last. */
+  readonly servers: Map<string, VirtualServer>
   readonly network: Network["Service"]
   /** Ids of rules that this run leaves out. */
   readonly omit: ReadonlySet<string>
@@ -30,30 +32,46 @@ export const untilQuiet = Effect.fnUntraced(function* (
   let quietFor = 0
   for (let waitedMs = 0; waitedMs < quietWaitMsMax && quietFor < quietLooks; waitedMs += lookEveryMs) {
     yield* Effect.sleep(lookEveryMs)
-    quietFor = [...servers.values()].every((server) => isQuiet(server, network)) ? quietFor + 1 : 0
+    const isQuietNow = [...servers.values()].every((server) =>
+      isQuiet(server, (name) => network.isCut(server.name, name) || servers.get(name)?.isDown() === true),
+    )
+    quietFor = isQuietNow ? quietFor + 1 : 0
   }
 })
 
-/** What waits for a link that is cut is not waited for. */
-const isQuiet = (server: VirtualServer, network: Network["Service"]): boolean =>
-  server.incoming.busy() === 0 &&
-  server.destinations
-    .unsent()
-    .every(({ destination, failures }) => failures > 0 && network.isCut(server.name, destination))
+/** What waits for a link that is cut, or for a server that is down, is not waited for. */
+const isQuiet = (server: VirtualServer, isAway: (destination: string) => boolean): boolean =>
+  server.isDown() ||
+  (server.incoming.busy() === 0 &&
+    server.destinations.unsent().every(({ destination, failures }) => failures > 0 && isAway(destination)))
 
 /** The verbs over those servers and that network. */
 export const makeStage = (parts: StageParts): Stage => {
   const { servers, network } = parts
-  const serverOf = (userId: string): VirtualServer => {
-    const server = servers.get(domainOf(userId) ?? "")
-    if (server === undefined) throw new Error(`${userId} is of no server of this stage`)
+  const serverNamed = (name: string): VirtualServer => {
+    const server = servers.get(name)
+    if (server === undefined) throw new Error(`there is no server ${name} on this stage`)
     return server
+  }
+  /** The users of that user's server, of whichever boot is up when one of them acts. */
+  const usersOf = (userId: string): LocalUsers["Service"] => {
+    const name = domainOf(userId) ?? ""
+    return new Proxy(serverNamed(name).users, {
+      get:
+        (_, verb: keyof LocalUsers["Service"]) =>
+        (...given: readonly never[]) =>
+          Effect.suspend(() => {
+            const { users, isDown } = serverNamed(name)
+            const act = users[verb] as (...given: readonly never[]) => Effect.Effect<unknown, StageFailure>
+            return isDown() ? Effect.die(new Error(`${name} is down`)) : act(...given)
+          }),
+    })
   }
   return {
     roomVersion: parts.roomVersion,
     servers: [...servers.keys()],
     user: (userId) => {
-      const { users } = serverOf(userId)
+      const users = usersOf(userId)
       return {
         userId,
         createRoom: (wishes = {}) => users.createRoom(userId, { roomVersion: parts.roomVersion, ...wishes }),
@@ -77,6 +95,18 @@ export const makeStage = (parts: StageParts): Stage => {
     },
     partition: (...groups) => network.partition(groups),
     heal: network.heal,
+    crash: (server) => Effect.suspend(() => serverNamed(server).crash),
+    restart: (server) =>
+      Effect.gen(function* () {
+        const before = serverNamed(server)
+        if (!before.isDown()) yield* before.crash
+        servers.set(server, yield* before.reboot)
+      }),
+    rotateKey: (server) =>
+      Effect.map(
+        Effect.suspend(() => serverNamed(server).identity.rotateKey),
+        ({ keyId }) => keyId,
+      ),
     rule: (id, match, action) =>
       parts.omit.has(id)
         ? Effect.void

@@ -156,15 +156,26 @@ describe("of several signatures of one server", () => {
 })
 
 describe("the validity of keys", () => {
-  it.effect("binds events from room version 5 on", () =>
+  it.effect("binds events from room version 5 on; that a key has expired counts in all", () =>
     Effect.gen(function* () {
       const { verify } = yield* servers
+      const expired = failed("expired-key")
       for (const [id, late] of [
+        ["1", "verified"],
         ["4", "verified"],
-        ["5", failed("expired-key")],
+        ["5", expired],
+        ["12", expired],
       ] as const) {
         const at = (originServerTs: number, key: SigningKey) =>
-          signedWith(id, message(id, { origin_server_ts: originServerTs }), "one.test", key)
+          signedWith(
+            id,
+            message(id, {
+              origin_server_ts: originServerTs,
+              ...(id === "12" ? { room_id: `!${"a".repeat(43)}` } : {}),
+            }),
+            "one.test",
+            key,
+          )
         const day = 24 * 60 * 60 * 1_000
         expect(
           yield* verify(
@@ -174,7 +185,7 @@ describe("the validity of keys", () => {
             at(day, keyOne),
             at(day + 1, keyOne),
           ),
-        ).toEqual(["verified", late, "verified", late])
+        ).toEqual(["verified", expired, "verified", late])
       }
     }),
   )
