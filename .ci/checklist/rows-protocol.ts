@@ -145,7 +145,7 @@ const authentication: readonly Row[] = [
     test: `${calls} > authentication refuses > another body`,
     removal: {
       file: `${federation}/authenticate.ts`,
-      from: "!signatures.verify(publicKey, message, signature)",
+      from: "!signatures.verify(found.success, message, signature)",
       to: "false",
     },
   },

@@ -235,6 +235,51 @@ describe("authentication accepts", () => {
   )
 })
 
+describe("a request with several signatures", () => {
+  const keyTwo = keyFromByte("ed25519:b", 3)
+  const keyUnknown = keyFromByte("ed25519:unknown", 4)
+  const old = { ...keyFromByte("ed25519:old", 5), expiredTs: 5 }
+
+  /** What comes of a request that is signed with each of those keys, of those servers. */
+  const asked = (...keys: readonly (typeof keyOne)[]) =>
+    Effect.gen(function* () {
+      const wire = makeWire()
+      yield* startServer(wire, "one.test", keyOne, [old])
+      yield* startServer(wire, "two.test", keyTwo)
+      const request = {
+        ...{ source: "one.test", destination: "two.test", method: "GET", headers: {} },
+        ...{ target: "/_matrix/federation/v1/event/%24e", body: bytes("") },
+      }
+      const signed = keys.map((key) => signedBy(key, request).headers.authorization)
+      const headers = { authorization: signed.join(", ") }
+      const { status, body } = yield* carry(wire)({ ...request, headers })
+      return status === 200 ? "good" : matrixErrorFromAnswer(status, body).message
+    })
+  const refused = (text: string) => expect.stringContaining(`401 M_UNAUTHORIZED: ${text}`)
+
+  it.effect("is good where one is by a current key and no known one is wrong", () =>
+    Effect.gen(function* () {
+      expect(yield* asked(keyOne)).toBe("good")
+      expect(yield* asked(keyUnknown, keyOne)).toBe("good")
+      expect(yield* asked(old, keyOne)).toBe("good")
+      const wrong = { ...keyTwo, keyId: keyOne.keyId }
+      expect(yield* asked(keyOne, wrong)).toEqual(
+        refused("the signature with ed25519:a of one.test is wrong"),
+      )
+    }),
+  )
+
+  it.effect("is refused where no current key signed: an old one is for events only", () =>
+    Effect.gen(function* () {
+      const notCurrent = "not one of its current keys"
+      expect(yield* asked(old)).toEqual(refused(`ed25519:old of one.test: ${notCurrent}`))
+      expect(yield* asked(old, keyUnknown)).toEqual(
+        refused(`ed25519:old of one.test: ${notCurrent}; ed25519:unknown of one.test: ${notCurrent}`),
+      )
+    }),
+  )
+})
+
 describe("requests that are not as the API has them", () => {
   const raw = (method: string, target: string): WireRequest => ({
     source: "nobody",

@@ -188,7 +188,9 @@ export const startServer = Effect.fnUntraced(function* (
     Layer.provideMerge(
       Layer.mergeAll(
         layerMemory(disk),
-        Layer.succeed(Chance, { bytes: (length, ...key) => sha256(key.join("\n")).subarray(0, length) }),
+        Layer.succeed(Chance, {
+          bytes: (length, ...key) => Uint8Array.from(sha256(key.join("\n")).subarray(0, length)),
+        }),
         Layer.succeed(Signatures, nodeSignatures),
         Settings.layer(settings),
         Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, carry(wire))),
