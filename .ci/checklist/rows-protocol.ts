@@ -71,7 +71,7 @@ const servers: readonly Row[] = [
     title: "Retrieving server keys",
     section: "§Retrieving server keys",
     handler: `${homeserver}/key-ring.ts`,
-    test: `${keyRing} > keys of others > are fetched once for all who want them`,
+    test: `${keyRing} > keys of others > reach the others when the first who asked is interrupted`,
     removal: {
       file: `${homeserver}/key-fetching.ts`,
       from: "if (underWay !== undefined) return yield* Deferred.await(underWay)",
@@ -154,7 +154,7 @@ const authentication: readonly Row[] = [
     title: "Response Authentication",
     section: "§Response Authentication: answers are not signed, but what is in them is checked",
     handler: `${homeserver}/vetting.ts`,
-    test: "sim/world/homeserver.test.ts > keys of a server that is gone > are not taken from a notary whose signature does not hold",
+    test: `${homeserver}/key-fetching.test.ts > notaries > are believed only if they vouch for what they tell, and tell what its server signed`,
     removal: {
       file: `${homeserver}/key-fetching.ts`,
       from: `if ("keys" in read && (yield* isVouchedBy(notary, keys))) return read`,

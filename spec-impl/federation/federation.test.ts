@@ -193,6 +193,12 @@ describe("authentication refuses", () => {
   )
   it.effect("a header that cannot be read", () => withHeader(() => "X-Matrix ???"))
   it.effect("another destination", () => withHeader((header) => header.replace("two.test", "three.test")))
+  it.effect("a request that was signed for another server", () =>
+    refused((request) => ({
+      ...signedBy(keyOne, { ...request, destination: "three.test" }),
+      destination: "two.test",
+    })),
+  )
   it.effect("another origin", () => withHeader((header) => header.replace("one.test:8448", "two.test")))
   it.effect("an origin that does not exist", () =>
     withHeader((header) => header.replace("one.test:8448", "three.test")),

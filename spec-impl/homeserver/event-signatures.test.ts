@@ -136,6 +136,18 @@ describe("an event needs the signature of", () => {
 })
 
 describe("of several signatures of one server", () => {
+  it.effect("a policy server's counts neither way, though its key be published", () =>
+    Effect.gen(function* () {
+      const { wire, verify } = yield* servers
+      const policyKey = keyFromByte("ed25519:policy_server", 6)
+      yield* startServer(wire, "policy.test", policyKey)
+      const pdu = message("10", { sender: "@user:policy.test" })
+      expect(yield* verify("10", signedWith("10", pdu, "policy.test", policyKey))).toEqual([
+        failed("policy.test has not signed it"),
+      ])
+    }),
+  )
+
   it.effect("those by unknown keys do not count, and all others must hold", () =>
     Effect.gen(function* () {
       const { verify } = yield* servers
