@@ -8,6 +8,7 @@ import { domainOf } from "../core/identifiers.ts"
 import type { JsonObject } from "../core/json/value.ts"
 import { forbidden, incompatibleRoomVersion, invalidParameter, notFound } from "../federation/matrix-error.ts"
 import { commitAndSend, whileWriting } from "./admission.ts"
+import { notAnEvent } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
 import { completeDraft, draftedEvent } from "./local-events.ts"
 import { checkAcl } from "./room-acl.ts"
@@ -49,7 +50,7 @@ export const makeTemplate = Effect.fnUntraced(function* (
   return { room_version: room.version.id, event }
 })
 
-/** §send_join and its kin: what makes an event unfit for its endpoint, each M_INVALID_PARAM. */
+/** §send_join and its kin: what makes an event unfit for its endpoint, each M_INVALID_PARAM but what is not canonical JSON. */
 export const readMembership = Effect.fnUntraced(function* (
   room: Room,
   origin: string,
@@ -58,7 +59,7 @@ export const readMembership = Effect.fnUntraced(function* (
   membership: OutsideMembership,
 ) {
   const read = readPdu(pdu, room, { checkReferenceCounts: true })
-  if ("problem" in read) return yield* invalidParameter(read.problem)
+  if ("problem" in read) return yield* notAnEvent(pdu, room.version, read.problem)
   const problem = unfitness(room, origin, eventId, read.event, membership)
   if (problem !== undefined) return yield* invalidParameter(problem)
   const [vetted] = yield* vetEvents(room, [read.event])

@@ -12,7 +12,7 @@ import {
   type MatrixError,
 } from "../federation/matrix-error.ts"
 import { commitAndSend, whileWriting } from "./admission.ts"
-import { badAnswer } from "./failures.ts"
+import { badAnswer, notAnEvent } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
 import {
   completeDraft,
@@ -147,7 +147,7 @@ const readInvite = Effect.fnUntraced(function* (
 ) {
   const { serverName } = yield* ServerIdentity
   const read = readPdu(pdu, room, { checkReferenceCounts: true })
-  if ("problem" in read) return yield* invalidParameter(read.problem)
+  if ("problem" in read) return yield* notAnEvent(pdu, room.version, read.problem)
   const { event } = read
   if (event.eventId !== eventId) return yield* invalidParameter("the event's id is not that of the path")
   if (event.type !== "m.room.member" || event.content.membership !== "invite") {
