@@ -2,6 +2,7 @@ import type { Scenario } from "#sim/world/scenario.ts"
 import { aclAndPolicy } from "./acl-and-policy.ts"
 import { devicesResync } from "./devices-resync.ts"
 import { joinsOfEveryKind } from "./joins-of-every-kind.ts"
+import { keysRotateWhileCutOff } from "./keys-rotate-while-cut-off.ts"
 import { lostPromotionChain } from "./lost-promotion-chain.ts"
 import { netsplitAndHeal } from "./netsplit-and-heal.ts"
 import { phantomJoinRules } from "./phantom-join-rules.ts"
@@ -20,4 +21,5 @@ export const scenarios: readonly Scenario[] = [
   aclAndPolicy,
   devicesResync,
   joinsOfEveryKind,
+  keysRotateWhileCutOff,
 ]
