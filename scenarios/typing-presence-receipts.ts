@@ -77,6 +77,7 @@ export const typingPresenceReceipts: Scenario = {
     yield* stage.partition(["s1", "s3"], ["s2", "s4"])
     yield* alice.setState(hall, "m.room.topic", { topic: "where is everybody?" })
     yield* bob.setState(hall, "m.room.topic", { topic: "it is quiet in here" })
+    yield* stage.wait(2_000)
     yield* bob.startTyping(hall)
     yield* bob.setPresence("unavailable")
     yield* bob.setPresence("online", "back from lunch")
