@@ -22,6 +22,7 @@ export interface Readings {
   readonly thirdPartySignatures: "any" | "first-of-each-key"
   readonly identifierLength: "bytes" | "code-points-before-11"
   readonly unfillableGap: "drop" | "accept"
+  readonly inviteRoomState: "checked-from-12" | "checked"
   readonly signatureAcceptance: "libsodium" | "zip215" | "rfc8032"
 }
 
@@ -169,6 +170,17 @@ export const readingDefinitions: readonly ReadingDefinition[] = [
     takenBy: { synapse: "drop", gomatrixserverlib: "drop" },
   },
   {
+    name: "invite-room-state",
+    field: "inviteRoomState",
+    about:
+      "an invite whose invite_room_state is not all events of the room, the create event among them (MSC4311)",
+    values: {
+      "checked-from-12": "refused in rooms 12+; in older ones what is odd is left out",
+      checked: "refused in every room",
+    },
+    takenBy: { spec: "checked-from-12" },
+  },
+  {
     name: "signature-acceptance",
     field: "signatureAcceptance",
     about: "which crafted Ed25519 signatures verify",
@@ -199,5 +211,6 @@ export const readingsDefault: Readings = {
   thirdPartySignatures: "any",
   identifierLength: "bytes",
   unfillableGap: "drop",
+  inviteRoomState: "checked-from-12",
   signatureAcceptance: "libsodium",
 }

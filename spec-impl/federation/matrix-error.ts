@@ -97,6 +97,8 @@ export const conflict = withStatus(409, "M_UNKNOWN")
 export const tooLarge = withStatus(413, "M_TOO_LARGE")
 /** 403. */
 export const forbidden = withStatus(403, "M_FORBIDDEN")
+/** 403: the user does not want to be invited (client-server API §Invite permission). */
+export const inviteBlocked = withStatus(403, "M_INVITE_BLOCKED")
 /** 404: no such room, event, user. */
 export const notFound = withStatus(404, "M_NOT_FOUND")
 /** 404: no such endpoint (§Unsupported endpoints). */

@@ -105,8 +105,11 @@ export class Destinations extends Context.Service<
         return made
       }
 
-      const eventOf = ([roomId, eventId]: EventReference): Event | undefined =>
-        rooms.find(roomId)?.dag.record(eventId)?.event
+      const eventOf = ([roomId, eventId]: EventReference): Event | undefined => {
+        const dag = rooms.find(roomId)?.dag
+        const event = dag?.record(eventId)?.event
+        return event === undefined ? undefined : dag?.redactions.shown(event)
+      }
 
       const begin = Effect.fnUntraced(function* (destination: Destination, nowMs: number) {
         const { events, edus } = takeNext(destination)

@@ -1,3 +1,4 @@
+import type { FederationUnreachable } from "../federation/client.ts"
 import { MatrixError } from "../federation/matrix-error.ts"
 
 /** 502: another server's answer cannot be used; its own fault, and nothing the user did wrong. */
@@ -11,3 +12,12 @@ export const storeFailed = (error: string): MatrixError =>
 /** 400: a user asked for a room of a version that this server does not make. */
 export const unsupportedRoomVersion = (error: string): MatrixError =>
   new MatrixError({ status: 400, errcode: "M_UNSUPPORTED_ROOM_VERSION", error })
+
+/**
+ * What a user is told of the refusal of an invite or a join by another server (§PUT …/invite, §PUT …/send_join): that
+ * the request was malformed is no fault of the user's, who sent none, and becomes a 502; the rest is passed through.
+ */
+export const asClientSees = <E extends MatrixError | FederationUnreachable>(error: E): E | MatrixError =>
+  error._tag === "MatrixError" && (error.errcode === "M_MISSING_PARAM" || error.errcode === "M_INVALID_PARAM")
+    ? badAnswer(`the other server answered ${error.message}`)
+    : error

@@ -21,6 +21,7 @@ import { Typing } from "../federation/typing/typing.ts"
 import { Destinations } from "./destinations.ts"
 import { Edus } from "./edus.ts"
 import { Incoming } from "./incoming.ts"
+import { InvitePermission } from "./invite-permission.ts"
 import { KeyRing } from "./key-ring.ts"
 import { LocalUsers } from "./local-users.ts"
 import { Outside } from "./outside.ts"
@@ -34,7 +35,6 @@ export const layerHomeserver = (listener?: RoomListener) =>
   Layer.mergeAll(
     Incoming.layer,
     Profiles.layer,
-    Aliases.layer,
     PublishedRooms.layer,
     Spaces.layer,
     OpenIdTokens.layer,
@@ -44,8 +44,10 @@ export const layerHomeserver = (listener?: RoomListener) =>
     Receipts.layer,
   ).pipe(
     Layer.provideMerge(LocalUsers.layer),
-    Layer.provideMerge(Destinations.layer),
-    Layer.provideMerge(Layer.mergeAll(Rooms.layer(listener), KeyRing.layer, Outside.layer, Edus.layer)),
+    Layer.provideMerge(Layer.mergeAll(Destinations.layer, Aliases.layer)),
+    Layer.provideMerge(
+      Layer.mergeAll(Rooms.layer(listener), KeyRing.layer, Outside.layer, InvitePermission.layer, Edus.layer),
+    ),
   )
 
 /** The services that `layerHomeserver` makes. */

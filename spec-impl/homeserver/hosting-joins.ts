@@ -43,7 +43,8 @@ export const receiveJoin = Effect.fnUntraced(function* (
   const event = yield* coSigned(room, yield* readMembership(room, origin, eventId, pdu, "join"))
   const { stateBefore } = yield* takeMembership(room, event, origin)
   const stateIds = room.dag.eventIdsIn(stateBefore).sort()
-  const pdusOf = (events: readonly Event[]): readonly JsonObject[] => events.map((held) => held.pdu)
+  const pdusOf = (events: readonly Event[]): readonly JsonObject[] =>
+    events.map((held) => room.dag.redactions.shown(held).pdu)
   return {
     origin: serverName,
     state: pdusOf(eventsOf(room.dag, stateIds)),

@@ -11,12 +11,16 @@ import { backfillBefore } from "./backfill.ts"
 import { Destinations } from "./destinations.ts"
 import { Edus } from "./edus.ts"
 import { storeFailed } from "./failures.ts"
+import type { ServerIdentity } from "./identity.ts"
 import type { KeyRing } from "./key-ring.ts"
 import { fillGap } from "./missing-events.ts"
+import { Outside } from "./outside.ts"
+import { heldRoom } from "./own-memberships.ts"
 import { aclAllows } from "./room-acl.ts"
 import { type Room, Rooms } from "./rooms.ts"
-import type { Settings } from "./settings.ts"
+import { Settings } from "./settings.ts"
 import { readPdu, vetEvents } from "./vetting.ts"
+import { receiveWithdrawal } from "./withdrawals.ts"
 
 /** Takes in transactions, each once (§Transactions: the same id from the same origin gets the same answer). */
 export class Incoming extends Context.Service<
@@ -40,8 +44,12 @@ export class Incoming extends Context.Service<
       const chapters = yield* Edus
       const destinations = yield* Destinations
       const rooms = yield* Rooms
+      const outside = yield* Outside
       const scope = yield* Effect.scope
-      const services = yield* Effect.context<FederationClient | KeyRing | Rooms | Settings>()
+      const { roomVersions } = yield* Settings
+      const services = yield* Effect.context<
+        FederationClient | KeyRing | Outside | Rooms | ServerIdentity | Settings
+      >()
       const underWay = new Map<string, Deferred.Deferred<TransactionAnswer, MatrixError>>()
       let backfills = 0
 
@@ -67,8 +75,24 @@ export class Incoming extends Context.Service<
         yield* backfillLater(room, origin, claimed)
       })
 
+      /** What concerns a user who stands outside, in a room that this server is not in; undefined where it is not that. */
+      const receiveFromOutside = Effect.fnUntraced(function* (pdu: JsonValue) {
+        if (!isJsonObject(pdu) || pdu.type !== "m.room.member") return undefined
+        const roomId = String(pdu.room_id)
+        const standing = outside.standingOf(String(pdu.state_key), roomId)
+        const version = roomVersions.find(({ id }) => id === standing?.roomVersion)
+        if (standing === undefined || version === undefined) return undefined
+        if ((yield* heldRoom(roomId)) !== undefined) return undefined
+        const room = rooms.find(roomId) ?? rooms.make(roomId, version)
+        const read = readPdu(pdu, room, { checkReferenceCounts: true })
+        const error = "problem" in read ? read.problem : yield* receiveWithdrawal(room, read.event, standing)
+        return [nameOf(pdu, room), error === undefined ? {} : { error }] as const
+      })
+
       /** One entry of the answer; only a store that fails is the whole transaction's failure. */
       const receivePdu = Effect.fnUntraced(function* (origin: string, pdu: JsonValue) {
+        const withdrawn = yield* receiveFromOutside(pdu)
+        if (withdrawn !== undefined) return withdrawn
         const room = isJsonObject(pdu) ? rooms.find(String(pdu.room_id)) : undefined
         if (room === undefined) return [nameOf(pdu, undefined), { error: "not in that room" }] as const
         const name = nameOf(pdu, room)

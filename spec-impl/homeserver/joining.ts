@@ -10,7 +10,7 @@ import { StateMap } from "../core/state-resolution/state-map.ts"
 import { FederationClient } from "../federation/client.ts"
 import { forbidden } from "../federation/matrix-error.ts"
 import { admit, admitOutliers } from "./admission.ts"
-import { badAnswer } from "./failures.ts"
+import { asClientSees, badAnswer } from "./failures.ts"
 import { completeTemplate } from "./handshakes.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
@@ -27,9 +27,9 @@ export const joinThrough = Effect.fnUntraced(function* (via: string, roomId: str
   )
   const { version, event: join } = yield* completeTemplate(made, roomId, userId, "join")
   const params = { roomId, eventId: join.eventId }
-  const answer = yield* client.call(via, (api) =>
-    api.rooms.sendJoin({ params, query: {}, payload: join.pdu }),
-  )
+  const answer = yield* client
+    .call(via, (api) => api.rooms.sendJoin({ params, query: {}, payload: join.pdu }))
+    .pipe(Effect.mapError(asClientSees))
   const held = rooms.find(roomId)
   const room = held ?? rooms.make(roomId, version)
   const joined = yield* asSignedByAll(room, join, answer.event, via)
