@@ -26,6 +26,7 @@ interface Deed {
     | "join"
     | "levels"
     | "rule"
+    | "redact"
     | "cut"
     | "heal"
     | "wait"
@@ -47,6 +48,7 @@ const deeds = fc.array(
       "join",
       "levels",
       "rule",
+      "redact",
       "cut",
       "heal",
       "wait",
@@ -58,7 +60,7 @@ const deeds = fc.array(
 )
 
 const perform = (
-  { stage }: Played,
+  { stage, servers }: Played,
   roomId: string,
   { kind, user, target }: Deed,
   at: number,
@@ -86,6 +88,15 @@ const perform = (
       })
     case "rule":
       return actor.setState(roomId, "m.room.join_rules", { join_rule: at % 2 === 0 ? "public" : "invite" })
+    case "redact": {
+      const events = [
+        ...(servers
+          .get(`s${user + 1}`)!
+          .rooms.find(roomId)
+          ?.dag.records() ?? []),
+      ]
+      return actor.redact(roomId, events[(at * 7) % Math.max(events.length, 1)]?.event.eventId ?? "$none")
+    }
     case "cut":
       return stage.partition(
         [`s${user + 1}`],

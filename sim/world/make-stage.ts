@@ -66,6 +66,8 @@ export const makeStage = (parts: StageParts): Stage => {
         kick: (roomId, target) => users.kick(userId, roomId, target),
         ban: (roomId, target) => users.ban(userId, roomId, target),
         leave: (roomId) => users.leave(userId, roomId),
+        redact: (roomId, eventId, reason) => users.redact(userId, roomId, eventId, reason),
+        upgradeRoom: (roomId, newVersion) => users.upgradeRoom(userId, roomId, newVersion),
       }
     },
     tell: (line) => Effect.sync(() => parts.tell(line)),

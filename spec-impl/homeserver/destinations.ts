@@ -108,7 +108,8 @@ export class Destinations extends Context.Service<
       const eventOf = ([roomId, eventId]: EventReference): Event | undefined => {
         const dag = rooms.find(roomId)?.dag
         const event = dag?.record(eventId)?.event
-        return event === undefined ? undefined : dag?.redactions.shown(event)
+        // A redaction goes out as it came though it was redacted itself: else, in rooms 1–10, it would name no event.
+        return event === undefined || event.redacts !== undefined ? event : dag?.redactions.shown(event)
       }
 
       const begin = Effect.fnUntraced(function* (destination: Destination, nowMs: number) {
