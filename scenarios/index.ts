@@ -1,13 +1,21 @@
 import type { Scenario } from "#sim/world/scenario.ts"
+import { aclAndPolicy } from "./acl-and-policy.ts"
 import { invitesAndKnocks } from "./invites-and-knocks.ts"
 import { lostPromotionChain } from "./lost-promotion-chain.ts"
 import { netsplitAndHeal } from "./netsplit-and-heal.ts"
 import { phantomJoinRules } from "./phantom-join-rules.ts"
+import { spaceWalk } from "./space-walk.ts"
+import { thirdPartyInvite } from "./third-party-invite.ts"
+import { typingPresenceReceipts } from "./typing-presence-receipts.ts"
 
 /** All scenarios, in the order in which a newcomer should meet them. */
 export const scenarios: readonly Scenario[] = [
   phantomJoinRules,
   lostPromotionChain,
   netsplitAndHeal,
+  spaceWalk,
+  typingPresenceReceipts,
+  thirdPartyInvite,
   invitesAndKnocks,
+  aclAndPolicy,
 ]

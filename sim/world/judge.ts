@@ -1,5 +1,8 @@
 /** The verdicts on a run, from what the servers hold when it is over. */
+import { Context } from "effect"
 import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
+import type { JsonValue } from "#spec-impl/core/json/value.ts"
+import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/third-party-invites.ts"
 import { differingKeys, findParting, type HeldRoom, type Parting, stateByKey } from "../checks/agreement.ts"
 import { findMissing, findUnsent } from "../checks/liveness.ts"
 import { describeEvent } from "./describe-event.ts"
@@ -15,6 +18,8 @@ export interface Ending {
   readonly roomIds: readonly string[]
   /** Servers that could not send their settling message. */
   readonly unsettled: readonly string[]
+  /** What the story wrote down. */
+  readonly notes: ReadonlyMap<string, JsonValue>
   readonly wanted: (view: ServerView) => boolean
 }
 
@@ -22,7 +27,7 @@ type Judged = Verdicts &
   Pick<RunReport, "state" | "differing" | "why"> & { readonly parting: Parting | undefined }
 
 /** Judges an ending; knows nothing of what was expected. */
-export const judge = ({ servers, roomIds, unsettled, wanted }: Ending): Judged => {
+export const judge = ({ servers, roomIds, unsettled, notes, wanted }: Ending): Judged => {
   const rooms = roomIds.map((roomId) => judgeRoom(roomId, servers))
   const partings = rooms.flatMap(({ parting }) => parting ?? [])
   const present = servers.filter((server) =>
@@ -30,10 +35,11 @@ export const judge = ({ servers, roomIds, unsettled, wanted }: Ending): Judged =
   )
   const stuck = [
     ...findUnsent(present.map(({ name, destinations }) => ({ server: name, unsent: destinations.unsent() }))),
+    ...findAwaited(present),
     ...rooms.flatMap(({ stuck }) => stuck),
   ]
   const agree: Verdict = unsettled.length > 0 ? "unknown" : partings.length === 0 ? "yes" : "no"
-  const isWanted = present.every((server) => wanted(viewOf(server, roomIds[0] ?? "")))
+  const isWanted = present.every((server) => wanted(viewOf(server, roomIds[0] ?? "", notes)))
   const reasons = [
     ...unsettled.map((server) => `${server} cannot send in the room any more.`),
     ...rooms.flatMap(({ reasons }) => reasons),
@@ -56,6 +62,14 @@ export const judge = ({ servers, roomIds, unsettled, wanted }: Ending): Judged =
     parting: partings[0],
   }
 }
+
+/** Third-party invites that are neither made nor refused, one sentence each. */
+const findAwaited = (servers: readonly VirtualServer[]): readonly string[] =>
+  servers.flatMap(({ name, services }) =>
+    Context.get(services, ThirdPartyInvites)
+      .awaited()
+      .map(({ roomId, sender }) => `${name} waits for an invite of ${sender} to ${roomId}`),
+  )
 
 const judgeRoom = (roomId: string, servers: readonly VirtualServer[]) => {
   const held = servers.flatMap(({ name, rooms }) => {
@@ -87,9 +101,14 @@ const inRoom = (
 ): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(state).map(([key, eventId]) => [keyInRoom(key, roomIds, at), eventId]))
 
-const viewOf = ({ name, rooms, services }: VirtualServer, firstRoomId: string): ServerView => ({
+const viewOf = (
+  { name, rooms, services }: VirtualServer,
+  firstRoomId: string,
+  notes: ReadonlyMap<string, JsonValue>,
+): ServerView => ({
   server: name,
   services,
+  noted: (label) => notes.get(label),
   state: (type, stateKey, roomId = firstRoomId) => {
     const dag = rooms.find(roomId)?.dag
     return dag?.eventIn(dag.currentState(), type, stateKey)

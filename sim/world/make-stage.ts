@@ -1,6 +1,12 @@
-import { Effect, Scope } from "effect"
+import { Context, Effect, Scope } from "effect"
+import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
+import type { JsonValue } from "#spec-impl/core/json/value.ts"
+import { Spaces } from "#spec-impl/federation/spaces/spaces.ts"
+import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/third-party-invites.ts"
 import type { Network } from "../network/network.ts"
+import { ephemeralActs } from "./ephemeral-acts.ts"
+import type { VirtualIdentityServer } from "./identity-server.ts"
 import type { Stage } from "./stage.ts"
 import type { VirtualServer } from "./world.ts"
 
@@ -14,10 +20,13 @@ const quietLooks = 4
 export interface StageParts {
   readonly roomVersion: string
   readonly servers: ReadonlyMap<string, VirtualServer>
+  readonly identityServers?: ReadonlyMap<string, VirtualIdentityServer>
   readonly network: Network["Service"]
   /** Ids of rules that this run leaves out. */
   readonly omit: ReadonlySet<string>
   readonly tell: (line: string) => void
+  /** What the story writes down, by name. */
+  readonly notes: Map<string, JsonValue>
   /** Rules of the story live as long as this. */
   readonly scope: Scope.Scope
 }
@@ -37,6 +46,9 @@ export const untilQuiet = Effect.fnUntraced(function* (
 /** What waits for a link that is cut is not waited for. */
 const isQuiet = (server: VirtualServer, network: Network["Service"]): boolean =>
   server.incoming.busy() === 0 &&
+  Context.get(server.services, ThirdPartyInvites)
+    .awaited()
+    .every(({ sender }) => network.isCut(server.name, domainOf(sender) ?? "")) &&
   server.destinations
     .unsent()
     .every(({ destination, failures }) => failures > 0 && network.isCut(server.name, destination))
@@ -49,12 +61,18 @@ export const makeStage = (parts: StageParts): Stage => {
     if (server === undefined) throw new Error(`${userId} is of no server of this stage`)
     return server
   }
+  const identityServerOf = (name: string): VirtualIdentityServer => {
+    const server = parts.identityServers?.get(name)
+    if (server === undefined) throw new Error(`${name} is no identity server of this stage`)
+    return server
+  }
   return {
     roomVersion: parts.roomVersion,
     servers: [...servers.keys()],
     user: (userId) => {
-      const { users } = serverOf(userId)
+      const { users, services } = serverOf(userId)
       return {
+        ...ephemeralActs(services, userId),
         userId,
         createRoom: (wishes = {}) => users.createRoom(userId, { roomVersion: parts.roomVersion, ...wishes }),
         join: (roomId, via) => users.join(userId, roomId, via === undefined ? [] : [via]),
@@ -62,20 +80,34 @@ export const makeStage = (parts: StageParts): Stage => {
         setState: (roomId, type, content, stateKey = "") =>
           users.setState(userId, roomId, type, stateKey, content),
         invite: (roomId, target) => users.invite(userId, roomId, target),
+        inviteByEmail: (roomId, address, name) => {
+          const accessToken = identityServerOf(name).accessTokenOf(userId)
+          const who = { medium: "email", address }
+          return Context.get(services, ThirdPartyInvites).invite(userId, roomId, who, { name, accessToken })
+        },
+        bindEmail: (address, name) => identityServerOf(name).bind({ medium: "email", address }, userId),
         knock: (roomId, via) => users.knock(userId, roomId, via === undefined ? [] : [via]),
         kick: (roomId, target) => users.kick(userId, roomId, target),
         ban: (roomId, target) => users.ban(userId, roomId, target),
+        walkSpace: (space, via) =>
+          Context.get(services, Spaces).walk(userId, space, via === undefined ? {} : { via: [via] }),
         leave: (roomId) => users.leave(userId, roomId),
         redact: (roomId, eventId, reason) => users.redact(userId, roomId, eventId, reason),
         upgradeRoom: (roomId, newVersion) => users.upgradeRoom(userId, roomId, newVersion),
       }
     },
     tell: (line) => Effect.sync(() => parts.tell(line)),
+    note: (name, seen) => Effect.sync(() => void parts.notes.set(name, seen)),
     quiet: untilQuiet(servers, network),
     wait: (virtualMs) => Effect.sleep(virtualMs),
     stateOf: (server, roomId, type, stateKey = "") => {
       const dag = servers.get(server)?.rooms.find(roomId)?.dag
       return dag?.eventIn(dag.currentState(), type, stateKey)
+    },
+    policyServerKeyOf: (server) => {
+      const key = servers.get(server)?.identity.policyServerKey
+      if (key === undefined) throw new Error(`${server} is no policy server`)
+      return encodeBase64(key.publicKey)
     },
     partition: (...groups) => network.partition(groups),
     heal: network.heal,

@@ -4,12 +4,13 @@
  */
 import type { Effect } from "effect"
 import type { Event } from "#spec-impl/core/event.ts"
-import type { JsonObject } from "#spec-impl/core/json/value.ts"
+import type { JsonObject, JsonValue } from "#spec-impl/core/json/value.ts"
 import type { FederationUnreachable } from "#spec-impl/federation/client.ts"
 import type { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import type { RoomWishes } from "#spec-impl/homeserver/local-users.ts"
 import type { StoreFailure } from "#spec-impl/store/event-store.ts"
 import type { RequestMatch, RuleAction } from "../network/rules.ts"
+import type { EphemeralActs } from "./ephemeral-acts.ts"
 
 /** Why a story could not go on: an action in it was refused. */
 export type StageFailure = MatrixError | FederationUnreachable | StoreFailure
@@ -17,7 +18,7 @@ export type StageFailure = MatrixError | FederationUnreachable | StoreFailure
 type Act<A> = Effect.Effect<A, StageFailure>
 
 /** A user of one of the servers, acting through that server as a client would. */
-export interface Actor {
+export interface Actor extends EphemeralActs {
   readonly userId: string
   readonly createRoom: (wishes?: RoomWishes) => Act<string>
   /** By way of `via`, or of its own server where that is in the room. */
@@ -25,6 +26,10 @@ export interface Actor {
   readonly say: (roomId: string, body: string) => Act<Event>
   readonly setState: (roomId: string, type: string, content: JsonObject, stateKey?: string) => Act<Event>
   readonly invite: (roomId: string, target: string) => Act<Event>
+  /** Whoever is reached at that address, which the identity server may know or not yet. */
+  readonly inviteByEmail: (roomId: string, address: string, identityServer: string) => Act<Event>
+  /** Proves to the identity server to own the address; fails where that cannot tell the user's homeserver. */
+  readonly bindEmail: (address: string, identityServer: string) => Act<void>
   readonly knock: (roomId: string, via?: string) => Act<Event>
   readonly kick: (roomId: string, target: string) => Act<Event>
   readonly ban: (roomId: string, target: string) => Act<Event>
@@ -32,6 +37,8 @@ export interface Actor {
   readonly redact: (roomId: string, eventId: string, reason?: string) => Act<Event>
   /** Gives the id of the room that takes the old one's place. */
   readonly upgradeRoom: (roomId: string, newVersion: string) => Act<string>
+  /** The rooms that it finds in a space, as summaries, depth first. */
+  readonly walkSpace: (space: string, via?: string) => Act<readonly JsonObject[]>
 }
 
 export interface Stage {
@@ -41,12 +48,17 @@ export interface Stage {
   readonly user: (userId: string) => Actor
   /** A line for people. */
   readonly tell: (line: string) => Effect.Effect<void>
+  /** Writes down what somebody sees now, for `wanted` to look at. */
+  readonly note: (name: string, seen: JsonValue) => Effect.Effect<void>
   /** Waits until no server has anything to send or to fetch that it can, for `virtualMsMax` at most. */
   readonly quiet: Effect.Effect<void>
   /** Lets virtual time pass. */
   readonly wait: (virtualMs: number) => Effect.Effect<void>
   /** What a server shows of a room now. */
   readonly stateOf: (server: string, roomId: string, type: string, stateKey?: string) => Event | undefined
+
+  /** The key by which that server recommends events, as it tells whoever asks (`/.well-known/matrix/policy_server`). */
+  readonly policyServerKeyOf: (server: string) => string
 
   // Only a simulator can do what follows.
 

@@ -1,12 +1,14 @@
 /** Homeservers on a simulated network, each of them whole: the code that serves HTTPS, over bytes in memory. */
 import { Context, Effect, Layer } from "effect"
-import { HttpClient } from "effect/http"
+import { HttpClient, HttpClientRequest } from "effect/http"
 import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
 import { JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
+import { policyServerKeyId } from "#spec-impl/core/signing.ts"
 import { FederationClient } from "#spec-impl/federation/client.ts"
 import { layerDirectClient } from "#spec-impl/federation/direct/client.ts"
 import { directHandler } from "#spec-impl/federation/direct/server.ts"
 import { federationRoutes } from "#spec-impl/federation/server.ts"
+import { IdentityServers } from "#spec-impl/federation/third-party-invites/identity-servers.ts"
 import { wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
 import { Chance } from "#spec-impl/homeserver/chance.ts"
 import { Destinations } from "#spec-impl/homeserver/destinations.ts"
@@ -60,6 +62,19 @@ const layerClientOf = (name: string, { network, transport }: WorldParts) =>
         Layer.provide(Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, network.send))),
       )
 
+/** Identity servers are asked by bytes on either transport: they are no homeservers. */
+const layerIdentityServersOf = (name: string, { network }: WorldParts) =>
+  IdentityServers.layer.pipe(
+    Layer.provide(
+      Layer.succeed(
+        HttpClient.HttpClient,
+        HttpClient.mapRequest(wireHttpClient(name, network.send), (request) =>
+          HttpClientRequest.setUrl(request, request.url.replace(/^https:/, "matrix:")),
+        ),
+      ),
+    ),
+  )
+
 /** Boots a server and attaches it to the network, for as long as the scope lives. */
 export const bootServer = Effect.fnUntraced(function* (name: string, parts: WorldParts) {
   const { kernel, network, signatures } = parts
@@ -74,10 +89,14 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
       serverName: name,
       signingKey: makeSigningKey(signatures, "ed25519:1", seed),
       oldKeys: [],
+      ...(parts.settings.policy === undefined
+        ? {}
+        : { policyServerKey: makeSigningKey(signatures, policyServerKeyId, chance.bytes(32, "policy-key")) }),
     }),
   )
   const homeserver = layerHomeserver(verdictTracer(name, kernel)).pipe(
     Layer.provideMerge(layerClientOf(name, parts)),
+    Layer.provide(layerIdentityServersOf(name, parts)),
     Layer.provideMerge(surroundings),
   )
   const services = yield* kernel.buildLayer(name, homeserver)

@@ -8,9 +8,11 @@ import { DiscoveryApi } from "./discovery/api.ts"
 import { HistoryApi } from "./history/api.ts"
 import { KeysApi } from "./keys/api.ts"
 import { OpenIdApi } from "./openid/api.ts"
+import { PolicyApi } from "./policy/api.ts"
 import { QueriesApi } from "./queries/api.ts"
 import { RoomsApi } from "./rooms/api.ts"
 import { SpacesApi } from "./spaces/api.ts"
+import { ThirdPartyInvitesApi } from "./third-party-invites/api.ts"
 import { TransactionsApi } from "./transactions/api.ts"
 
 export class FederationApi extends HttpApi.make("federation")
@@ -22,7 +24,9 @@ export class FederationApi extends HttpApi.make("federation")
   .add(QueriesApi)
   .add(DirectoryApi)
   .add(SpacesApi)
-  .add(OpenIdApi) {}
+  .add(OpenIdApi)
+  .add(ThirdPartyInvitesApi)
+  .add(PolicyApi) {}
 
 /** The groups of `FederationApi`. */
 export type FederationGroups =

@@ -9,6 +9,7 @@ import type { StoreGroup } from "../store/event-store.ts"
 import { Destinations } from "./destinations.ts"
 import { ServerIdentity } from "./identity.ts"
 import { Outside } from "./outside.ts"
+import { asRecommended } from "./policy-signatures.ts"
 import { joinedServersIn } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
 
@@ -24,7 +25,8 @@ export const whileWriting = <A, E, R>(room: Room, effect: Effect.Effect<A, E, R>
 
 /**
  * Makes `event` part of the history. Its auth events must be held, and its parents be part of the history,
- * unless the state before it is claimed. An event that is there already stays as it is.
+ * unless the state before it is claimed. An event that is there already stays as it is. For a new one that the room's
+ * policy server has not signed it is asked once (check 7).
  */
 export const admit = Effect.fnUntraced(function* (
   room: Room,
@@ -32,12 +34,13 @@ export const admit = Effect.fnUntraced(function* (
   arrival: Arrival,
   claimed?: ClaimedState,
 ) {
+  const offered = arrival === "new" ? yield* asRecommended(room, event) : event
   return yield* whileWriting(
     room,
     Effect.gen(function* () {
       const held = room.dag.timeline(event.eventId)
       if (held !== undefined) return held
-      const record = room.dag.examine(event, arrival, claimed)
+      const record = room.dag.examine(offered, arrival, claimed)
       yield* commitRecord(room, record)
       return record
     }),

@@ -9,6 +9,7 @@ import { badAnswer } from "./failures.ts"
 import type { OutsideMembership } from "./hosting-memberships.ts"
 import { readOwn, signAsSelf } from "./local-events.ts"
 import { Outside } from "./outside.ts"
+import { putBeforePolicyServerFromOutside } from "./policy-signatures.ts"
 import { Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
 import { readable } from "./told-room-state.ts"
@@ -43,7 +44,8 @@ export const completeTemplate = Effect.fnUntraced(function* (
   // What the resident server signed or added is no part of this server's event.
   const own = without(template, ["hashes", "signatures", "unsigned"])
   const dated = { ...own, origin_server_ts: yield* Clock.currentTimeMillis }
-  return { version, event: yield* readOwn(yield* signAsSelf(dated, version), version) }
+  const event = yield* readOwn(yield* signAsSelf(dated, version), version)
+  return { version, event: yield* putBeforePolicyServerFromOutside(roomId, version, event) }
 })
 
 /** Leaves a room that this server is not in: turns down an invite, or takes back a knock. */

@@ -8,6 +8,7 @@ import { TimestampSearch } from "../federation/history/timestamp-search.ts"
 import { KeysReceive } from "../federation/keys/receive.ts"
 import { OpenIdReceive } from "../federation/openid/receive.ts"
 import { OpenIdTokens } from "../federation/openid/tokens.ts"
+import { PolicyReceive } from "../federation/policy/receive.ts"
 import { Presence } from "../federation/presence/presence.ts"
 import { Aliases } from "../federation/queries/aliases.ts"
 import { Profiles } from "../federation/queries/profiles.ts"
@@ -16,6 +17,8 @@ import { Receipts } from "../federation/receipts/receipts.ts"
 import { RoomsReceive } from "../federation/rooms/receive.ts"
 import { SpacesReceive } from "../federation/spaces/receive.ts"
 import { Spaces } from "../federation/spaces/spaces.ts"
+import { ThirdPartyInvitesReceive } from "../federation/third-party-invites/receive.ts"
+import { ThirdPartyInvites } from "../federation/third-party-invites/third-party-invites.ts"
 import { TransactionsReceive } from "../federation/transactions/receive.ts"
 import { Typing } from "../federation/typing/typing.ts"
 import { Destinations } from "./destinations.ts"
@@ -28,8 +31,8 @@ import { Outside } from "./outside.ts"
 import { type RoomListener, Rooms } from "./rooms.ts"
 
 /**
- * The services of a homeserver. What is left to give: its identity, settings, store, signatures, chance, and a
- * client that reaches other servers. `listener` hears of each event as it is applied.
+ * The services of a homeserver. What is left to give: its identity, settings, store, signatures, chance, and
+ * clients that reach other servers and identity servers. `listener` hears of each event as it is applied.
  */
 export const layerHomeserver = (listener?: RoomListener) =>
   Layer.mergeAll(
@@ -42,6 +45,7 @@ export const layerHomeserver = (listener?: RoomListener) =>
     Typing.layer,
     Presence.layer,
     Receipts.layer,
+    ThirdPartyInvites.layer,
   ).pipe(
     Layer.provideMerge(LocalUsers.layer),
     Layer.provideMerge(Layer.mergeAll(Destinations.layer, Aliases.layer)),
@@ -64,4 +68,6 @@ export const layerChapters = Layer.mergeAll(
   DirectoryReceive,
   SpacesReceive,
   OpenIdReceive,
+  ThirdPartyInvitesReceive,
+  PolicyReceive,
 )

@@ -41,7 +41,7 @@ export const receiveJoin = Effect.fnUntraced(function* (
   const { serverName } = yield* ServerIdentity
   const room = yield* residentRoom(roomId, origin)
   const event = yield* coSigned(room, yield* readMembership(room, origin, eventId, pdu, "join"))
-  const { stateBefore } = yield* takeMembership(room, event, origin)
+  const { stateBefore, event: taken } = yield* takeMembership(room, event, origin)
   const stateIds = room.dag.eventIdsIn(stateBefore).sort()
   const pdusOf = (events: readonly Event[]): readonly JsonObject[] =>
     events.map((held) => room.dag.redactions.shown(held).pdu)
@@ -49,7 +49,7 @@ export const receiveJoin = Effect.fnUntraced(function* (
     origin: serverName,
     state: pdusOf(eventsOf(room.dag, stateIds)),
     auth_chain: pdusOf(authChain(room.dag, [...stateIds, event.eventId])),
-    event: event.pdu,
+    event: taken.pdu,
     members_omitted: false,
     servers_in_room: [...joinedServersIn(room.dag, stateBefore)].sort(),
   }

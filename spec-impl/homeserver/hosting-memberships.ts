@@ -10,10 +10,11 @@ import { forbidden, incompatibleRoomVersion, invalidParameter, notFound } from "
 import { commitAndSend, whileWriting } from "./admission.ts"
 import { ServerIdentity } from "./identity.ts"
 import { completeDraft, draftedEvent } from "./local-events.ts"
+import { asRecommended } from "./policy-signatures.ts"
 import { checkAcl } from "./room-acl.ts"
 import { joinedServersIn, strippedState } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
-import { readPdu, vetEvents } from "./vetting.ts"
+import { readSent, vetEvents } from "./vetting.ts"
 
 /** The memberships that a user can take from outside. */
 export type OutsideMembership = "join" | "leave" | "knock"
@@ -57,11 +58,10 @@ export const readMembership = Effect.fnUntraced(function* (
   pdu: JsonObject,
   membership: OutsideMembership,
 ) {
-  const read = readPdu(pdu, room, { checkReferenceCounts: true })
-  if ("problem" in read) return yield* invalidParameter(read.problem)
-  const problem = unfitness(room, origin, eventId, read.event, membership)
+  const event = yield* readSent(pdu, room)
+  const problem = unfitness(room, origin, eventId, event, membership)
   if (problem !== undefined) return yield* invalidParameter(problem)
-  const [vetted] = yield* vetEvents(room, [read.event])
+  const [vetted] = yield* vetEvents(room, [event])
   if (vetted === undefined || "problem" in vetted) {
     return yield* invalidParameter(vetted?.problem ?? "the event is not verified")
   }
@@ -86,8 +86,12 @@ const unfitness = (
     : undefined
 }
 
-/** Takes in the event and sends it on, to all but the server it came from; 403 where it is not accepted. */
-export const takeMembership = Effect.fnUntraced(function* (room: Room, event: Event, origin: string) {
+/**
+ * Takes in the event and sends it on, to all but the server it came from; 403 where it is not accepted. Who comes from
+ * outside need not know of the room's policy server, so that is asked here.
+ */
+export const takeMembership = Effect.fnUntraced(function* (room: Room, given: Event, origin: string) {
+  const event = yield* asRecommended(room, given)
   const record = yield* whileWriting(
     room,
     Effect.gen(function* () {

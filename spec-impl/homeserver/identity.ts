@@ -18,6 +18,8 @@ export class ServerIdentity extends Context.Service<
     /** The key that signs now. */
     readonly signingKey: SigningKey
     readonly oldKeys: readonly OldKey[]
+    /** By which it recommends events where it is a policy server: not the one that signs (§Policy Servers). */
+    readonly policyServerKey?: SigningKey
   }
 >()("netsplit/ServerIdentity") {
   static readonly layer = (identity: ServerIdentity["Service"]) => Layer.succeed(ServerIdentity, identity)

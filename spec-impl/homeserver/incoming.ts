@@ -4,7 +4,7 @@ import type { Event } from "../core/event.ts"
 import { eventIdOf } from "../core/event-id.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
 import type { FederationClient } from "../federation/client.ts"
-import type { MatrixError } from "../federation/matrix-error.ts"
+import { forbidden, type MatrixError } from "../federation/matrix-error.ts"
 import { EventStore, type TransactionAnswer } from "../store/event-store.ts"
 import { admit } from "./admission.ts"
 import { backfillBefore } from "./backfill.ts"
@@ -19,7 +19,8 @@ import { heldRoom } from "./own-memberships.ts"
 import { aclAllows } from "./room-acl.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
-import { readPdu, vetEvents } from "./vetting.ts"
+import type { Signatures } from "./signatures/signatures.ts"
+import { nonCanonical, readPdu, vetEvents } from "./vetting.ts"
 import { receiveWithdrawal } from "./withdrawals.ts"
 
 /** Takes in transactions, each once (§Transactions: the same id from the same origin gets the same answer). */
@@ -45,10 +46,10 @@ export class Incoming extends Context.Service<
       const destinations = yield* Destinations
       const rooms = yield* Rooms
       const outside = yield* Outside
+      const { readings, roomVersions } = yield* Settings
       const scope = yield* Effect.scope
-      const { roomVersions } = yield* Settings
       const services = yield* Effect.context<
-        FederationClient | KeyRing | Outside | Rooms | ServerIdentity | Settings
+        FederationClient | KeyRing | Outside | Rooms | ServerIdentity | Settings | Signatures
       >()
       const underWay = new Map<string, Deferred.Deferred<TransactionAnswer, MatrixError>>()
       let backfills = 0
@@ -112,7 +113,10 @@ export class Incoming extends Context.Service<
           Effect.as([name, {}] as const),
           Effect.catchTags({
             MissingHistory: ({ why }) => Effect.succeed([name, { error: why }] as const),
-            MatrixError: ({ error }) => Effect.succeed([name, { error }] as const),
+            MatrixError: (failure) =>
+              readings.missingState === "fails-transaction"
+                ? Effect.fail(failure)
+                : Effect.succeed([name, { error: failure.error }] as const),
             FederationUnreachable: ({ message }) => Effect.succeed([name, { error: message }] as const),
           }),
         )
@@ -126,6 +130,7 @@ export class Incoming extends Context.Service<
       ) {
         const known = yield* store.answer(origin, transactionId)
         if (known !== undefined) return known
+        if (readings.nonCanonicalPdu === "refuse-transaction") yield* refuseNonCanonical(rooms, pdus)
         const results: Record<string, { readonly error?: string }> = Object.create(null)
         for (const pdu of pdus) {
           const [name, result] = yield* receivePdu(origin, pdu)
@@ -159,6 +164,15 @@ export class Incoming extends Context.Service<
       })
     }),
   )
+}
+
+/** The reading of those who refuse a whole transaction for one PDU that is no canonical JSON. */
+const refuseNonCanonical = (rooms: Rooms["Service"], pdus: readonly JsonValue[]) => {
+  const isOdd = (pdu: JsonValue): boolean => {
+    const room = isJsonObject(pdu) ? rooms.find(String(pdu.room_id)) : undefined
+    return room !== undefined && nonCanonical(pdu as JsonObject, room) !== undefined
+  }
+  return pdus.some(isOdd) ? Effect.fail(forbidden("a PDU is no canonical JSON")) : Effect.void
 }
 
 /** How the answer names a PDU: by its event id where it has one. */

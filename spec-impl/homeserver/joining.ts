@@ -1,6 +1,7 @@
 /** Joining a room by way of a server that is in it (server-server API §Joining Rooms). */
 import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
+import { canonicalJson } from "../core/json/encode.ts"
 import type { JsonObject } from "../core/json/value.ts"
 import type { OutlierRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
@@ -47,18 +48,26 @@ export const joinThrough = Effect.fnUntraced(function* (via: string, roomId: str
   return joined
 })
 
-/** The join as the resident server gives it back: with its signature, where it had to let the user in. */
+/**
+ * The join as the resident server gives it back: with its signature, where it had to let the user in; with that of a
+ * policy server, where it had to ask one.
+ */
 const asSignedByAll = Effect.fnUntraced(function* (
   room: Room,
   join: Event,
   answered: JsonObject | undefined,
   via: string,
 ) {
-  if (answered === undefined || restrictedJoinSigner(join) === undefined) return join
+  if (answered === undefined || !isCoSigned(answered, join)) return join
   const [signed] = yield* vetAnswered(room, [answered])
   if (signed?.eventId === join.eventId) return signed
+  if (restrictedJoinSigner(join) === undefined) return join
   return yield* badAnswer(`${via} gave another event back than the join that it got`)
 })
+
+const isCoSigned = ({ signatures }: JsonObject, join: Event): boolean =>
+  restrictedJoinSigner(join) !== undefined ||
+  canonicalJson(signatures ?? {}) !== canonicalJson(join.pdu.signatures ?? {})
 
 /** A room that is new here becomes known with all its state, or not at all: one group. */
 const takeUpRoom = Effect.fnUntraced(function* (

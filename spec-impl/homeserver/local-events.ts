@@ -15,6 +15,7 @@ import { badJson, forbidden, type MatrixError } from "../federation/matrix-error
 import { commitAndSend, whileWriting } from "./admission.ts"
 import { Chance } from "./chance.ts"
 import { ServerIdentity } from "./identity.ts"
+import { putBeforePolicyServer } from "./policy-signatures.ts"
 import type { Room } from "./rooms.ts"
 import { Signatures } from "./signatures/signatures.ts"
 
@@ -29,22 +30,36 @@ export interface Draft {
   readonly redacts?: string
 }
 
-/** Makes an event of `draft` at the end of the room's history, and sends it. Forbidden by rule: 403. */
+/**
+ * Makes an event of `draft` at the end of the room's history, and sends it. Forbidden by rule: 403. In a room with a
+ * policy server that is asked in between, while others may write, and what it answers instead of a signature is the
+ * failure.
+ */
 export const sendLocalEvent = Effect.fnUntraced(function* (room: Room, draft: Draft) {
-  return yield* whileWriting(
+  const drafted = yield* whileWriting(
     room,
     Effect.gen(function* () {
       const pdu = yield* completeDraft(room, draft)
       const event = yield* readOwn(yield* signAsSelf(pdu, room.version), room.version)
-      const record = room.dag.examine(event, "new")
-      if (record.objection !== undefined) {
-        const { rule, reason } = record.objection
-        return yield* forbidden(`rejected by ${rule}: ${reason}`)
-      }
-      yield* commitAndSend(room, record)
-      return event
+      const isReady = room.dag.lackedPolicyServer(event) === undefined
+      if (isReady) yield* takeOwn(room, event)
+      return { event, isReady }
     }),
   )
+  if (drafted.isReady) return drafted.event
+  const event = yield* putBeforePolicyServer(room, drafted.event)
+  yield* whileWriting(room, takeOwn(room, event))
+  return event
+})
+
+/** Takes in and sends an event of this server's own making; 403 where it is not accepted. */
+export const takeOwn = Effect.fnUntraced(function* (room: Room, event: Event) {
+  const record = room.dag.examine(event, "new")
+  if (record.objection !== undefined) {
+    const { rule, reason } = record.objection
+    return yield* forbidden(`rejected by ${rule}: ${reason}`)
+  }
+  yield* commitAndSend(room, record)
 })
 
 /** `draft` with all but hash and signature, as it would stand at the end of the room's history now. */

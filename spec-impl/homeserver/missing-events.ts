@@ -50,8 +50,27 @@ const askMissingEvents = Effect.fnUntraced(function* (room: Room, origin: string
     .call(origin, (api) => api.history.getMissingEvents({ params: { roomId: room.roomId }, payload }))
     .pipe(Effect.orElseSucceed(() => ({ events: [] })))
   const events = yield* vetAnswered(room, answer.events.slice(0, missingEventsLimit))
-  return parentsFirst(events).filter((found) => room.dag.timeline(found.eventId) === undefined)
+  return parentsFirst(lackedBefore(room, event, events))
 })
+
+/**
+ * Those of `events` by which one comes from `event` back to what is held. The answer goes on behind that where another
+ * branch of the history begins there, for it knows of this server's tips alone.
+ */
+const lackedBefore = ({ dag }: Room, event: Event, events: readonly Event[]): readonly Event[] => {
+  const given = new Map(events.map((one) => [one.eventId, one]))
+  const lacked = new Set<Event>()
+  const waiting = [event]
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    for (const eventId of dag.missingPrevEvents(at)) {
+      const parent = given.get(eventId)
+      if (parent === undefined || lacked.has(parent)) continue
+      lacked.add(parent)
+      waiting.push(parent)
+    }
+  }
+  return [...lacked]
+}
 
 /** Takes in each parent that is still missing, with the state before it as `origin` tells it. */
 const takeParentsFromState = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {

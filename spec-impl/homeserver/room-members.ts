@@ -40,7 +40,10 @@ export const joinedServersByAge = (dag: RoomDag): readonly string[] => {
     .map(([server]) => server)
 }
 
-/** What a server outside may be told of a room (client-server API §Stripped state), the create event first. */
+/**
+ * What a server outside may be told of a room (client-server API §Stripped state), the create event first; and whom
+ * its events are put before.
+ */
 const strippedTypes = [
   "m.room.create",
   "m.room.join_rules",
@@ -49,6 +52,7 @@ const strippedTypes = [
   "m.room.topic",
   "m.room.canonical_alias",
   "m.room.encryption",
+  "m.room.policy",
 ]
 
 /** The events that tell an outsider what the room is, with the membership of who invites, if somebody does. */

@@ -150,6 +150,7 @@ const restore = Effect.fnUntraced(function* (
     const parsed = parseEvent(write.pdu, room.version, {
       checkReferenceCounts: false,
       identifierLength: room.readings.identifierLength,
+      repeatedKeys: room.readings.repeatedKeys,
     })
     if ("problem" in parsed) return []
     const { event } = parsed

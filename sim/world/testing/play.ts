@@ -7,6 +7,7 @@ import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { Kernel } from "../../kernel/kernel.ts"
 import { Trace } from "../../kernel/trace.ts"
 import { Network } from "../../network/network.ts"
+import { bootIdentityServer, type VirtualIdentityServer } from "../identity-server.ts"
 import { makeStage } from "../make-stage.ts"
 import type { Stage } from "../stage.ts"
 import { bootServer, type VirtualServer } from "../world.ts"
@@ -15,6 +16,7 @@ import { bootServer, type VirtualServer } from "../world.ts"
 export interface Played {
   readonly stage: Stage
   readonly servers: ReadonlyMap<string, VirtualServer>
+  readonly identityServers: ReadonlyMap<string, VirtualIdentityServer>
   readonly network: Network["Service"]
   readonly kernel: Kernel
 }
@@ -23,6 +25,8 @@ export interface PlayOptions {
   readonly servers?: number
   readonly roomVersion?: string
   readonly seed?: number
+  /** Names of identity servers. */
+  readonly identityServers?: readonly string[]
   readonly settings?: Partial<HomeserverSettings>
   /** What is otherwise on one server. */
   readonly settingsOf?: (server: string) => Partial<HomeserverSettings>
@@ -45,17 +49,26 @@ export const play = async <A, E>(
           const settings = { ...options.settings, ...options.settingsOf?.(name) }
           servers.set(name, yield* bootServer(name, { kernel, network, signatures, settings }))
         }
+        const identityServers = new Map<string, VirtualIdentityServer>()
+        for (const name of options.identityServers ?? []) {
+          identityServers.set(
+            name,
+            yield* bootIdentityServer(name, { kernel, network, signatures, settings: {} }),
+          )
+        }
         const scope = yield* Effect.scope
         const roomVersion = options.roomVersion ?? "12"
         const stage = makeStage({
           roomVersion,
           servers,
+          identityServers,
           network,
           omit: new Set(),
           tell: () => undefined,
+          notes: new Map(),
           scope,
         })
-        return yield* story({ stage, servers, network, kernel })
+        return yield* story({ stage, servers, identityServers, network, kernel })
       }),
     ),
   )

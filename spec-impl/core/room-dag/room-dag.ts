@@ -23,7 +23,7 @@ import type {
   Verdict,
 } from "./event-record.ts"
 import { extremitiesWith, type History } from "./forward-extremities.ts"
-import { isPolicyEvent, policyServerOf } from "./policy-server.ts"
+import { isPolicyEvent, type PolicyServer, policyServerOf } from "./policy-server.ts"
 import { Redactions } from "./redactions.ts"
 
 /** What a room needs from outside: its rules, its readings, and the two pure functions that may be shared. */
@@ -186,8 +186,7 @@ export class RoomDag {
       (arrival === "historical" || this.#extremities.size === 0
         ? undefined
         : (this.#objectionByState(event, this.currentState(), 6) ?? this.#objectionByPolicy(event)))
-    const verdict: Verdict =
-      objection === undefined ? "accepted" : objection.check >= 6 ? "soft-failed" : "rejected"
+    const verdict = verdictBy(objection, this.rules.readings)
     const index = byCitations === undefined ? this.#intern(event) : -1
     const applies = verdict !== "rejected" && index >= 0
     return {
@@ -208,6 +207,18 @@ export class RoomDag {
     const signatures = { ...this.context.signatures, restrictedJoinIsSigned: () => true }
     const view = viewOfState(this.graph, this.currentState())
     return objectionIn(authorise(draft, view, { ...this.context, signatures }), 6)
+  }
+
+  /** The policy server whose signature the event needs to be recommended for the room, and does not have; if any. */
+  lackedPolicyServer(event: Event): PolicyServer | undefined {
+    const { readings, version, verify } = this.rules
+    if (readings.policyServers === "unknown" || isPolicyEvent(event)) return undefined
+    const policy = policyServerOf(this.graph, this.currentState())
+    if (policy === undefined) return undefined
+    const check = policyServerSignatureCheck(event, version, policy.via)
+    return check !== undefined && verify(policy.publicKey, check.message, check.signature)
+      ? undefined
+      : policy
   }
 
   /** `state` with the event at `index` in its place. */
@@ -255,10 +266,8 @@ export class RoomDag {
   }
 
   #objectionByPolicy(event: Event): Objection | undefined {
-    const policy = isPolicyEvent(event) ? undefined : policyServerOf(this.graph, this.currentState())
-    if (policy === undefined) return undefined
-    const check = policyServerSignatureCheck(event, this.rules.version, policy.via)
-    return check !== undefined && this.rules.verify(policy.publicKey, check.message, check.signature)
+    const policy = this.lackedPolicyServer(event)
+    return policy === undefined
       ? undefined
       : { check: 7, rule: "policy", reason: `the policy server ${policy.via} did not sign it` }
   }
@@ -278,6 +287,11 @@ export class RoomDag {
     )
     return objectionIn(authorise(event, view, this.context), 4)
   }
+}
+
+const verdictBy = (objection: Objection | undefined, { softFailedEvents }: Readings): Verdict => {
+  if (objection === undefined) return "accepted"
+  return objection.check >= 6 && softFailedEvents === "take-part" ? "soft-failed" : "rejected"
 }
 
 const objectionIn = (outcome: AuthOutcome, check: Objection["check"]): Objection | undefined =>

@@ -11,6 +11,7 @@ import type { Outside } from "../../homeserver/outside.ts"
 import { joinedServersByAge } from "../../homeserver/room-members.ts"
 import { type Room, Rooms } from "../../homeserver/rooms.ts"
 import type { Settings } from "../../homeserver/settings.ts"
+import type { Signatures } from "../../homeserver/signatures/signatures.ts"
 import { FederationClient } from "../client.ts"
 import { forbidden, type MatrixError, notFound } from "../matrix-error.ts"
 import { closestEvent, type Direction } from "./timestamp-order.ts"
@@ -60,7 +61,7 @@ export class TimestampSearch extends Context.Service<
   )
 }
 
-type Services = FederationClient | KeyRing | Outside | Rooms | ServerIdentity | Settings
+type Services = FederationClient | KeyRing | Outside | Rooms | ServerIdentity | Settings | Signatures
 
 interface Search {
   readonly room: Room

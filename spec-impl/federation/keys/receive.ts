@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { KeyRing } from "../../homeserver/key-ring.ts"
 import { FederationApi } from "../api.ts"
+import { ifLegacy } from "../legacy.ts"
 
 /** More servers than this are not looked up for one question. */
 const serversPerQueryMax = 100
@@ -31,10 +32,10 @@ export const KeysReceive = HttpApiBuilder.group(
       )
     return handlers
       .handle("serverKeys", () => keyRing.published)
-      .handle("serverKeysById", () => keyRing.published)
+      .handle("serverKeysById", () => ifLegacy(keyRing.published))
       .handle("queryKeys", ({ params, query }) => answer([[params.serverName, query.minimum_valid_until_ts]]))
       .handle("queryKeysById", ({ params, query }) =>
-        answer([[params.serverName, query.minimum_valid_until_ts]]),
+        ifLegacy(answer([[params.serverName, query.minimum_valid_until_ts]])),
       )
       .handle("queryManyKeys", ({ payload }) =>
         answer(Object.entries(payload.server_keys).map(([server, keys]) => [server, latestWanted(keys)])),

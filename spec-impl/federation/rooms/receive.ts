@@ -5,11 +5,11 @@ import { storeFailed } from "../../homeserver/failures.ts"
 import { makeJoin, receiveJoin } from "../../homeserver/hosting-joins.ts"
 import { makeKnock, makeLeave, receiveKnock, receiveLeave } from "../../homeserver/hosting-memberships.ts"
 import { inviteOfV1, receiveInvite } from "../../homeserver/invitations.ts"
-import { Settings } from "../../homeserver/settings.ts"
 import type { StoreFailure } from "../../store/event-store.ts"
 import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
-import { type MatrixError, unrecognised } from "../matrix-error.ts"
+import { ifLegacy } from "../legacy.ts"
+import type { MatrixError } from "../matrix-error.ts"
 
 /** Hands on who asks; a store that fails is this server's own fault. */
 const asked = <A, R>(answer: (origin: string) => Effect.Effect<A, MatrixError | StoreFailure, R>) =>
@@ -17,11 +17,7 @@ const asked = <A, R>(answer: (origin: string) => Effect.Effect<A, MatrixError | 
     Effect.catchTag("StoreFailure", ({ detail }) => Effect.fail(storeFailed(detail))),
   )
 
-/** An endpoint that is gone from the specification answers as if it were unknown where it is switched off. */
-const legacy = Effect.fnUntraced(function* <A, E, R>(answer: Effect.Effect<A, E, R>) {
-  const { legacyEndpoints } = yield* Settings
-  return legacyEndpoints ? yield* inPair(answer) : yield* unrecognised("no such endpoint")
-})
+const legacy = <A, E, R>(answer: Effect.Effect<A, E, R>) => ifLegacy(inPair(answer))
 
 const inPair = <A, E, R>(answer: Effect.Effect<A, E, R>) =>
   Effect.map(answer, (body) => [200 as const, body] as const)

@@ -3,7 +3,7 @@ import { authEventKeys } from "../../auth-rules/auth-events-selection.ts"
 import type { Event } from "../../event.ts"
 import { parseEvent } from "../../event-format.ts"
 import type { JsonObject, JsonValue } from "../../json/value.ts"
-import { readingsDefault } from "../../readings.ts"
+import { type Readings, readingsDefault } from "../../readings.ts"
 import { type RoomVersion, roomVersion } from "../../room-version.ts"
 import { signEvent } from "../../signing.ts"
 import { resolve } from "../../state-resolution/resolve.ts"
@@ -27,8 +27,8 @@ const verify = (publicKey: Uint8Array, _message: Uint8Array, signature: Uint8Arr
   publicKey[0] === signature[0]
 
 /** A room as a server would hold it, without events. */
-export const emptyRoom = (id: string): RoomDag =>
-  new RoomDag({ version: roomVersion(id)!, readings: readingsDefault, resolve, verify })
+export const emptyRoom = (id: string, readings: Partial<Readings> = {}): RoomDag =>
+  new RoomDag({ version: roomVersion(id)!, readings: { ...readingsDefault, ...readings }, resolve, verify })
 
 let drafts = 0
 
