@@ -94,7 +94,8 @@ const isUnknownEndpoint = (error: MatrixError | FederationUnreachable): boolean 
 
 /** What an inviting server sends. */
 export interface ReceivedInvite {
-  readonly roomVersion: string
+  /** Undefined where the sender says nothing of it (v1): 1 or 2. */
+  readonly roomVersion: string | undefined
   readonly event: JsonObject
   /** Undefined where it says nothing of the room. */
   readonly roomState: readonly JsonObject[] | undefined
@@ -109,20 +110,22 @@ export const receiveInvite = Effect.fnUntraced(function* (
 ) {
   const rooms = yield* Rooms
   const { roomVersions } = yield* Settings
-  const version = roomVersions.find(({ id }) => id === received.roomVersion)
-  if (version === undefined) return yield* incompatibleRoomVersion(received.roomVersion)
+  // A server that speaks v1 must be taken to mean 1 or 2, which are alike.
+  const id = received.roomVersion ?? "1"
+  const version = roomVersions.find((known) => known.id === id)
+  if (version === undefined) return yield* incompatibleRoomVersion(id)
   const room = rooms.find(roomId) ?? rooms.make(roomId, version)
-  if (room.version.id !== version.id) {
-    return yield* invalidParameter(`room ${roomId} is of version ${room.version.id}`)
-  }
+  const isMeant =
+    received.roomVersion === undefined ? room.version.eventId === version.eventId : room.version.id === id
+  if (!isMeant) return yield* invalidParameter(`room ${roomId} is of version ${room.version.id}`)
   yield* checkAcl(room, origin)
   const event = yield* readInvite(room, origin, eventId, received.event)
-  if (received.roomState === undefined && version.roomIdIsCreateHash) {
+  if (received.roomState === undefined && room.version.roomIdIsCreateHash) {
     return yield* missingParameter("there is no invite_room_state")
   }
   const roomState = yield* readInviteState(room, received.roomState ?? [])
   yield* (yield* InvitePermission).check(event.stateKey ?? "")
-  const signed = yield* readOwn(yield* coSignAsSelf(event.pdu, version), version)
+  const signed = yield* readOwn(yield* coSignAsSelf(event.pdu, room.version), room.version)
   yield* noteInvite(room, signed, roomState, origin)
   return { event: signed.pdu }
 })
@@ -177,7 +180,7 @@ const readInvite = Effect.fnUntraced(function* (
 export const inviteOfV1 = (event: JsonObject): ReceivedInvite => {
   const roomState = isJsonObject(event.unsigned) ? event.unsigned.invite_room_state : undefined
   return {
-    roomVersion: "1",
+    roomVersion: undefined,
     event,
     roomState: isJsonArray(roomState) ? roomState.filter(isJsonObject) : undefined,
   }
