@@ -1,6 +1,8 @@
 import type { Scenario } from "#sim/world/scenario.ts"
 import { aclAndPolicy } from "./acl-and-policy.ts"
+import { devicesResync } from "./devices-resync.ts"
 import { invitesAndKnocks } from "./invites-and-knocks.ts"
+import { joinsOfEveryKind } from "./joins-of-every-kind.ts"
 import { lostPromotionChain } from "./lost-promotion-chain.ts"
 import { netsplitAndHeal } from "./netsplit-and-heal.ts"
 import { phantomJoinRules } from "./phantom-join-rules.ts"
@@ -18,4 +20,6 @@ export const scenarios: readonly Scenario[] = [
   thirdPartyInvite,
   invitesAndKnocks,
   aclAndPolicy,
+  devicesResync,
+  joinsOfEveryKind,
 ]

@@ -104,7 +104,10 @@ const mayRedact = (dag: RoomDag, record: EventRecord, author: string): boolean =
   return levels.ofUser(sender) >= levels.scalar("redact")
 }
 
-/** By definition, not by how they are kept: what is accepted and has no accepted descendant, through any others. */
+/**
+ * By definition, not by how they are kept: what is accepted and has no accepted descendant, through any others. What a
+ * server held when it came back may be none where it could not fetch what came between.
+ */
 const extremityProblems = (dag: RoomDag): readonly string[] => {
   const timeline = [...dag.records()].filter(
     (record): record is TimelineRecord => record.place === "timeline",
@@ -122,9 +125,11 @@ const extremityProblems = (dag: RoomDag): readonly string[] => {
     .filter(({ verdict, event }) => verdict === "accepted" && !covered.has(event.eventId))
     .map(({ event }) => event.eventId)
   const kept = dag.forwardExtremities()
+  const lastEntry = timeline.findLastIndex(({ arrival }) => arrival === "entry")
+  const mayBeGone = new Set(timeline.slice(0, lastEntry).map(({ event }) => event.eventId))
   return [
     ...wanted
-      .filter((eventId) => !kept.includes(eventId))
+      .filter((eventId) => !kept.includes(eventId) && !mayBeGone.has(eventId))
       .map((eventId) => `${eventId} is no extremity, and should be`),
     ...kept
       .filter((eventId) => !wanted.includes(eventId))

@@ -1,14 +1,13 @@
 /** The verdicts on a run, from what the servers hold when it is over. */
-import { Context } from "effect"
 import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
 import type { JsonValue } from "#spec-impl/core/json/value.ts"
-import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/third-party-invites.ts"
 import { differingKeys, findParting, type HeldRoom, type Parting, stateByKey } from "../checks/agreement.ts"
 import { findMissing, findUnsent } from "../checks/liveness.ts"
 import { describeEvent } from "./describe-event.ts"
 import { explainLoss } from "./explain-loss.ts"
 import type { DifferingKey, RunReport, Verdict, Verdicts } from "./report.ts"
 import type { ServerView } from "./scenario.ts"
+import { unfinishedOn } from "./unfinished.ts"
 import type { VirtualServer } from "./world.ts"
 
 /** What is judged of a run. */
@@ -35,7 +34,7 @@ export const judge = ({ servers, roomIds, unsettled, notes, wanted }: Ending): J
   )
   const stuck = [
     ...findUnsent(present.map(({ name, destinations }) => ({ server: name, unsent: destinations.unsent() }))),
-    ...findAwaited(present),
+    ...findUnfinished(present),
     ...rooms.flatMap(({ stuck }) => stuck),
   ]
   const agree: Verdict = unsettled.length > 0 ? "unknown" : partings.length === 0 ? "yes" : "no"
@@ -63,13 +62,9 @@ export const judge = ({ servers, roomIds, unsettled, notes, wanted }: Ending): J
   }
 }
 
-/** Third-party invites that are neither made nor refused, one sentence each. */
-const findAwaited = (servers: readonly VirtualServer[]): readonly string[] =>
-  servers.flatMap(({ name, services }) =>
-    Context.get(services, ThirdPartyInvites)
-      .awaited()
-      .map(({ roomId, sender }) => `${name} waits for an invite of ${sender} to ${roomId}`),
-  )
+/** What is begun and not ended, one sentence each. */
+const findUnfinished = (servers: readonly VirtualServer[]): readonly string[] =>
+  servers.flatMap((server) => unfinishedOn(server).map(({ what }) => `${server.name} waits for ${what}`))
 
 const judgeRoom = (roomId: string, servers: readonly VirtualServer[]) => {
   const held = servers.flatMap(({ name, rooms }) => {

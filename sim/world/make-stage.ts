@@ -5,9 +5,11 @@ import type { JsonValue } from "#spec-impl/core/json/value.ts"
 import { Spaces } from "#spec-impl/federation/spaces/spaces.ts"
 import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/third-party-invites.ts"
 import type { Network } from "../network/network.ts"
+import { deviceActs } from "./device-acts.ts"
 import { ephemeralActs } from "./ephemeral-acts.ts"
 import type { VirtualIdentityServer } from "./identity-server.ts"
 import type { Stage } from "./stage.ts"
+import { unfinishedOn } from "./unfinished.ts"
 import type { VirtualServer } from "./world.ts"
 
 /** Between two looks at whether a world is quiet, and how long one waits for it at most. */
@@ -46,9 +48,7 @@ export const untilQuiet = Effect.fnUntraced(function* (
 /** What waits for a link that is cut is not waited for. */
 const isQuiet = (server: VirtualServer, network: Network["Service"]): boolean =>
   server.incoming.busy() === 0 &&
-  Context.get(server.services, ThirdPartyInvites)
-    .awaited()
-    .every(({ sender }) => network.isCut(server.name, domainOf(sender) ?? "")) &&
+  unfinishedOn(server).every(({ towards }) => towards.every((other) => network.isCut(server.name, other))) &&
   server.destinations
     .unsent()
     .every(({ destination, failures }) => failures > 0 && network.isCut(server.name, destination))
@@ -70,12 +70,14 @@ export const makeStage = (parts: StageParts): Stage => {
     roomVersion: parts.roomVersion,
     servers: [...servers.keys()],
     user: (userId) => {
-      const { users, services } = serverOf(userId)
+      const server = serverOf(userId)
+      const { users, services } = server
       return {
         ...ephemeralActs(services, userId),
+        ...deviceActs(server, userId),
         userId,
         createRoom: (wishes = {}) => users.createRoom(userId, { roomVersion: parts.roomVersion, ...wishes }),
-        join: (roomId, via) => users.join(userId, roomId, via === undefined ? [] : [via]),
+        join: (roomId, via = []) => users.join(userId, roomId, typeof via === "string" ? [via] : via),
         say: (roomId, body) => users.send(userId, roomId, "m.room.message", { msgtype: "m.text", body }),
         setState: (roomId, type, content, stateKey = "") =>
           users.setState(userId, roomId, type, stateKey, content),

@@ -10,6 +10,7 @@ import type { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import type { RoomWishes } from "#spec-impl/homeserver/local-users.ts"
 import type { StoreFailure } from "#spec-impl/store/event-store.ts"
 import type { RequestMatch, RuleAction } from "../network/rules.ts"
+import type { DeviceActs } from "./device-acts.ts"
 import type { EphemeralActs } from "./ephemeral-acts.ts"
 
 /** Why a story could not go on: an action in it was refused. */
@@ -18,11 +19,11 @@ export type StageFailure = MatrixError | FederationUnreachable | StoreFailure
 type Act<A> = Effect.Effect<A, StageFailure>
 
 /** A user of one of the servers, acting through that server as a client would. */
-export interface Actor extends EphemeralActs {
+export interface Actor extends EphemeralActs, DeviceActs {
   readonly userId: string
   readonly createRoom: (wishes?: RoomWishes) => Act<string>
-  /** By way of `via`, or of its own server where that is in the room. */
-  readonly join: (roomId: string, via?: string) => Act<Event>
+  /** By way of `via`, the first that lets the user in, or of its own server where that is in the room. */
+  readonly join: (roomId: string, via?: string | readonly string[]) => Act<Event>
   readonly say: (roomId: string, body: string) => Act<Event>
   readonly setState: (roomId: string, type: string, content: JsonObject, stateKey?: string) => Act<Event>
   readonly invite: (roomId: string, target: string) => Act<Event>

@@ -17,6 +17,7 @@ import { ServerIdentity } from "#spec-impl/homeserver/identity.ts"
 import { Incoming } from "#spec-impl/homeserver/incoming.ts"
 import { LocalUsers } from "#spec-impl/homeserver/local-users.ts"
 import { Outside } from "#spec-impl/homeserver/outside.ts"
+import { Resyncs } from "#spec-impl/homeserver/resyncs.ts"
 import { type RoomListener, Rooms } from "#spec-impl/homeserver/rooms.ts"
 import { type HomeserverSettings, Settings } from "#spec-impl/homeserver/settings.ts"
 import { Signatures } from "#spec-impl/homeserver/signatures/signatures.ts"
@@ -34,6 +35,7 @@ export interface VirtualServer {
   readonly destinations: Destinations["Service"]
   readonly incoming: Incoming["Service"]
   readonly outside: Outside["Service"]
+  readonly resyncs: Resyncs["Service"]
   readonly client: FederationClient["Service"]
   readonly identity: ServerIdentity["Service"]
   /** All services, for what is not named above: `Context.get(server.services, …)`. */
@@ -112,6 +114,7 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
     destinations: Context.get(services, Destinations),
     incoming: Context.get(services, Incoming),
     outside: Context.get(services, Outside),
+    resyncs: Context.get(services, Resyncs),
     client: Context.get(services, FederationClient),
     identity: Context.get(services, ServerIdentity),
     services,

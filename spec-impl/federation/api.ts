@@ -3,8 +3,10 @@
  * calls it both derive from it.
  */
 import { HttpApi, type HttpApiGroup } from "effect/http-api"
+import { DevicesApi } from "./devices/api.ts"
 import { DirectoryApi } from "./directory/api.ts"
 import { DiscoveryApi } from "./discovery/api.ts"
+import { EncryptionApi } from "./encryption/api.ts"
 import { HistoryApi } from "./history/api.ts"
 import { KeysApi } from "./keys/api.ts"
 import { OpenIdApi } from "./openid/api.ts"
@@ -26,7 +28,9 @@ export class FederationApi extends HttpApi.make("federation")
   .add(SpacesApi)
   .add(OpenIdApi)
   .add(ThirdPartyInvitesApi)
-  .add(PolicyApi) {}
+  .add(PolicyApi)
+  .add(DevicesApi)
+  .add(EncryptionApi) {}
 
 /** The groups of `FederationApi`. */
 export type FederationGroups =

@@ -85,6 +85,8 @@ export const notJson = withStatus(400, "M_NOT_JSON")
 export const missingParameter = withStatus(400, "M_MISSING_PARAM")
 /** 400: a parameter has no meaning here, or an event is not what the endpoint is for. */
 export const invalidParameter = withStatus(400, "M_INVALID_PARAM")
+/** 400: a key is not signed as it must be (client-server API §Cross-signing). */
+export const invalidSignature = withStatus(400, "M_INVALID_SIGNATURE")
 /** 401: the request is not signed as it must be (§Request Authentication). */
 export const unauthorised = withStatus(401, "M_UNAUTHORIZED")
 /** 401: a token is missing that the endpoint asks for. */

@@ -2,9 +2,8 @@
 import { Effect, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
 import { domainOf } from "../core/identifiers.ts"
-import type { Arrival, TimelineRecord } from "../core/room-dag/event-record.ts"
+import type { Arrival, Claim, TimelineRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
-import type { StateMap } from "../core/state-resolution/state-map.ts"
 import type { StoreGroup } from "../store/event-store.ts"
 import { Destinations } from "./destinations.ts"
 import { ServerIdentity } from "./identity.ts"
@@ -12,12 +11,6 @@ import { Outside } from "./outside.ts"
 import { asRecommended } from "./policy-signatures.ts"
 import { joinedServersIn } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
-
-/** The state before an event as another server told it. */
-export interface ClaimedState {
-  readonly state: StateMap
-  readonly by: string
-}
 
 /** Runs `effect` while nobody else examines or commits events of the room. */
 export const whileWriting = <A, E, R>(room: Room, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -32,7 +25,7 @@ export const admit = Effect.fnUntraced(function* (
   room: Room,
   event: Event,
   arrival: Arrival,
-  claimed?: ClaimedState,
+  claimed?: Claim,
 ) {
   const offered = arrival === "new" ? yield* asRecommended(room, event) : event
   return yield* whileWriting(

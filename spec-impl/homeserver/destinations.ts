@@ -62,7 +62,7 @@ export class Destinations extends Context.Service<
     ) => readonly DestinationWrite[]
     /**
      * Sends EDUs, to all of those servers but this one. One with the id of another that has not left yet takes its
-     * place. What is of the moment is not kept for a server that does not answer.
+     * place, and that of the one that it replaces. What is of the moment is not kept for a server that does not answer.
      */
     readonly sendEdus: (
       edus: readonly QueuedEdu[],
@@ -201,13 +201,18 @@ export class Destinations extends Context.Service<
         eduWritesFor: (edus, servers) =>
           [...servers]
             .filter((name) => name !== serverName)
-            .map((name) => ({ destination: name, queuedEdus: edus })),
+            .map((name) => ({
+              destination: name,
+              queuedEdus: edus,
+              settledEdus: edus.flatMap(({ replaces }) => replaces ?? []),
+            })),
         sendEdus: Effect.fnUntraced(function* (edus, servers, options) {
           for (const name of servers) {
             const destination = destinationOf(name)
             if (name === serverName || (options?.isOfTheMoment && destination.failures > 0)) continue
             for (const queued of edus) {
               destination.edus.delete(queued.id)
+              if (queued.replaces !== undefined) destination.edus.delete(queued.replaces)
               destination.edus.set(queued.id, queued)
             }
             yield* start(destination)

@@ -1,4 +1,3 @@
-import type { FederationUnreachable } from "../federation/client.ts"
 import { MatrixError } from "../federation/matrix-error.ts"
 
 /** 502: another server's answer cannot be used; its own fault, and nothing the user did wrong. */
@@ -17,7 +16,7 @@ export const unsupportedRoomVersion = (error: string): MatrixError =>
  * What a user is told of the refusal of an invite or a join by another server (§PUT …/invite, §PUT …/send_join): that
  * the request was malformed is no fault of the user's, who sent none, and becomes a 502; the rest is passed through.
  */
-export const asClientSees = <E extends MatrixError | FederationUnreachable>(error: E): E | MatrixError =>
-  error._tag === "MatrixError" && (error.errcode === "M_MISSING_PARAM" || error.errcode === "M_INVALID_PARAM")
+export const asClientSees = <E extends { readonly _tag: string }>(error: E): E | MatrixError =>
+  error instanceof MatrixError && (error.errcode === "M_MISSING_PARAM" || error.errcode === "M_INVALID_PARAM")
     ? badAnswer(`the other server answered ${error.message}`)
     : error

@@ -44,7 +44,9 @@ export const completeTemplate = Effect.fnUntraced(function* (
   // What the resident server signed or added is no part of this server's event.
   const own = without(template, ["hashes", "signatures", "unsigned"])
   const dated = { ...own, origin_server_ts: yield* Clock.currentTimeMillis }
-  const event = yield* readOwn(yield* signAsSelf(dated, version), version)
+  const event = yield* readOwn(yield* signAsSelf(dated, version), version).pipe(
+    Effect.mapError(({ error }) => badAnswer(`the resident server made no event: ${error}`)),
+  )
   return { version, event: yield* putBeforePolicyServerFromOutside(roomId, version, event) }
 })
 

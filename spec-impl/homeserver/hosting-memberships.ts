@@ -19,7 +19,10 @@ import { readSent, vetEvents } from "./vetting.ts"
 /** The memberships that a user can take from outside. */
 export type OutsideMembership = "join" | "leave" | "knock"
 
-/** The room, if this server is in it, else 404, and if its ACL does not deny the asking server, else 403. */
+/**
+ * The room, if this server is in it, else 404, and if its ACL does not deny the asking server, else 403. It is 404 as
+ * well, as of Synapse, while this server does not know all memberships itself: it cannot say who may come in.
+ */
 export const residentRoom = Effect.fnUntraced(function* (roomId: string, origin: string) {
   const rooms = yield* Rooms
   const room = yield* rooms.get(roomId)
@@ -28,6 +31,7 @@ export const residentRoom = Effect.fnUntraced(function* (roomId: string, origin:
     return yield* notFound(`this server is not in room ${room.roomId}`)
   }
   yield* checkAcl(room, origin)
+  if (room.partial !== undefined) return yield* notFound(`room ${room.roomId} is not whole here yet`)
   return room
 })
 

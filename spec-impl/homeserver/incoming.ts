@@ -7,15 +7,16 @@ import type { FederationClient } from "../federation/client.ts"
 import { forbidden, type MatrixError } from "../federation/matrix-error.ts"
 import { EventStore, type TransactionAnswer } from "../store/event-store.ts"
 import { admit } from "./admission.ts"
-import { backfillBefore } from "./backfill.ts"
 import { Destinations } from "./destinations.ts"
 import { Edus } from "./edus.ts"
 import { storeFailed } from "./failures.ts"
 import type { ServerIdentity } from "./identity.ts"
+import { JoinsInFlight } from "./joins-in-flight.ts"
 import type { KeyRing } from "./key-ring.ts"
+import { heldRoom } from "./local-joins.ts"
 import { fillGap } from "./missing-events.ts"
 import { Outside } from "./outside.ts"
-import { heldRoom } from "./own-memberships.ts"
+import { Resyncs } from "./resyncs.ts"
 import { aclAllows } from "./room-acl.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
@@ -46,34 +47,20 @@ export class Incoming extends Context.Service<
       const destinations = yield* Destinations
       const rooms = yield* Rooms
       const outside = yield* Outside
+      const joins = yield* JoinsInFlight
+      const resyncs = yield* Resyncs
       const { readings, roomVersions } = yield* Settings
       const scope = yield* Effect.scope
       const services = yield* Effect.context<
         FederationClient | KeyRing | Outside | Rooms | ServerIdentity | Settings | Signatures
       >()
       const underWay = new Map<string, Deferred.Deferred<TransactionAnswer, MatrixError>>()
-      let backfills = 0
-
-      const backfillLater = (room: Room, origin: string, claimed: readonly string[]) => {
-        if (claimed.length === 0) return Effect.void
-        backfills += 1
-        return backfillBefore(room, origin, claimed).pipe(
-          Effect.ignore,
-          Effect.ensuring(
-            Effect.sync(() => {
-              backfills -= 1
-            }),
-          ),
-          Effect.forkIn(scope),
-          Effect.asVoid,
-        )
-      }
 
       const receiveEvent = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
         if (room.dag.timeline(event.eventId) !== undefined) return
         const claimed = yield* fillGap(room, origin, event)
         yield* admit(room, event, "new")
-        yield* backfillLater(room, origin, claimed)
+        if (room.partial === undefined) yield* resyncs.backfill(room, origin, claimed)
       })
 
       /** What concerns a user who stands outside, in a room that this server is not in; undefined where it is not that. */
@@ -92,9 +79,11 @@ export class Incoming extends Context.Service<
 
       /** One entry of the answer; only a store that fails is the whole transaction's failure. */
       const receivePdu = Effect.fnUntraced(function* (origin: string, pdu: JsonValue) {
+        const roomId = isJsonObject(pdu) ? String(pdu.room_id) : ""
+        yield* joins.settled(roomId)
         const withdrawn = yield* receiveFromOutside(pdu)
         if (withdrawn !== undefined) return withdrawn
-        const room = isJsonObject(pdu) ? rooms.find(String(pdu.room_id)) : undefined
+        const room = rooms.find(roomId)
         if (room === undefined) return [nameOf(pdu, undefined), { error: "not in that room" }] as const
         const name = nameOf(pdu, room)
         // §Server ACLs: by the sending server, never by the event's sender.
@@ -160,7 +149,7 @@ export class Incoming extends Context.Service<
           yield* Effect.forkIn(work, scope)
           return yield* Deferred.await(answered)
         }),
-        busy: () => underWay.size + backfills,
+        busy: () => underWay.size + resyncs.busy(),
       })
     }),
   )

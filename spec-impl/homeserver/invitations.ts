@@ -23,6 +23,7 @@ import {
   sendLocalEvent,
   signAsSelf,
   takeOwn,
+  untilAuthorisable,
 } from "./local-events.ts"
 import { Outside } from "./outside.ts"
 import { putBeforePolicyServer } from "./policy-signatures.ts"
@@ -49,6 +50,7 @@ export const invite = Effect.fnUntraced(function* (
   const server = domainOf(target)
   if (server === serverName) yield* (yield* InvitePermission).check(target)
   if (server === undefined || server === serverName) return yield* sendLocalEvent(room, draft)
+  yield* untilAuthorisable(room, draft)
   const drafted = yield* whileWriting(room, draftInvite(room, draft))
   const recommended = yield* putBeforePolicyServer(room, drafted)
   const signed = yield* askToSign(room, recommended, server)

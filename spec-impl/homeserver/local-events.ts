@@ -10,7 +10,7 @@ import { canonicalIntegerMax, depthMaxLenient, prevEventsMax } from "../core/lim
 import { redact } from "../core/redaction.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
-import { signEvent, signingBytes, withSignature } from "../core/signing.ts"
+import { restrictedJoinSigner, signEvent, signingBytes, withSignature } from "../core/signing.ts"
 import { badJson, forbidden, type MatrixError } from "../federation/matrix-error.ts"
 import { commitAndSend, whileWriting } from "./admission.ts"
 import { Chance } from "./chance.ts"
@@ -36,11 +36,14 @@ export interface Draft {
  * failure.
  */
 export const sendLocalEvent = Effect.fnUntraced(function* (room: Room, draft: Draft) {
+  yield* untilAuthorisable(room, draft)
   const drafted = yield* whileWriting(
     room,
     Effect.gen(function* () {
       const pdu = yield* completeDraft(room, draft)
       const event = yield* readOwn(yield* signAsSelf(pdu, room.version), room.version)
+      const { serverName } = yield* ServerIdentity
+      if (restrictedJoinSigner(event) === serverName) room.dag.noteSignedRestrictedJoin(event.eventId)
       const isReady = room.dag.lackedPolicyServer(event) === undefined
       if (isReady) yield* takeOwn(room, event)
       return { event, isReady }
@@ -61,6 +64,18 @@ export const takeOwn = Effect.fnUntraced(function* (room: Room, event: Event) {
   }
   yield* commitAndSend(room, record)
 })
+
+/**
+ * Waits, in partial state, for the memberships that decide whether the draft is allowed: a user of this server can go
+ * on talking, but not, say, invite somebody who may be banned.
+ */
+export const untilAuthorisable = ({ dag, version, partial }: Room, draft: Draft): Effect.Effect<void> => {
+  const isUnknown = ([type, stateKey]: readonly [string, string]): boolean =>
+    type === "m.room.member" && dag.eventIn(dag.currentState(), type, stateKey) === undefined
+  return partial !== undefined && authEventKeys(draft, version).some(isUnknown)
+    ? partial.whole.await
+    : Effect.void
+}
 
 /** `draft` with all but hash and signature, as it would stand at the end of the room's history now. */
 export const completeDraft = Effect.fnUntraced(function* (room: Room, draft: Draft) {

@@ -12,11 +12,14 @@ import type { Destinations } from "./destinations.ts"
 import { ServerIdentity } from "./identity.ts"
 import { invite } from "./invitations.ts"
 import type { InvitePermission } from "./invite-permission.ts"
+import type { JoinsInFlight } from "./joins-in-flight.ts"
 import type { KeyRing } from "./key-ring.ts"
 import { type Draft, sendLocalEvent } from "./local-events.ts"
+import { joinRoom } from "./local-joins.ts"
 import type { Outside } from "./outside.ts"
-import { joinRoom, knockOnRoom, leaveRoom } from "./own-memberships.ts"
+import { knockOnRoom, leaveRoom } from "./own-memberships.ts"
 import { redactEventOf } from "./redacting.ts"
+import type { Resyncs } from "./resyncs.ts"
 import { CreationSerials, createRoom, type RoomWishes } from "./room-creation.ts"
 import { type UpgradeWishes, upgradeRoom } from "./room-upgrades.ts"
 import { Rooms } from "./rooms.ts"
@@ -33,7 +36,10 @@ export class LocalUsers extends Context.Service<
   {
     /** Gives the id of the new room, with the creator joined. */
     readonly createRoom: (sender: string, wishes: RoomWishes) => Action<string>
-    /** Joins by way of the first of `via` that lets the user in, or at once where this server is in the room. */
+    /**
+     * Joins at once where this server is in the room, or by way of who invited the user, or of the first of `via` that
+     * lets the user in. Fails with what the room itself says (403), or the last server.
+     */
     readonly join: (userId: string, roomId: string, via: readonly string[]) => Action<Event>
     readonly send: (sender: string, roomId: string, type: string, content: JsonObject) => Action<Event>
     readonly setState: (
@@ -131,8 +137,10 @@ type Services =
   | Destinations
   | FederationClient
   | InvitePermission
+  | JoinsInFlight
   | KeyRing
   | Outside
+  | Resyncs
   | Rooms
   | ServerIdentity
   | Settings

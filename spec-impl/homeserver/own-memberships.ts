@@ -1,32 +1,16 @@
-/** What a user does about its own membership: in a room of its server at once, else by way of a server that is in it. */
+/** Leaving and knocking: in a room of the user's server at once, else by way of a server that is in it. */
 import { Clock, Effect } from "effect"
 import type { Event } from "../core/event.ts"
-import { domainOf } from "../core/identifiers.ts"
 import { isJsonArray } from "../core/json/value.ts"
 import { canonicalIntegerMax } from "../core/limits.ts"
-import { invalidParameter } from "../federation/matrix-error.ts"
 import type { OutsideStanding } from "../store/event-store.ts"
 import { badAnswer } from "./failures.ts"
 import { knockThrough, leaveThrough } from "./handshakes.ts"
-import { ServerIdentity } from "./identity.ts"
-import { joinThrough } from "./joining.ts"
 import { type Draft, readOwn, reference, sendLocalEvent, signAsSelf } from "./local-events.ts"
+import { heldRoom, serversOf, throughFirst } from "./local-joins.ts"
 import { Outside } from "./outside.ts"
-import { joinedServersIn } from "./room-members.ts"
-import { type Room, Rooms } from "./rooms.ts"
+import { Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
-
-/** Joins by way of the first server that lets the user in: of `via`, then of those that an invite speaks of. */
-export const joinRoom = Effect.fnUntraced(function* (userId: string, roomId: string, via: readonly string[]) {
-  const outside = yield* Outside
-  const room = yield* heldRoom(roomId)
-  if (room !== undefined) return yield* sendLocalEvent(room, ownMembership(userId, "join"))
-  const event = yield* throughFirst([...via, ...serversOf(outside.standingOf(userId, roomId))], (server) =>
-    joinThrough(server, roomId, userId),
-  )
-  yield* outside.end(userId, roomId)
-  return event
-})
 
 /** Knocks by way of the first of `via` that takes the knock. */
 export const knockOnRoom = Effect.fnUntraced(function* (
@@ -62,17 +46,6 @@ export const leaveRoom = Effect.fnUntraced(function* (userId: string, roomId: st
   return event
 })
 
-/** The servers by which a user who stands outside may deal with the room: the nearest, then those of its state's senders. */
-const serversOf = (standing: OutsideStanding | undefined): readonly string[] =>
-  standing === undefined
-    ? []
-    : [
-        standing.via,
-        ...standing.roomState.flatMap(({ sender }) =>
-          typeof sender === "string" ? (domainOf(sender) ?? []) : [],
-        ),
-      ]
-
 /** A leave that follows on the invite or knock, and that only this server's own user is shown. */
 const leaveUnheard = Effect.fnUntraced(function* (
   { pdu, roomVersion }: OutsideStanding,
@@ -99,32 +72,9 @@ const leaveUnheard = Effect.fnUntraced(function* (
   return yield* readOwn(yield* signAsSelf(leave, version), version)
 })
 
-/** The room, if this server is in it. */
-export const heldRoom = Effect.fnUntraced(function* (roomId: string) {
-  const rooms = yield* Rooms
-  const { serverName } = yield* ServerIdentity
-  const room = rooms.find(roomId)
-  return room !== undefined && isResident(room, serverName) ? room : undefined
-})
-
 const ownMembership = (userId: string, membership: string): Draft => ({
   type: "m.room.member",
   sender: userId,
   stateKey: userId,
   content: { membership },
 })
-
-/** What the first server gives that does not refuse; the last refusal where all do. */
-const throughFirst = Effect.fnUntraced(function* <A, E, R>(
-  via: readonly string[],
-  attempt: (server: string) => Effect.Effect<A, E, R>,
-) {
-  const { serverName } = yield* ServerIdentity
-  const [first, ...others] = new Set(via.filter((server) => server !== serverName))
-  if (first === undefined)
-    return yield* invalidParameter("no server is named by which the room can be reached")
-  return yield* others.reduce((before, server) => Effect.catch(before, () => attempt(server)), attempt(first))
-})
-
-const isResident = (room: Room, serverName: string): boolean =>
-  joinedServersIn(room.dag, room.dag.currentState()).has(serverName)

@@ -6,8 +6,13 @@ import type { StateMap } from "../core/state-resolution/state-map.ts"
 
 const serversByState = new WeakMap<StateMap, ReadonlySet<string>>()
 
-/** The servers with at least one joined member in `state`. */
+/** The servers with at least one joined member in `state`; in partial state those too that are said to have one. */
 export const joinedServersIn = (dag: RoomDag, state: StateMap): ReadonlySet<string> => {
+  const servers = knownServersIn(dag, state)
+  return dag.presumedServers === undefined ? servers : new Set([...servers, ...dag.presumedServers])
+}
+
+const knownServersIn = (dag: RoomDag, state: StateMap): ReadonlySet<string> => {
   const known = serversByState.get(state)
   if (known !== undefined) return known
   const servers = new Set<string>()

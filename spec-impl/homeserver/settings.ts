@@ -35,6 +35,8 @@ export interface HomeserverSettings {
   readonly policy: Policy | undefined
   /** How many events one server may put before a policy server in a minute. */
   readonly policyRequestsPerMinuteMax: number
+  /** Whether it joins rooms without being told all memberships first, as Synapse does (`omit_members`). */
+  readonly partialStateJoins: boolean
   /** Above this share of unknown events `/state` is asked instead of each `/event`. */
   readonly fullStateShareMin: number
 }
@@ -52,6 +54,7 @@ export const homeserverSettingsDefault: HomeserverSettings = {
   notaries: [],
   policy: undefined,
   policyRequestsPerMinuteMax: 600,
+  partialStateJoins: false,
   fullStateShareMin: 0.5,
 }
 

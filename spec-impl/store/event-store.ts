@@ -8,7 +8,8 @@
  * - a local event: the event, the room's extremities, and a queue entry for each destination;
  * - a received event: the event (of the history or an outlier) and the extremities after it;
  * - a redaction that applies: as above, and the message that it redacts once more, in the place of the first copy;
- * - a join: the room, its state and auth chain as outliers, the join event, the extremities;
+ * - a join: the room, its state and auth chain as outliers, the join event, the extremities; where memberships were
+ *   left out also records of that, which go with the group of all events that are decided anew once they are known;
  * - an invite or a knock by which a user stands outside a room, and that this is over;
  * - what a chapter keeps of its own (profiles, devices, keys, media …) as records, with the EDUs that tell of it;
  * - the answer to a transaction, by (origin, transaction id), after all its events;
@@ -62,6 +63,8 @@ export interface QueuedEdu {
   readonly id: string
   /** `{edu_type, content}`. */
   readonly edu: JsonObject
+  /** The id of an EDU that need not be sent any more, unless it has left already. */
+  readonly replaces?: string
 }
 
 /** A change to what one destination has yet to get; its parts are applied in the order of the fields. */
@@ -117,6 +120,8 @@ export type TransactionAnswer = { readonly pdus: Readonly<Record<string, { reado
 
 /** One atomic, durable change. The parts are applied in the order of the fields. */
 export interface StoreGroup {
+  /** Rooms of which nothing is kept any more but what the rest of the group says: events and extremities go. */
+  readonly forgottenRooms?: readonly string[]
   readonly rooms?: readonly { readonly roomId: string; readonly roomVersion: string }[]
   readonly states?: readonly StateWrite[]
   readonly events?: readonly EventWrite[]

@@ -36,6 +36,19 @@ describe("a group", () => {
     expect(kept!.events.map(({ eventId }) => eventId)).toEqual(["$a", "$b"])
   })
 
+  it("that forgets a room keeps of it what else the group says", () => {
+    const before = { ...room, events: [event("$a")], extremities: [{ roomId: "!r", eventIds: ["$a"] }] }
+    const anew = {
+      forgottenRooms: ["!r"],
+      rooms: [{ roomId: "!r", roomVersion: "12" }],
+      events: [event("$b")],
+    }
+    const [kept] = Effect.runSync(onDisk(before, anew).store.rooms)
+    expect(kept).toMatchObject({ roomVersion: "12", extremities: [] })
+    expect(kept!.events.map(({ eventId }) => eventId)).toEqual(["$b"])
+    expect(Effect.runSync(onDisk(before, { forgottenRooms: ["!r"] }).store.rooms)).toEqual([])
+  })
+
   it("that cannot be kept leaves nothing behind", () => {
     const { store } = onDisk(room)
     const group: StoreGroup = {

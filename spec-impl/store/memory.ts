@@ -94,6 +94,7 @@ const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreF
   if (homeless !== undefined) {
     return new StoreFailure({ reason: "broken", detail: `no room ${homeless.roomId} is kept here` })
   }
+  for (const roomId of group.forgottenRooms ?? []) disk.rooms.delete(roomId)
   for (const { roomId, roomVersion } of group.rooms ?? []) {
     if (!disk.rooms.has(roomId)) disk.rooms.set(roomId, { roomVersion, events: new Map(), extremities: [] })
   }

@@ -5,6 +5,7 @@ import { historyCases } from "./cases-history.ts"
 import { inviteCases } from "./cases-invites.ts"
 import { queryCases } from "./cases-queries.ts"
 import { serverCases, transactionCases } from "./cases-servers.ts"
+import { policyCases, thirdPartyCases } from "./cases-third-party.ts"
 import type { Route } from "./specified.ts"
 
 export const allCases: readonly EndpointCases[] = [
@@ -16,19 +17,18 @@ export const allCases: readonly EndpointCases[] = [
   ...leaveCases,
   ...inviteCases,
   ...queryCases,
+  ...thirdPartyCases,
+  ...policyCases,
 ]
 
 /** Endpoints that this server does not have yet. */
 export const awaitedRoutes: readonly Route[] = [
   "GET /.well-known/matrix/server",
-  "PUT /_matrix/federation/v1/exchange_third_party_invite/{roomId}",
-  "PUT /_matrix/federation/v1/3pid/onbind",
   "GET /_matrix/federation/v1/user/devices/{userId}",
   "POST /_matrix/federation/v1/user/keys/claim",
   "POST /_matrix/federation/v1/user/keys/query",
   "GET /_matrix/federation/v1/media/download/{mediaId}",
   "GET /_matrix/federation/v1/media/thumbnail/{mediaId}",
-  "POST /_matrix/policy/v1/sign",
   "GET /_matrix/media/v3/download/{serverName}/{mediaId}",
   "GET /_matrix/media/v3/thumbnail/{serverName}/{mediaId}",
 ]

@@ -38,6 +38,8 @@ export interface EndpointCases {
   readonly route: Route
   readonly errors: readonly string[]
   readonly contentType: string
+  /** What the scene wants of its world. */
+  readonly options: PlayOptions
   /** Sets the scene, and tells the request that succeeds in it. */
   readonly success: (played: Played) => Effect.Effect<
     {
@@ -56,13 +58,15 @@ export interface EndpointCases {
 const told = <A>(value: A | Effect.Effect<A, unknown>): Effect.Effect<A, unknown> =>
   Effect.isEffect(value) ? (value as Effect.Effect<A, unknown>) : Effect.succeed(value)
 
-/** The cases of endpoints that share a scene. */
+/** The cases of endpoints that share a scene, which may want something of its world. */
 export const casesOf = <Scene>(
   scene: (played: Played) => Effect.Effect<Scene, unknown>,
   endpoints: { readonly [R in Route]?: Cases<Scene> },
+  sceneOptions: PlayOptions = {},
 ): readonly EndpointCases[] =>
   (Object.entries(endpoints) as [Route, Cases<Scene>][]).map(([route, cases]) => ({
     route,
+    options: sceneOptions,
     errors: Object.keys(cases.refuses),
     contentType: cases.contentType ?? "application/json",
     success: Effect.fnUntraced(function* (played) {
@@ -75,7 +79,7 @@ export const casesOf = <Scene>(
       if (refusal === undefined) throw new Error(`${route} has no case of ${error}`)
       const { options, asks } = typeof refusal === "function" ? { options: {}, asks: refusal } : refusal
       return {
-        options,
+        options: { ...sceneOptions, ...options },
         asks: Effect.fnUntraced(function* (played) {
           const given = yield* told(asks(yield* scene(played), played))
           return Array.isArray(given) ? given : [given as Ask]

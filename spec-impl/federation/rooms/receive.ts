@@ -27,8 +27,8 @@ export const RoomsReceive = HttpApiBuilder.group(FederationApi, "rooms", (handle
     .handle("makeJoin", ({ params: { roomId, userId }, query }) =>
       asked((origin) => makeJoin(origin, roomId, userId, query.ver ?? ["1"])),
     )
-    .handle("sendJoin", ({ params: { roomId, eventId }, payload }) =>
-      asked((origin) => receiveJoin(origin, roomId, eventId, payload)),
+    .handle("sendJoin", ({ params: { roomId, eventId }, query, payload }) =>
+      asked((origin) => receiveJoin(origin, roomId, eventId, payload, query.omit_members ?? false)),
     )
     .handle("makeLeave", ({ params: { roomId, userId } }) =>
       asked((origin) => makeLeave(origin, roomId, userId)),
@@ -55,7 +55,7 @@ export const RoomsReceive = HttpApiBuilder.group(FederationApi, "rooms", (handle
       inPair(asked((origin) => receiveInvite(origin, roomId, eventId, inviteOfV1(payload)))),
     )
     .handle("sendJoinV1", ({ params: { roomId, eventId }, payload }) =>
-      legacy(asked((origin) => receiveJoin(origin, roomId, eventId, payload))),
+      legacy(asked((origin) => receiveJoin(origin, roomId, eventId, payload, false))),
     )
     .handle("sendLeaveV1", ({ params: { roomId, eventId }, payload }) =>
       legacy(asked((origin) => receiveLeave(origin, roomId, eventId, payload))),

@@ -49,10 +49,11 @@ export const draftIn = (dag: RoomDag, drafted: Drafted): Event => {
     content: { ...drafted.content, nth: drafts },
     origin_server_ts: drafted.originServerTs ?? drafts,
     depth: Math.max(0, ...depths) + 1,
-    prev_events: prevEvents,
-    auth_events: authEvents,
+    prev_events: references(prevEvents, version),
+    auth_events: references(authEvents, version),
     signatures: {},
   }
+  if (version.eventId === "opaque") pdu.event_id = `$draft${drafts}:one`
   if (drafted.stateKey !== undefined) pdu.state_key = drafted.stateKey
   const create = dag.create()
   if (create !== undefined) pdu.room_id = create.roomId
@@ -62,6 +63,9 @@ export const draftIn = (dag: RoomDag, drafted: Drafted): Event => {
     version,
   )
 }
+
+const references = (eventIds: readonly string[], version: RoomVersion): JsonValue =>
+  version.eventReferences === "ids" ? eventIds : eventIds.map((eventId) => [eventId, { sha256: "" }])
 
 const read = (pdu: JsonObject, version: RoomVersion): Event => {
   const parsed = parseEvent(pdu, version)
