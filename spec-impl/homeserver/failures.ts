@@ -18,5 +18,5 @@ export const unsupportedRoomVersion = (error: string): MatrixError =>
  */
 export const asClientSees = <E extends { readonly _tag: string }>(error: E): E | MatrixError =>
   error instanceof MatrixError && (error.errcode === "M_MISSING_PARAM" || error.errcode === "M_INVALID_PARAM")
-    ? badAnswer(`the other server answered ${error.message}`)
+    ? badAnswer(`the other server found the request faulty: ${error.error}`)
     : error

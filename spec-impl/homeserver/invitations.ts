@@ -117,10 +117,10 @@ export const receiveInvite = Effect.fnUntraced(function* (
   const version = roomVersions.find((known) => known.id === id)
   if (version === undefined) return yield* incompatibleRoomVersion(id)
   const room = rooms.find(roomId) ?? rooms.make(roomId, version)
+  yield* checkAcl(room, origin)
   const isMeant =
     received.roomVersion === undefined ? room.version.eventId === version.eventId : room.version.id === id
   if (!isMeant) return yield* invalidParameter(`room ${roomId} is of version ${room.version.id}`)
-  yield* checkAcl(room, origin)
   const event = yield* readInvite(room, origin, eventId, received.event)
   if (received.roomState === undefined && room.version.roomIdIsCreateHash) {
     return yield* missingParameter("there is no invite_room_state")
