@@ -3,6 +3,7 @@ import { aclAndPolicy } from "./acl-and-policy.ts"
 import { devicesResync } from "./devices-resync.ts"
 import { invitesAndKnocks } from "./invites-and-knocks.ts"
 import { joinsOfEveryKind } from "./joins-of-every-kind.ts"
+import { keysRotateWhileCutOff } from "./keys-rotate-while-cut-off.ts"
 import { lostPromotionChain } from "./lost-promotion-chain.ts"
 import { netsplitAndHeal } from "./netsplit-and-heal.ts"
 import { phantomJoinRules } from "./phantom-join-rules.ts"
@@ -22,4 +23,5 @@ export const scenarios: readonly Scenario[] = [
   aclAndPolicy,
   devicesResync,
   joinsOfEveryKind,
+  keysRotateWhileCutOff,
 ]

@@ -10,7 +10,7 @@ import { type Room, Rooms } from "#spec-impl/homeserver/rooms.ts"
 
 /** Power levels with the creator at the top: at 100, or unsaid where creators have infinite power (room 12). */
 export const levelsWith = (
-  stage: Stage,
+  stage: Pick<Stage, "roomVersion">,
   creator: string,
   levels: Readonly<Record<string, number>>,
 ): JsonObject => ({

@@ -16,9 +16,12 @@ import { readJson } from "#spec-impl/federation/json-body.ts"
 import type { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import type { ThirdPartyIdentifier } from "#spec-impl/federation/third-party-invites/identity-servers.ts"
 import { type WireRequest, type WireResponse, wireHttpClient } from "#spec-impl/federation/wire.ts"
+import { Chance } from "#spec-impl/homeserver/chance.ts"
 import { ServerIdentity } from "#spec-impl/homeserver/identity.ts"
 import { Signatures } from "#spec-impl/homeserver/signatures/signatures.ts"
 import { makeSigningKey } from "#spec-impl/homeserver/signatures/signing-key.ts"
+import { EventStore } from "#spec-impl/store/event-store.ts"
+import { MemoryDisk, memoryStore } from "#spec-impl/store/memory.ts"
 import type { WorldParts } from "./world.ts"
 
 /** An identity server as a user of it, and the simulator, see it. */
@@ -153,7 +156,13 @@ export const bootIdentityServer = Effect.fnUntraced(function* (name: string, par
 /** Calls homeservers as they call each other, over whatever carries the world's requests. */
 const clientOf = (name: string, signingKey: ReturnType<typeof makeSigningKey>, parts: WorldParts) => {
   const { kernel, network, signatures, transport } = parts
-  const identity = ServerIdentity.layer({ serverName: name, signingKey, oldKeys: [] })
+  const identity = ServerIdentity.layer({ serverName: name, signingKey, oldKeys: [] }).pipe(
+    Layer.provide([
+      Layer.succeed(EventStore, memoryStore(new MemoryDisk())),
+      Layer.succeed(Chance, { bytes: (length, ...key) => kernel.chance.bytes(length, name, ...key) }),
+      Layer.succeed(Signatures, signatures),
+    ]),
+  )
   const http = Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, network.send))
   const client =
     transport === "direct"

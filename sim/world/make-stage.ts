@@ -1,14 +1,11 @@
-import { Context, Effect, Scope } from "effect"
+import { Effect, Scope } from "effect"
 import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import type { JsonValue } from "#spec-impl/core/json/value.ts"
-import { Spaces } from "#spec-impl/federation/spaces/spaces.ts"
-import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/third-party-invites.ts"
 import type { Network } from "../network/network.ts"
-import { deviceActs } from "./device-acts.ts"
-import { ephemeralActs } from "./ephemeral-acts.ts"
 import type { VirtualIdentityServer } from "./identity-server.ts"
-import type { Stage } from "./stage.ts"
+import { makeActor } from "./make-actor.ts"
+import type { Actor, Stage } from "./stage.ts"
 import { unfinishedOn } from "./unfinished.ts"
 import type { VirtualServer } from "./world.ts"
 
@@ -21,7 +18,8 @@ const quietLooks = 4
 /** A stage, as told by whoever sets it. */
 export interface StageParts {
   readonly roomVersion: string
-  readonly servers: ReadonlyMap<string, VirtualServer>
+  /** The boot of each server that is up, or was up last. */
+  readonly servers: Map<string, VirtualServer>
   readonly identityServers?: ReadonlyMap<string, VirtualIdentityServer>
   readonly network: Network["Service"]
   /** Ids of rules that this run leaves out. */
@@ -41,24 +39,26 @@ export const untilQuiet = Effect.fnUntraced(function* (
   let quietFor = 0
   for (let waitedMs = 0; waitedMs < quietWaitMsMax && quietFor < quietLooks; waitedMs += lookEveryMs) {
     yield* Effect.sleep(lookEveryMs)
-    quietFor = [...servers.values()].every((server) => isQuiet(server, network)) ? quietFor + 1 : 0
+    const isQuietNow = [...servers.values()].every((server) =>
+      isQuiet(server, (name) => network.isCut(server.name, name) || servers.get(name)?.isDown() === true),
+    )
+    quietFor = isQuietNow ? quietFor + 1 : 0
   }
 })
 
-/** What waits for a link that is cut is not waited for. */
-const isQuiet = (server: VirtualServer, network: Network["Service"]): boolean =>
-  server.incoming.busy() === 0 &&
-  unfinishedOn(server).every(({ towards }) => towards.every((other) => network.isCut(server.name, other))) &&
-  server.destinations
-    .unsent()
-    .every(({ destination, failures }) => failures > 0 && network.isCut(server.name, destination))
+/** What waits for a link that is cut, or for a server that is down, is not waited for. */
+const isQuiet = (server: VirtualServer, isAway: (other: string) => boolean): boolean =>
+  server.isDown() ||
+  (server.incoming.busy() === 0 &&
+    unfinishedOn(server).every(({ towards }) => towards.every(isAway)) &&
+    server.destinations.unsent().every(({ destination, failures }) => failures > 0 && isAway(destination)))
 
 /** The verbs over those servers and that network. */
 export const makeStage = (parts: StageParts): Stage => {
   const { servers, network } = parts
-  const serverOf = (userId: string): VirtualServer => {
-    const server = servers.get(domainOf(userId) ?? "")
-    if (server === undefined) throw new Error(`${userId} is of no server of this stage`)
+  const serverNamed = (name: string): VirtualServer => {
+    const server = servers.get(name)
+    if (server === undefined) throw new Error(`there is no server ${name} on this stage`)
     return server
   }
   const identityServerOf = (name: string): VirtualIdentityServer => {
@@ -66,38 +66,23 @@ export const makeStage = (parts: StageParts): Stage => {
     if (server === undefined) throw new Error(`${name} is no identity server of this stage`)
     return server
   }
+  /** A user acts through whichever boot of its server is up at the time. */
+  const actorOf = (userId: string): Actor => {
+    const server = serverNamed(domainOf(userId) ?? "")
+    if (server.isDown()) throw new Error(`${server.name} is down`)
+    return makeActor({ server, userId, roomVersion: parts.roomVersion, identityServerOf })
+  }
   return {
     roomVersion: parts.roomVersion,
     servers: [...servers.keys()],
-    user: (userId) => {
-      const server = serverOf(userId)
-      const { users, services } = server
-      return {
-        ...ephemeralActs(services, userId),
-        ...deviceActs(server, userId),
-        userId,
-        createRoom: (wishes = {}) => users.createRoom(userId, { roomVersion: parts.roomVersion, ...wishes }),
-        join: (roomId, via = []) => users.join(userId, roomId, typeof via === "string" ? [via] : via),
-        say: (roomId, body) => users.send(userId, roomId, "m.room.message", { msgtype: "m.text", body }),
-        setState: (roomId, type, content, stateKey = "") =>
-          users.setState(userId, roomId, type, stateKey, content),
-        invite: (roomId, target) => users.invite(userId, roomId, target),
-        inviteByEmail: (roomId, address, name) => {
-          const accessToken = identityServerOf(name).accessTokenOf(userId)
-          const who = { medium: "email", address }
-          return Context.get(services, ThirdPartyInvites).invite(userId, roomId, who, { name, accessToken })
-        },
-        bindEmail: (address, name) => identityServerOf(name).bind({ medium: "email", address }, userId),
-        knock: (roomId, via) => users.knock(userId, roomId, via === undefined ? [] : [via]),
-        kick: (roomId, target) => users.kick(userId, roomId, target),
-        ban: (roomId, target) => users.ban(userId, roomId, target),
-        walkSpace: (space, via) =>
-          Context.get(services, Spaces).walk(userId, space, via === undefined ? {} : { via: [via] }),
-        leave: (roomId) => users.leave(userId, roomId),
-        redact: (roomId, eventId, reason) => users.redact(userId, roomId, eventId, reason),
-        upgradeRoom: (roomId, newVersion) => users.upgradeRoom(userId, roomId, newVersion),
-      }
-    },
+    user: (userId) =>
+      new Proxy(actorOf(userId), {
+        get: (actor, verb: keyof Actor) =>
+          typeof actor[verb] === "function"
+            ? (...given: readonly never[]) =>
+                (actorOf(userId)[verb] as (...given: readonly never[]) => unknown)(...given)
+            : actor[verb],
+      }),
     tell: (line) => Effect.sync(() => parts.tell(line)),
     note: (name, seen) => Effect.sync(() => void parts.notes.set(name, seen)),
     quiet: untilQuiet(servers, network),
@@ -113,6 +98,18 @@ export const makeStage = (parts: StageParts): Stage => {
     },
     partition: (...groups) => network.partition(groups),
     heal: network.heal,
+    crash: (server) => Effect.suspend(() => serverNamed(server).crash),
+    restart: (server) =>
+      Effect.gen(function* () {
+        const before = serverNamed(server)
+        if (!before.isDown()) yield* before.crash
+        servers.set(server, yield* before.reboot)
+      }),
+    rotateKey: (server) =>
+      Effect.map(
+        Effect.suspend(() => serverNamed(server).identity.rotateKey),
+        ({ keyId }) => keyId,
+      ),
     rule: (id, match, action) =>
       parts.omit.has(id)
         ? Effect.void

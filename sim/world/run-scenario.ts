@@ -181,7 +181,7 @@ const sharedResults = (options: RunOptions) => {
 
 interface Telling {
   readonly roomVersion: string
-  readonly servers: ReadonlyMap<string, VirtualServer>
+  readonly servers: Map<string, VirtualServer>
   readonly identityServers: ReadonlyMap<string, VirtualIdentityServer>
   readonly network: Network["Service"]
   readonly story: string[]
@@ -198,6 +198,7 @@ const tell = Effect.fnUntraced(function* (scenario: Scenario, telling: Telling) 
   const roomIds = typeof told === "string" ? [told] : told
   yield* Scope.close(scope, Exit.void)
   yield* network.heal
+  for (const [name, server] of servers) if (server.isDown()) yield* stage.restart(name)
   yield* untilQuiet(servers, network)
   const unsettled: string[] = []
   for (const server of servers.values()) {

@@ -67,6 +67,12 @@ export interface Stage {
   readonly partition: (...groups: readonly (readonly string[])[]) => Effect.Effect<void>
   /** Mends every link. */
   readonly heal: Effect.Effect<void>
+  /** Ends a server in the middle of what it does; what its store has acknowledged outlives it. */
+  readonly crash: (server: string) => Effect.Effect<void>
+  /** Boots a server on what its store holds, after a crash now if it has not crashed before. */
+  readonly restart: (server: string) => Effect.Effect<void, StoreFailure>
+  /** Has a server sign with a new key from now on, as its administrator would; gives the key's id. */
+  readonly rotateKey: (server: string) => Effect.Effect<string, StoreFailure>
   /**
    * A rule on requests, until the story ends. `id` names this entry of the plan; a run can leave it out.
    */

@@ -31,6 +31,8 @@ export interface Readings {
   readonly inviteRoomState: "checked-from-12" | "checked"
   readonly policyServers: "heeded" | "unknown"
   readonly missingState: "fails-event" | "fails-transaction"
+  readonly keyValidityClamp: "when-heard" | "when-checked" | "none"
+  readonly expiredKeysBefore5: "ignored" | "accepted"
   readonly signatureAcceptance: "libsodium" | "zip215" | "rfc8032"
 }
 
@@ -271,6 +273,27 @@ export const readingDefinitions: readonly ReadingDefinition[] = [
     takenBy: { spec: "fails-event" },
   },
   {
+    name: "key-validity-clamp",
+    field: "keyValidityClamp",
+    about: "from when the seven days count for which a far valid_until_ts is believed at most",
+    values: {
+      "when-heard": "from when the keys were fetched: then they are fetched again",
+      "when-checked": "from each check: old keys of a server that is silent stay good",
+      none: "valid_until_ts is believed as it is",
+    },
+    takenBy: { synapse: "none", gomatrixserverlib: "when-checked" },
+  },
+  {
+    name: "expired-keys-before-5",
+    field: "expiredKeysBefore5",
+    about: "in rooms 1–4, a signature by a key that had expired before the event's origin_server_ts",
+    values: {
+      ignored: "it does not count: only valid_until_ts is ignored there, not expired_ts",
+      accepted: "it counts as any other",
+    },
+    takenBy: { spec: "ignored", synapse: "accepted", gomatrixserverlib: "ignored" },
+  },
+  {
     name: "signature-acceptance",
     field: "signatureAcceptance",
     about: "which crafted Ed25519 signatures verify",
@@ -310,5 +333,7 @@ export const readingsDefault: Readings = {
   inviteRoomState: "checked-from-12",
   policyServers: "heeded",
   missingState: "fails-event",
+  keyValidityClamp: "when-heard",
+  expiredKeysBefore5: "ignored",
   signatureAcceptance: "libsodium",
 }

@@ -54,7 +54,7 @@ export const makeTemplate = Effect.fnUntraced(function* (
   return { room_version: room.version.id, event }
 })
 
-/** §send_join and its kin: what makes an event unfit for its endpoint, each M_INVALID_PARAM. */
+/** §send_join and its kin: what makes an event unfit for its endpoint, each M_INVALID_PARAM but what is not canonical JSON. */
 export const readMembership = Effect.fnUntraced(function* (
   room: Room,
   origin: string,

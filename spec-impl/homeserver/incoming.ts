@@ -1,5 +1,5 @@
 /** What comes in by `/send`: each PDU taken through the checks, its missing history fetched first. */
-import { Context, Deferred, Effect, Layer, Semaphore } from "effect"
+import { Clock, Context, Deferred, Effect, Layer, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
 import { eventIdOf } from "../core/event-id.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
@@ -24,6 +24,16 @@ import type { Signatures } from "./signatures/signatures.ts"
 import { nonCanonical, readPdu, vetEvents } from "./vetting.ts"
 import { receiveWithdrawal } from "./withdrawals.ts"
 
+const hourMs = 60 * 60 * 1_000
+/**
+ * For how long an answer is kept for whoever repeats the transaction. The specification names no time (Synapse
+ * keeps a month of them). One that is repeated later is taken in anew, and changes nothing: PDUs are known by their
+ * ids, EDUs say what is so.
+ */
+const answersKeptMs = 24 * hourMs
+/** Between two clearings of them. */
+const clearedEveryMs = hourMs
+
 /** Takes in transactions, each once (§Transactions: the same id from the same origin gets the same answer). */
 export class Incoming extends Context.Service<
   Incoming,
@@ -33,7 +43,7 @@ export class Incoming extends Context.Service<
       origin: string,
       transactionId: string,
       pdus: readonly JsonValue[],
-      edus: readonly JsonObject[],
+      edus: readonly JsonValue[],
     ) => Effect.Effect<TransactionAnswer, MatrixError>
     /** How many transactions and fetches of history are under way: for observers. */
     readonly busy: () => number
@@ -55,6 +65,7 @@ export class Incoming extends Context.Service<
         FederationClient | KeyRing | Outside | Rooms | ServerIdentity | Settings | Signatures
       >()
       const underWay = new Map<string, Deferred.Deferred<TransactionAnswer, MatrixError>>()
+      let clearedTs = 0
 
       const receiveEvent = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
         if (room.dag.timeline(event.eventId) !== undefined) return
@@ -115,7 +126,7 @@ export class Incoming extends Context.Service<
         origin: string,
         transactionId: string,
         pdus: readonly JsonValue[],
-        edus: readonly JsonObject[],
+        edus: readonly JsonValue[],
       ) {
         const known = yield* store.answer(origin, transactionId)
         if (known !== undefined) return known
@@ -123,11 +134,19 @@ export class Incoming extends Context.Service<
         const results: Record<string, { readonly error?: string }> = Object.create(null)
         for (const pdu of pdus) {
           const [name, result] = yield* receivePdu(origin, pdu)
-          results[name] = result
+          // Answers are by event id: what has none cannot be spoken of.
+          if (name !== undefined) results[name] = result
         }
-        for (const edu of edus) yield* chapters.receive(origin, edu)
+        // §EDUs: what is wrong with one is not told to the sender.
+        for (const edu of edus) if (isJsonObject(edu)) yield* chapters.receive(origin, edu)
         const answer: TransactionAnswer = { pdus: results }
-        yield* store.commit({ answers: [{ origin, transactionId, answer }] })
+        const answeredTs = yield* Clock.currentTimeMillis
+        const isClearing = answeredTs - clearedTs >= clearedEveryMs
+        yield* store.commit({
+          answers: [{ origin, transactionId, answer, answeredTs }],
+          ...(isClearing ? { answersForgottenBefore: answeredTs - answersKeptMs } : {}),
+        })
+        if (isClearing) clearedTs = answeredTs
         return answer
       })
 
@@ -164,10 +183,10 @@ const refuseNonCanonical = (rooms: Rooms["Service"], pdus: readonly JsonValue[])
   return pdus.some(isOdd) ? Effect.fail(forbidden("a PDU is no canonical JSON")) : Effect.void
 }
 
-/** How the answer names a PDU: by its event id where it has one. */
-const nameOf = (pdu: JsonValue, room: Room | undefined): string => {
-  if (!isJsonObject(pdu)) return "?"
+/** How the answer names a PDU: by its event id, which from room 3 on follows from it by the room's version. */
+const nameOf = (pdu: JsonValue, room: Room | undefined): string | undefined => {
+  if (!isJsonObject(pdu)) return undefined
   const given = pdu.event_id
   const derived = room === undefined ? undefined : eventIdOf(pdu, room.version)
-  return derived ?? (typeof given === "string" ? given : "?")
+  return derived ?? (typeof given === "string" && given.startsWith("$") ? given : undefined)
 }

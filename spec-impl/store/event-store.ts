@@ -53,6 +53,8 @@ export type EventReference = readonly [roomId: string, eventId: string]
 /** The transaction that a destination must acknowledge before it gets another (§Transactions). */
 export interface TransactionInFlight {
   readonly transactionId: string
+  /** As it stands in the body: whoever repeats a transaction repeats every byte. */
+  readonly originServerTs: number
   readonly events: readonly EventReference[]
   readonly edus: readonly QueuedEdu[]
 }
@@ -133,7 +135,10 @@ export interface StoreGroup {
     readonly origin: string
     readonly transactionId: string
     readonly answer: TransactionAnswer
+    readonly answeredTs: number
   }[]
+  /** Answers to transactions that were given before that time are not needed any more. */
+  readonly answersForgottenBefore?: number
 }
 
 /** A room as it was kept; the events in the order in which they were committed. */

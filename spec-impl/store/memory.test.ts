@@ -53,7 +53,7 @@ describe("a group", () => {
     const { store } = onDisk(room)
     const group: StoreGroup = {
       events: [event("$a"), event("$x", { roomId: "!unknown" })],
-      answers: [{ origin: "s2", transactionId: "1", answer: { pdus: {} } }],
+      answers: [{ origin: "s2", transactionId: "1", answer: { pdus: {} }, answeredTs: 1 }],
     }
     const exit = Effect.runSyncExit(store.commit(group))
     expect(Exit.isFailure(exit)).toBe(true)
@@ -113,7 +113,7 @@ describe("states", () => {
 
 describe("destinations", () => {
   it("have what was queued and not settled, in order, and what is in flight", () => {
-    const inFlight = { transactionId: "t1", events: [["!r", "$a"]], edus: [] } as const
+    const inFlight = { transactionId: "t1", originServerTs: 1, events: [["!r", "$a"]], edus: [] } as const
     const { store } = onDisk(
       {
         destinations: [
@@ -156,10 +156,19 @@ describe("destinations", () => {
 describe("answers", () => {
   it("are told by origin and id", () => {
     const answer = { pdus: { $a: {}, $b: { error: "no" } } }
-    const { store } = onDisk({ answers: [{ origin: "s2", transactionId: "1", answer }] })
+    const { store } = onDisk({ answers: [{ origin: "s2", transactionId: "1", answer, answeredTs: 1 }] })
     expect(Effect.runSync(store.answer("s2", "1"))).toEqual(answer)
     expect(Effect.runSync(store.answer("s3", "1"))).toBeUndefined()
     expect(Effect.runSync(store.answer("s2", "2"))).toBeUndefined()
+  })
+
+  it("are forgotten when their time is over", () => {
+    const answers = [1, 2, 3].map((answeredTs) => {
+      return { origin: "s2", transactionId: `${answeredTs}`, answer: { pdus: {} }, answeredTs }
+    })
+    const { store } = onDisk({ answers }, { answersForgottenBefore: 3 })
+    const told = answers.map(({ transactionId }) => Effect.runSync(store.answer("s2", transactionId)))
+    expect(told).toEqual([undefined, undefined, { pdus: {} }])
   })
 })
 

@@ -1,6 +1,7 @@
 /** For tests: homeservers in a world, and a piece of a story played on them. */
 import { Cause, Effect, Exit } from "effect"
 import { MatrixError } from "#spec-impl/federation/matrix-error.ts"
+import type { WireRequest } from "#spec-impl/federation/wire.ts"
 import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
 import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
@@ -19,6 +20,12 @@ export interface Played {
   readonly identityServers: ReadonlyMap<string, VirtualIdentityServer>
   readonly network: Network["Service"]
   readonly kernel: Kernel
+  /** All requests that the servers sent, in order, those into a cut too. */
+  readonly requests: readonly SentRequest[]
+}
+
+export interface SentRequest extends WireRequest {
+  readonly virtualMs: number
 }
 
 export interface PlayOptions {
@@ -38,7 +45,15 @@ export const play = async <A, E>(
   story: (played: Played) => Effect.Effect<A, E>,
 ): Promise<A> => {
   const kernel = Kernel.make({ seed: options.seed ?? 1, trace: new Trace({ keep: true }) })
-  const network = Network.make(kernel)
+  const whole = Network.make(kernel)
+  const requests: SentRequest[] = []
+  const network: Network["Service"] = {
+    ...whole,
+    send: (request) => {
+      requests.push({ ...request, virtualMs: kernel.elapsedMs })
+      return whole.send(request)
+    },
+  }
   const signatures = withVerifyAll(nodeSignatures("libsodium"))
   const exit = await kernel.run(
     Effect.scoped(
@@ -68,7 +83,7 @@ export const play = async <A, E>(
           notes: new Map(),
           scope,
         })
-        return yield* story({ stage, servers, identityServers, network, kernel })
+        return yield* story({ stage, servers, identityServers, network, kernel, requests })
       }),
     ),
   )

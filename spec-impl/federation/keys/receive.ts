@@ -1,6 +1,7 @@
 /** Server-server API §Retrieving server keys: the receiving half. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
+import { isServerName } from "../../core/identifiers.ts"
 import { KeyRing } from "../../homeserver/key-ring.ts"
 import { FederationApi } from "../api.ts"
 import { ifLegacy } from "../legacy.ts"
@@ -24,7 +25,7 @@ export const KeysReceive = HttpApiBuilder.group(
     ) =>
       Effect.map(
         Effect.forEach(
-          wanted.slice(0, serversPerQueryMax),
+          wanted.filter(([server]) => isServerName(server)).slice(0, serversPerQueryMax),
           ([server, validUntilTsMin]) => keyRing.vouchedKeys(server, Number(validUntilTsMin ?? 0)),
           { concurrency: 8 },
         ),
