@@ -1,6 +1,7 @@
 import type { Scenario } from "#sim/world/scenario.ts"
 import { aclAndPolicy } from "./acl-and-policy.ts"
 import { devicesResync } from "./devices-resync.ts"
+import { invitesAndKnocks } from "./invites-and-knocks.ts"
 import { joinsOfEveryKind } from "./joins-of-every-kind.ts"
 import { keysRotateWhileCutOff } from "./keys-rotate-while-cut-off.ts"
 import { lostPromotionChain } from "./lost-promotion-chain.ts"
@@ -18,6 +19,7 @@ export const scenarios: readonly Scenario[] = [
   spaceWalk,
   typingPresenceReceipts,
   thirdPartyInvite,
+  invitesAndKnocks,
   aclAndPolicy,
   devicesResync,
   joinsOfEveryKind,

@@ -101,7 +101,7 @@ const pdus: readonly Row[] = [
     test: "sim/world/history.test.ts > state, state_ids and event_auth > tell the state before the event, and auth chains without a hole",
     removal: {
       file: `${federation}/history/receive.ts`,
-      from: "const chain = pdusOf(authChain(room.dag, [eventId]))",
+      from: "const chain = pdusOf(room, authChain(room.dag, [eventId]))",
       to: "const chain: never[] = []",
     },
   },

@@ -1,10 +1,13 @@
 /**
  * Is a room, as one server holds it, sound in itself? Ids are what hashes say, what is cited is held, the forward
- * extremities are exactly those that they must be, each state follows from the states before it, and none holds what
- * its own auth_events speak against. Nothing that was noted on receipt is believed here that can be asked again.
+ * extremities are exactly those that they must be, each state follows from the states before it, none holds what
+ * its own auth_events speak against, and what is redacted, and nothing else, is shown redacted. Nothing that was noted
+ * on receipt is believed here that can be asked again.
  */
+import { PowerLevels } from "#spec-impl/core/auth-rules/power-levels.ts"
 import { parseEvent } from "#spec-impl/core/event-format.ts"
 import { contentHash } from "#spec-impl/core/hash.ts"
+import { domainOf } from "#spec-impl/core/identifiers.ts"
 import { canonicalJson } from "#spec-impl/core/json/encode.ts"
 import { isJsonObject } from "#spec-impl/core/json/value.ts"
 import { redact } from "#spec-impl/core/redaction.ts"
@@ -18,6 +21,7 @@ export const findInconsistencies = (dag: RoomDag): readonly string[] => [
     ...idProblems(dag, record),
     ...citationProblems(dag, record),
     ...stateProblems(dag, record),
+    ...redactionProblems(dag, record),
   ]),
   ...extremityProblems(dag),
 ]
@@ -76,6 +80,28 @@ const rejectedIn = (dag: RoomDag, state: StateMap): readonly string[] => {
   })
   if (rejected.length === 0) soundStates.add(state)
   return rejected
+}
+
+/** By definition: rooms §Redactions, rooms/v3 §Handling redactions. */
+const redactionProblems = (dag: RoomDag, { event }: EventRecord): readonly string[] => {
+  const { version } = dag.rules
+  const isRedacted = [...dag.records()].some(
+    (record) => record.event.redacts === event.eventId && mayRedact(dag, record, event.sender),
+  )
+  const wanted = canonicalJson(isRedacted ? redact(event.pdu, version) : event.pdu)
+  if (canonicalJson(dag.redactions.shown(event).pdu) === wanted) return []
+  return [`${event.eventId} is shown ${isRedacted ? "whole, and is redacted" : "otherwise than it is"}`]
+}
+
+const mayRedact = (dag: RoomDag, record: EventRecord, author: string): boolean => {
+  if (record.place === "outlier" || record.verdict !== "accepted") return false
+  const { version } = dag.rules
+  const { sender } = record.event
+  if (version.redaction.application === "decided-by-auth" || domainOf(sender) === domainOf(author))
+    return true
+  const at = record.stateBefore.get(dag.graph.powerLevelsKey)
+  const levels = new PowerLevels(at < 0 ? undefined : dag.graph.event(at), dag.create(), version)
+  return levels.ofUser(sender) >= levels.scalar("redact")
 }
 
 /**

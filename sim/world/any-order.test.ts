@@ -25,7 +25,7 @@ const users = ["@alice:s1", "@bob:s2", "@carol:s3"] as const
 const names = ["s1", "s2", "s3"] as const
 
 const kinds = [
-  ...["say", "topic", "ban", "unban", "kick", "leave", "join", "invite", "knock", "levels", "rule"],
+  ...["say", "topic", "ban", "unban", "kick", "leave", "join", "invite", "knock", "levels", "rule", "redact"],
   ...["cut", "heal", "wait", "reboot", "forge"],
 ] as const
 
@@ -119,6 +119,10 @@ const perform = (
       return actor.setState(roomId, "m.room.join_rules", {
         join_rule: ["public", "invite", "knock"][at % 3]!,
       })
+    case "redact": {
+      const held = [...(world.servers.get(names[user]!)!.rooms.find(roomId)?.dag.records() ?? [])]
+      return actor.redact(roomId, held[(at * 7) % Math.max(held.length, 1)]?.event.eventId ?? "$none")
+    }
     case "cut":
       return stage.partition(
         [names[user]!],

@@ -148,8 +148,8 @@ describe("get_missing_events", () => {
         yield* stage.user("@bob:s2").say(roomId, "healed")
         yield* stage.quiet
         const merge = yield* stage.user("@alice:s1").say(roomId, "merge")
-        const found = yield* between(played, roomId, [fork!], [merge], { limit: 5 })
-        expect(found.toSorted()).toEqual(["east 2", "east 3", "healed", "west 2", "west 3"].toSorted())
+        const found = yield* between(played, roomId, [fork!], [merge], { limit: 4 })
+        expect(found.toSorted()).toEqual(["east 3", "healed", "west 2", "west 3"])
         const all = yield* between(played, roomId, [fork!], [merge], { limit: 20 })
         expect(all.length).toBe(7)
         expect(all.indexOf("west 1")).toBeLessThan(all.indexOf("west 2"))

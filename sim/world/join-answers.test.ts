@@ -114,7 +114,7 @@ describe("what a resident answers", () => {
   it("is passed on as a 5xx where it says that the request was faulty", async () => {
     for (const errcode of ["M_INVALID_PARAM", "M_MISSING_PARAM"]) {
       const { outcome } = await joiningWith(reply(400, { errcode, error: "no" }))
-      expect(outcome).toBe("502 M_UNKNOWN: the resident server found the join faulty: no")
+      expect(outcome).toBe("502 M_UNKNOWN: the other server found the request faulty: no")
     }
   })
 

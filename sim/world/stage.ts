@@ -35,6 +35,9 @@ export interface Actor extends EphemeralActs, DeviceActs {
   readonly kick: (roomId: string, target: string) => Act<Event>
   readonly ban: (roomId: string, target: string) => Act<Event>
   readonly leave: (roomId: string) => Act<Event>
+  readonly redact: (roomId: string, eventId: string, reason?: string) => Act<Event>
+  /** Gives the id of the room that takes the old one's place. */
+  readonly upgradeRoom: (roomId: string, newVersion: string) => Act<string>
   /** The rooms that it finds in a space, as summaries, depth first. */
   readonly walkSpace: (space: string, via?: string) => Act<readonly JsonObject[]>
 }

@@ -28,6 +28,7 @@ export interface Readings {
   readonly repeatedKeys: "refused" | "last-wins"
   readonly nonCanonicalPdu: "discard-event" | "refuse-transaction"
   readonly unfillableGap: "drop" | "accept"
+  readonly inviteRoomState: "checked-from-12" | "checked"
   readonly policyServers: "heeded" | "unknown"
   readonly missingState: "fails-event" | "fails-transaction"
   readonly keyValidityClamp: "when-heard" | "when-checked" | "none"
@@ -241,6 +242,17 @@ export const readingDefinitions: readonly ReadingDefinition[] = [
     takenBy: { synapse: "drop", gomatrixserverlib: "drop" },
   },
   {
+    name: "invite-room-state",
+    field: "inviteRoomState",
+    about:
+      "an invite whose invite_room_state is not all events of the room, the create event among them (MSC4311)",
+    values: {
+      "checked-from-12": "refused in rooms 12+; in older ones what is odd is left out",
+      checked: "refused in every room",
+    },
+    takenBy: { spec: "checked-from-12" },
+  },
+  {
     name: "policy-servers",
     field: "policyServers",
     about: "what m.room.policy means (MSC4284, since v1.18)",
@@ -318,6 +330,7 @@ export const readingsDefault: Readings = {
   repeatedKeys: "refused",
   nonCanonicalPdu: "discard-event",
   unfillableGap: "drop",
+  inviteRoomState: "checked-from-12",
   policyServers: "heeded",
   missingState: "fails-event",
   keyValidityClamp: "when-heard",

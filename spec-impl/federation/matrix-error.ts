@@ -99,6 +99,8 @@ export const conflict = withStatus(409, "M_UNKNOWN")
 export const tooLarge = withStatus(413, "M_TOO_LARGE")
 /** 403. */
 export const forbidden = withStatus(403, "M_FORBIDDEN")
+/** 403: the user does not want to be invited (client-server API §Invite permission). */
+export const inviteBlocked = withStatus(403, "M_INVITE_BLOCKED")
 /** 400: the policy server will not sign the event (§Policy Servers). */
 export const refusedByPolicy = withStatus(400, "M_FORBIDDEN")
 /** 429: asked too often; `retry_after_ms` says when to come again. */

@@ -1,10 +1,13 @@
 /** How events enter a room that this server holds: examined, made durable, seen by all, then sent on. */
 import { Effect, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
+import { domainOf } from "../core/identifiers.ts"
 import type { Arrival, Claim, TimelineRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
+import type { StoreGroup } from "../store/event-store.ts"
 import { Destinations } from "./destinations.ts"
 import { ServerIdentity } from "./identity.ts"
+import { Outside } from "./outside.ts"
 import { asRecommended } from "./policy-signatures.ts"
 import { joinedServersIn } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
@@ -24,7 +27,6 @@ export const admit = Effect.fnUntraced(function* (
   arrival: Arrival,
   claimed?: Claim,
 ) {
-  const rooms = yield* Rooms
   const offered = arrival === "new" ? yield* asRecommended(room, event) : event
   return yield* whileWriting(
     room,
@@ -32,10 +34,20 @@ export const admit = Effect.fnUntraced(function* (
       const held = room.dag.timeline(event.eventId)
       if (held !== undefined) return held
       const record = room.dag.examine(offered, arrival, claimed)
-      yield* rooms.commit(room, [record])
+      yield* commitRecord(room, record)
       return record
     }),
   )
+})
+
+/** With the event goes who of this server's users stands outside after it. */
+const commitRecord = Effect.fnUntraced(function* (room: Room, record: TimelineRecord, more: StoreGroup = {}) {
+  const rooms = yield* Rooms
+  const outside = yield* Outside
+  const { serverName } = yield* ServerIdentity
+  const writes = outside.writesFor(room, record, serverName)
+  yield* rooms.commit(room, [record], writes.length === 0 ? more : { ...more, outside: writes })
+  outside.note(writes)
 })
 
 /** Holds events for the sake of those that cite them; one whose auth events are not held is left out. */
@@ -55,25 +67,35 @@ export const admitOutliers = Effect.fnUntraced(function* (room: Room, events: re
 
 /**
  * Commits an accepted event that this server sends on: to the servers of the members before it and after it
- * (a kicked server gets its own kick), but `except`. The caller holds `room.writing`.
+ * (a kicked server gets its own kick), and to that of a user who was invited or knocking and is turned away; but
+ * `except`. The caller holds `room.writing`.
  */
 export const commitAndSend = Effect.fnUntraced(function* (
   room: Room,
   record: TimelineRecord,
   except?: string,
 ) {
-  const rooms = yield* Rooms
   const destinations = yield* Destinations
   const { serverName } = yield* ServerIdentity
   const { event, stateBefore, stateAfter } = record
   const servers = new Set([
     ...joinedServersIn(room.dag, stateBefore),
     ...joinedServersIn(room.dag, stateAfter),
+    ...turnedAway(room, record),
   ])
   servers.delete(serverName)
   if (except !== undefined) servers.delete(except)
-  yield* rooms.commit(room, [record], {
+  yield* commitRecord(room, record, {
     destinations: destinations.writesFor(room.roomId, event, servers),
   })
   yield* destinations.send(room.roomId, event, servers)
 })
+
+/** The server of a user who was outside, and is no longer welcome: it need not be in the room. */
+const turnedAway = ({ dag }: Room, { event, stateBefore }: TimelineRecord): readonly string[] => {
+  const { type, stateKey = "", content } = event
+  if (type !== "m.room.member" || (content.membership !== "leave" && content.membership !== "ban")) return []
+  const before = dag.eventIn(stateBefore, type, stateKey)?.content.membership
+  const server = before === "invite" || before === "knock" ? domainOf(stateKey) : undefined
+  return server === undefined ? [] : [server]
+}

@@ -106,8 +106,12 @@ export class Destinations extends Context.Service<
         return made
       }
 
-      const eventOf = ([roomId, eventId]: EventReference): Event | undefined =>
-        rooms.find(roomId)?.dag.record(eventId)?.event
+      const eventOf = ([roomId, eventId]: EventReference): Event | undefined => {
+        const dag = rooms.find(roomId)?.dag
+        const event = dag?.record(eventId)?.event
+        // A redaction goes out as it came though it was redacted itself: else, in rooms 1–10, it would name no event.
+        return event === undefined || event.redacts !== undefined ? event : dag?.redactions.shown(event)
+      }
 
       /** What the next transaction carries; until it is kept it does not leave. */
       const begin = Effect.fnUntraced(function* (destination: Destination) {

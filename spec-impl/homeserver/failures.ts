@@ -16,6 +16,15 @@ export const unsupportedRoomVersion = (error: string): MatrixError =>
   new MatrixError({ status: 400, errcode: "M_UNSUPPORTED_ROOM_VERSION", error })
 
 /**
+ * What a user is told of the refusal of an invite or a join by another server (§PUT …/invite, §PUT …/send_join): that
+ * the request was malformed is no fault of the user's, who sent none, and becomes a 502; the rest is passed through.
+ */
+export const asClientSees = <E extends { readonly _tag: string }>(error: E): E | MatrixError =>
+  error instanceof MatrixError && (error.errcode === "M_MISSING_PARAM" || error.errcode === "M_INVALID_PARAM")
+    ? badAnswer(`the other server found the request faulty: ${error.error}`)
+    : error
+
+/**
  * 400: an endpoint was given what is no event of the room's version: M_BAD_JSON where it is not canonical JSON and
  * must be (rooms/v6 §Canonical JSON), else M_INVALID_PARAM.
  */

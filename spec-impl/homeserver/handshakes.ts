@@ -1,5 +1,6 @@
 /** Going in, leaving and knocking by way of a server that is in the room (server-server API §Joining Rooms, §Leaving Rooms, §Knocking). */
 import { Clock, Effect } from "effect"
+import { without } from "../core/hash.ts"
 import type { JsonObject } from "../core/json/value.ts"
 import { isJsonObject } from "../core/json/value.ts"
 import { FederationClient } from "../federation/client.ts"
@@ -9,7 +10,9 @@ import type { OutsideMembership } from "./hosting-memberships.ts"
 import { readOwn, signAsSelf } from "./local-events.ts"
 import { Outside } from "./outside.ts"
 import { putBeforePolicyServerFromOutside } from "./policy-signatures.ts"
+import { Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
+import { readable } from "./told-room-state.ts"
 
 /** §make_join and its kin: the caller must see to it that the template is what it asked for. */
 const checkTemplate = (event: JsonObject, roomId: string, userId: string, membership: OutsideMembership) => {
@@ -38,7 +41,9 @@ export const completeTemplate = Effect.fnUntraced(function* (
   const version = roomVersions.find((known) => known.id === id)
   if (version === undefined) return yield* incompatibleRoomVersion(id)
   const template = yield* checkTemplate(made.event, roomId, userId, membership)
-  const dated = { ...template, origin_server_ts: yield* Clock.currentTimeMillis }
+  // What the resident server signed or added is no part of this server's event.
+  const own = without(template, ["hashes", "signatures", "unsigned"])
+  const dated = { ...own, origin_server_ts: yield* Clock.currentTimeMillis }
   const event = yield* readOwn(yield* signAsSelf(dated, version), version).pipe(
     Effect.mapError(({ error }) => badAnswer(`the resident server made no event: ${error}`)),
   )
@@ -59,6 +64,7 @@ export const leaveThrough = Effect.fnUntraced(function* (via: string, roomId: st
 export const knockThrough = Effect.fnUntraced(function* (via: string, roomId: string, userId: string) {
   const client = yield* FederationClient
   const outside = yield* Outside
+  const rooms = yield* Rooms
   const { roomVersions } = yield* Settings
   const ver = roomVersions.filter(({ auth }) => auth.knock).map(({ id }) => id)
   const made = yield* client.call(via, (api) =>
@@ -71,7 +77,7 @@ export const knockThrough = Effect.fnUntraced(function* (via: string, roomId: st
     membership: "knock",
     roomVersion: version.id,
     pdu: event.pdu,
-    roomState: answer.knock_room_state,
+    roomState: readable(rooms.find(roomId) ?? rooms.make(roomId, version), answer.knock_room_state),
     via,
   })
   return event

@@ -32,6 +32,7 @@ import { Typing } from "../federation/typing/typing.ts"
 import { Destinations } from "./destinations.ts"
 import { Edus } from "./edus.ts"
 import { Incoming } from "./incoming.ts"
+import { InvitePermission } from "./invite-permission.ts"
 import { JoinsInFlight } from "./joins-in-flight.ts"
 import { KeyRing } from "./key-ring.ts"
 import { LocalUsers } from "./local-users.ts"
@@ -47,7 +48,6 @@ export const layerHomeserver = (listener?: RoomListener) =>
   Layer.mergeAll(
     Incoming.layer,
     Profiles.layer,
-    Aliases.layer,
     PublishedRooms.layer,
     Spaces.layer,
     OpenIdTokens.layer,
@@ -63,9 +63,11 @@ export const layerHomeserver = (listener?: RoomListener) =>
     Layer.provideMerge(CrossSigning.layer),
     Layer.provideMerge(Layer.mergeAll(LocalDevices.layer, RemoteDevices.layer)),
     Layer.provideMerge(LocalUsers.layer),
-    Layer.provideMerge(Layer.mergeAll(JoinsInFlight.layer, Resyncs.layer)),
+    Layer.provideMerge(Layer.mergeAll(JoinsInFlight.layer, Resyncs.layer, Aliases.layer)),
     Layer.provideMerge(Destinations.layer),
-    Layer.provideMerge(Layer.mergeAll(Rooms.layer(listener), KeyRing.layer, Outside.layer, Edus.layer)),
+    Layer.provideMerge(
+      Layer.mergeAll(Rooms.layer(listener), KeyRing.layer, Outside.layer, InvitePermission.layer, Edus.layer),
+    ),
   )
 
 /** The services that `layerHomeserver` makes. */

@@ -59,7 +59,8 @@ export const receiveJoin = Effect.fnUntraced(function* (
   const told = [...(omitMembers ? withoutMembers(dag, stateBefore, event.sender) : whole)].sort()
   const isTold = new Set(omitMembers ? told : [])
   const chain = authChain(dag, [...told, event.eventId]).filter((cited) => !isTold.has(cited.eventId))
-  const pdusOf = (events: readonly Event[]): readonly JsonObject[] => events.map((held) => held.pdu)
+  const pdusOf = (events: readonly Event[]): readonly JsonObject[] =>
+    events.map((held) => dag.redactions.shown(held).pdu)
   return {
     origin: serverName,
     state: pdusOf(eventsOf(dag, told)),

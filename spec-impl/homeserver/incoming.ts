@@ -13,13 +13,16 @@ import { storeFailed } from "./failures.ts"
 import type { ServerIdentity } from "./identity.ts"
 import { JoinsInFlight } from "./joins-in-flight.ts"
 import type { KeyRing } from "./key-ring.ts"
+import { heldRoom } from "./local-joins.ts"
 import { fillGap } from "./missing-events.ts"
+import { Outside } from "./outside.ts"
 import { Resyncs } from "./resyncs.ts"
 import { aclAllows } from "./room-acl.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
 import type { Signatures } from "./signatures/signatures.ts"
 import { nonCanonical, readPdu, vetEvents } from "./vetting.ts"
+import { receiveWithdrawal } from "./withdrawals.ts"
 
 const hourMs = 60 * 60 * 1_000
 /**
@@ -53,12 +56,13 @@ export class Incoming extends Context.Service<
       const chapters = yield* Edus
       const destinations = yield* Destinations
       const rooms = yield* Rooms
-      const { readings } = yield* Settings
+      const outside = yield* Outside
       const joins = yield* JoinsInFlight
       const resyncs = yield* Resyncs
+      const { readings, roomVersions } = yield* Settings
       const scope = yield* Effect.scope
       const services = yield* Effect.context<
-        FederationClient | KeyRing | Rooms | ServerIdentity | Settings | Signatures
+        FederationClient | KeyRing | Outside | Rooms | ServerIdentity | Settings | Signatures
       >()
       const underWay = new Map<string, Deferred.Deferred<TransactionAnswer, MatrixError>>()
       let clearedTs = 0
@@ -70,10 +74,26 @@ export class Incoming extends Context.Service<
         if (room.partial === undefined) yield* resyncs.backfill(room, origin, claimed)
       })
 
+      /** What concerns a user who stands outside, in a room that this server is not in; undefined where it is not that. */
+      const receiveFromOutside = Effect.fnUntraced(function* (pdu: JsonValue) {
+        if (!isJsonObject(pdu) || pdu.type !== "m.room.member") return undefined
+        const roomId = String(pdu.room_id)
+        const standing = outside.standingOf(String(pdu.state_key), roomId)
+        const version = roomVersions.find(({ id }) => id === standing?.roomVersion)
+        if (standing === undefined || version === undefined) return undefined
+        if ((yield* heldRoom(roomId)) !== undefined) return undefined
+        const room = rooms.find(roomId) ?? rooms.make(roomId, version)
+        const read = readPdu(pdu, room, { checkReferenceCounts: true })
+        const error = "problem" in read ? read.problem : yield* receiveWithdrawal(room, read.event, standing)
+        return [nameOf(pdu, room), error === undefined ? {} : { error }] as const
+      })
+
       /** One entry of the answer; only a store that fails is the whole transaction's failure. */
       const receivePdu = Effect.fnUntraced(function* (origin: string, pdu: JsonValue) {
         const roomId = isJsonObject(pdu) ? String(pdu.room_id) : ""
         yield* joins.settled(roomId)
+        const withdrawn = yield* receiveFromOutside(pdu)
+        if (withdrawn !== undefined) return withdrawn
         const room = rooms.find(roomId)
         if (room === undefined) return [nameOf(pdu, undefined), { error: "not in that room" }] as const
         const name = nameOf(pdu, room)

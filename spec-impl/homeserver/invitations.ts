@@ -3,17 +3,18 @@ import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { domainOf } from "../core/identifiers.ts"
 import { isJsonArray, isJsonObject, type JsonObject } from "../core/json/value.ts"
-import type { RoomVersion } from "../core/room-version.ts"
 import { FederationClient, type FederationUnreachable } from "../federation/client.ts"
 import {
   forbidden,
   incompatibleRoomVersion,
   invalidParameter,
   type MatrixError,
+  missingParameter,
 } from "../federation/matrix-error.ts"
 import { whileWriting } from "./admission.ts"
-import { badAnswer } from "./failures.ts"
+import { asClientSees, badAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
+import { InvitePermission } from "./invite-permission.ts"
 import {
   completeDraft,
   coSignAsSelf,
@@ -30,7 +31,8 @@ import { checkAcl } from "./room-acl.ts"
 import { joinedServersIn, strippedState } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
-import { readPdu, readSent, vetAnswered, vetEvents } from "./vetting.ts"
+import { readInviteState } from "./told-room-state.ts"
+import { readSent, vetAnswered, vetEvents } from "./vetting.ts"
 
 /**
  * Invites `target` in the name of a user of this server. The target's server signs first: what it refuses is
@@ -46,6 +48,7 @@ export const invite = Effect.fnUntraced(function* (
   const content = { ...more, membership: "invite" }
   const draft: Draft = { type: "m.room.member", sender, stateKey: target, content }
   const server = domainOf(target)
+  if (server === serverName) yield* (yield* InvitePermission).check(target)
   if (server === undefined || server === serverName) return yield* sendLocalEvent(room, draft)
   yield* untilAuthorisable(room, draft)
   const drafted = yield* whileWriting(room, draftInvite(room, draft))
@@ -81,6 +84,7 @@ const askToSign = Effect.fnUntraced(function* (room: Room, event: Event, server:
             ([, answered]) => answered,
           ),
       ),
+      Effect.mapError(asClientSees),
     )
   const [signed] = yield* vetAnswered(room, [answer.event])
   if (signed?.eventId === event.eventId) return signed
@@ -92,9 +96,11 @@ const isUnknownEndpoint = (error: MatrixError | FederationUnreachable): boolean 
 
 /** What an inviting server sends. */
 export interface ReceivedInvite {
-  readonly roomVersion: string
+  /** Undefined where the sender says nothing of it (v1): 1 or 2. */
+  readonly roomVersion: string | undefined
   readonly event: JsonObject
-  readonly roomState: readonly JsonObject[]
+  /** Undefined where it says nothing of the room. */
+  readonly roomState: readonly JsonObject[] | undefined
 }
 
 /** Takes an invite for a user of this server, and gives the event back with this server's signature. */
@@ -106,15 +112,23 @@ export const receiveInvite = Effect.fnUntraced(function* (
 ) {
   const rooms = yield* Rooms
   const { roomVersions } = yield* Settings
-  const version = roomVersions.find(({ id }) => id === received.roomVersion)
-  if (version === undefined) return yield* incompatibleRoomVersion(received.roomVersion)
+  // A server that speaks v1 must be taken to mean 1 or 2, which are alike.
+  const id = received.roomVersion ?? "1"
+  const version = roomVersions.find((known) => known.id === id)
+  if (version === undefined) return yield* incompatibleRoomVersion(id)
   const room = rooms.find(roomId) ?? rooms.make(roomId, version)
   yield* checkAcl(room, origin)
+  const isMeant =
+    received.roomVersion === undefined ? room.version.eventId === version.eventId : room.version.id === id
+  if (!isMeant) return yield* invalidParameter(`room ${roomId} is of version ${room.version.id}`)
   const event = yield* readInvite(room, origin, eventId, received.event)
-  const problem = roomStateProblem(roomId, version, received.roomState)
-  if (problem !== undefined) return yield* invalidParameter(problem)
-  const signed = yield* readOwn(yield* coSignAsSelf(event.pdu, version), version)
-  yield* noteInvite(room, signed, received, origin)
+  if (received.roomState === undefined && room.version.roomIdIsCreateHash) {
+    return yield* missingParameter("there is no invite_room_state")
+  }
+  const roomState = yield* readInviteState(room, received.roomState ?? [])
+  yield* (yield* InvitePermission).check(event.stateKey ?? "")
+  const signed = yield* readOwn(yield* coSignAsSelf(event.pdu, room.version), room.version)
+  yield* noteInvite(room, signed, roomState, origin)
   return { event: signed.pdu }
 })
 
@@ -122,7 +136,7 @@ export const receiveInvite = Effect.fnUntraced(function* (
 const noteInvite = Effect.fnUntraced(function* (
   room: Room,
   { stateKey = "", pdu }: Event,
-  { roomVersion: version, roomState }: ReceivedInvite,
+  roomState: readonly JsonObject[],
   via: string,
 ) {
   const rooms = yield* Rooms
@@ -132,7 +146,7 @@ const noteInvite = Effect.fnUntraced(function* (
   if (held !== undefined && joinedServersIn(held, held.currentState()).has(serverName)) return
   yield* outside.stand(stateKey, room.roomId, {
     membership: "invite",
-    roomVersion: version,
+    roomVersion: room.version.id,
     pdu,
     roomState,
     via,
@@ -164,25 +178,12 @@ const readInvite = Effect.fnUntraced(function* (
   return vetted.event
 })
 
-/**
- * §invite_room_state: from room 12 on each must be an event of this room, and the create event among them; in
- * older rooms servers may send less (MSC4311).
- */
-const roomStateProblem = (
-  roomId: string,
-  version: RoomVersion,
-  roomState: readonly JsonObject[],
-): string | undefined => {
-  if (!version.roomIdIsCreateHash) return undefined
-  const read = roomState.map((pdu) => readPdu(pdu, { roomId, version }, { checkReferenceCounts: false }))
-  const odd = read.find((one) => "problem" in one)
-  if (odd !== undefined && "problem" in odd) return `invite_room_state: ${odd.problem}`
-  const hasCreate = read.some((one) => "event" in one && one.event.type === "m.room.create")
-  return hasCreate ? undefined : "invite_room_state has no m.room.create"
-}
-
 /** What v1 of the endpoint is sent: the event alone, of a room of version 1 or 2, whose events are alike. */
 export const inviteOfV1 = (event: JsonObject): ReceivedInvite => {
   const roomState = isJsonObject(event.unsigned) ? event.unsigned.invite_room_state : undefined
-  return { roomVersion: "1", event, roomState: isJsonArray(roomState) ? roomState.filter(isJsonObject) : [] }
+  return {
+    roomVersion: undefined,
+    event,
+    roomState: isJsonArray(roomState) ? roomState.filter(isJsonObject) : undefined,
+  }
 }

@@ -26,6 +26,8 @@ export interface Draft {
   readonly content: JsonObject
   /** Undefined for a message event. */
   readonly stateKey: string | undefined
+  /** What a redaction is of, where the room version has that beside the content (rooms 1–10). */
+  readonly redacts?: string
 }
 
 /**
@@ -94,6 +96,7 @@ export const completeDraft = Effect.fnUntraced(function* (room: Room, draft: Dra
     auth_events: references(dag, authEvents, version),
   }
   if (draft.stateKey !== undefined) pdu.state_key = draft.stateKey
+  if (draft.redacts !== undefined) pdu.redacts = draft.redacts
   const isCreate = draft.type === "m.room.create" && prevEvents.length === 0
   if (!(version.roomIdIsCreateHash && isCreate)) pdu.room_id = room.roomId
   return pdu as JsonObject
@@ -108,7 +111,7 @@ export const draftedEvent = (pdu: JsonObject, draft: Draft, room: Room): Event =
   depth: 0,
   authEvents: [],
   prevEvents: room.dag.forwardExtremities(),
-  redacts: undefined,
+  redacts: draft.redacts,
   pdu,
 })
 
@@ -174,11 +177,16 @@ const depthAfter = (dag: RoomDag, prevEvents: readonly string[], version: RoomVe
   return next <= BigInt(canonicalIntegerMax) ? Number(next) : next
 }
 
-/** Rooms 1 and 2 cite an event with its hash (rooms/v1 §Event format). */
 const references = (dag: RoomDag, eventIds: readonly string[], version: RoomVersion): JsonValue =>
   version.eventReferences === "ids"
     ? eventIds
     : eventIds.flatMap((eventId) => {
-        const pdu = dag.record(eventId)?.event.pdu
-        return pdu === undefined ? [] : [[eventId, { sha256: encodeBase64(referenceHash(pdu, version)) }]]
+        const event = dag.record(eventId)?.event
+        return event === undefined ? [] : [reference(event, version)]
       })
+
+/** How an event is cited: in rooms 1 and 2 with its hash (rooms/v1 §Event format). */
+export const reference = ({ eventId, pdu }: Event, version: RoomVersion): JsonValue =>
+  version.eventReferences === "ids"
+    ? eventId
+    : [eventId, { sha256: encodeBase64(referenceHash(pdu, version)) }]

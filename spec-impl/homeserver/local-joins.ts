@@ -1,9 +1,10 @@
 /** How a user of this server comes into a room: at once, or by way of another server. */
 import { Effect } from "effect"
+import { domainOf } from "../core/identifiers.ts"
 import type { FederationUnreachable } from "../federation/client.ts"
 import { invalidParameter, type MatrixError } from "../federation/matrix-error.ts"
-import type { StoreFailure } from "../store/event-store.ts"
-import { badAnswer } from "./failures.ts"
+import type { OutsideStanding, StoreFailure } from "../store/event-store.ts"
+import { asClientSees } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
 import { isResident, joinThrough } from "./joining.ts"
 import { JoinsInFlight } from "./joins-in-flight.ts"
@@ -21,16 +22,16 @@ export const heldRoom = Effect.fnUntraced(function* (roomId: string) {
 
 /**
  * Joins at once where this server is in the room, else by way of the first that lets the user in: the server that sent
- * an invite, which others may not have heard of yet (§Joining Rooms), then `via`. Of several users who join at the same
+ * an invite, which others may not have heard of yet (§Joining Rooms), then `via`, then others that it speaks of. Of several users who join at the same
  * time the first one's handshake brings the room.
  */
 export const joinRoom = Effect.fnUntraced(function* (userId: string, roomId: string, via: readonly string[]) {
   const joins = yield* JoinsInFlight
   const outside = yield* Outside
-  const invited = outside.standingOf(userId, roomId)?.via
-  const servers = invited === undefined ? via : [invited, ...via]
+  const [invited, ...others] = serversOf(outside.standingOf(userId, roomId))
+  const servers = invited === undefined ? via : [invited, ...via, ...others]
   const through = throughFirst(servers, (server) =>
-    Effect.mapError(joinThrough(server, roomId, userId), asOwnFault),
+    Effect.mapError(joinThrough(server, roomId, userId), asClientSees),
   )
   // Only handshakes take turns: who joins here may have to wait for what others tell.
   const begun = yield* joins.inTurn(
@@ -70,11 +71,16 @@ const unableCodes = ["M_UNABLE_TO_AUTHORISE_JOIN", "M_UNABLE_TO_GRANT_JOIN"]
 const isUnableHere = (error: JoinError): boolean =>
   error._tag === "MatrixError" && unableCodes.includes(error.errcode)
 
-/** §send_join: a request that the resident found faulty is this server's fault, and nothing the user did wrong. */
-const asOwnFault = (error: JoinError): JoinError =>
-  error._tag === "MatrixError" && ["M_INVALID_PARAM", "M_MISSING_PARAM"].includes(error.errcode)
-    ? badAnswer(`the resident server found the join faulty: ${error.error}`)
-    : error
+/** The servers by which a user who stands outside may deal with the room: the nearest, then those of its state's senders. */
+export const serversOf = (standing: OutsideStanding | undefined): readonly string[] =>
+  standing === undefined
+    ? []
+    : [
+        standing.via,
+        ...standing.roomState.flatMap(({ sender }) =>
+          typeof sender === "string" ? (domainOf(sender) ?? []) : [],
+        ),
+      ]
 
 /**
  * What the first server gives that does not refuse; the last refusal where all do. Where the room itself keeps the

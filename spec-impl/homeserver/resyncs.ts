@@ -11,6 +11,7 @@ import { badAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
 import type { KeyRing } from "./key-ring.ts"
 import { askState } from "./missing-events.ts"
+import type { Outside } from "./outside.ts"
 import type { PartialState } from "./partial-states.ts"
 import { joinedServersIn } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
@@ -44,7 +45,7 @@ export class Resyncs extends Context.Service<
       const settings = yield* Settings
       const scope = yield* Effect.scope
       const services = yield* Effect.context<
-        FederationClient | KeyRing | Rooms | ServerIdentity | Settings | Signatures
+        FederationClient | KeyRing | Outside | Rooms | ServerIdentity | Settings | Signatures
       >()
       const waiting = new Map<Room, WaitingResync>()
       let busy = 0
@@ -64,7 +65,7 @@ export class Resyncs extends Context.Service<
         effect: Effect.Effect<
           unknown,
           unknown,
-          FederationClient | KeyRing | Rooms | ServerIdentity | Settings | Signatures
+          FederationClient | KeyRing | Outside | Rooms | ServerIdentity | Settings | Signatures
         >,
       ): Effect.Effect<void> =>
         effect.pipe(Effect.ignore, Effect.provide(services), Effect.forkIn(scope), Effect.asVoid)

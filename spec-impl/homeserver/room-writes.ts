@@ -10,13 +10,32 @@ export const writesOf = (
   records: readonly EventRecord[],
 ): Required<Pick<StoreGroup, "states" | "events">> => ({
   states: records.flatMap((record) => (record.place === "timeline" ? stateWrites(dag, record) : [])),
-  events: records.map((record) => eventWrite(roomId, dag, record)),
+  events: [...records, ...redactedBy(dag, records)].map((record) =>
+    eventWrite(roomId, dag, record, isRedacted(dag, record, records)),
+  ),
 })
 
-const eventWrite = (roomId: string, dag: RoomDag, record: EventRecord): EventWrite => ({
+/** What was held before `records` came, and must be kept otherwise from now on. */
+const redactedBy = (dag: RoomDag, records: readonly EventRecord[]): readonly EventRecord[] =>
+  records.flatMap(({ event: { redacts } }) => {
+    const target = redacts === undefined ? undefined : dag.record(redacts)
+    return target !== undefined && isRedacted(dag, target, records) ? [target] : []
+  })
+
+/**
+ * Whether redaction leaves its mark in the store (client-server API §Redactions: a message is to be gone). State events
+ * and redactions stay as they came, though nobody is shown more than the redacted copy: by them it is decided what is
+ * in the state, and what is redacted.
+ */
+const isRedacted = (dag: RoomDag, { event }: EventRecord, records: readonly EventRecord[]): boolean =>
+  event.stateKey === undefined &&
+  event.type !== "m.room.redaction" &&
+  (dag.redactions.of(event) !== undefined || records.some((record) => dag.redactions.applies(record, event)))
+
+const eventWrite = (roomId: string, dag: RoomDag, record: EventRecord, redacted: boolean): EventWrite => ({
   roomId,
   eventId: record.event.eventId,
-  pdu: record.event.pdu,
+  pdu: (redacted ? dag.redactions.redacted(record.event) : record.event).pdu,
   verdict: record.verdict,
   objection: record.objection,
   restrictedJoinSigned: dag.restrictedJoinIsSigned(record.event.eventId),

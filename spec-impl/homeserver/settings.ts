@@ -20,6 +20,8 @@ export interface HomeserverSettings {
   readonly resolve: Resolve
   /** Whether endpoints that the specification has removed are still answered. */
   readonly legacyEndpoints: boolean
+  /** Whether this server's users may be invited at all (§PUT …/invite). */
+  readonly acceptsInvites: boolean
   /** Whether other servers may look up the profiles of this server's users. */
   readonly answersProfileQueries: boolean
   /** The first wait after a destination failed, doubled at each further failure up to the second. */
@@ -44,6 +46,7 @@ export const homeserverSettingsDefault: HomeserverSettings = {
   roomVersions,
   resolve,
   legacyEndpoints: true,
+  acceptsInvites: true,
   answersProfileQueries: true,
   retryMsMin: 1_000,
   retryMsMax: 300_000,

@@ -7,6 +7,7 @@
  *
  * - a local event: the event, the room's extremities, and a queue entry for each destination;
  * - a received event: the event (of the history or an outlier) and the extremities after it;
+ * - a redaction that applies: as above, and the message that it redacts once more, in the place of the first copy;
  * - a join: the room, its state and auth chain as outliers, the join event, the extremities; where memberships were
  *   left out also records of that, which go with the group of all events that are decided anew once they are known;
  * - an invite or a knock by which a user stands outside a room, and that this is over;

@@ -25,6 +25,7 @@ import type {
 } from "./event-record.ts"
 import { extremitiesWith, type History } from "./forward-extremities.ts"
 import { isPolicyEvent, type PolicyServer, policyServerOf } from "./policy-server.ts"
+import { Redactions } from "./redactions.ts"
 
 /** What a room needs from outside: its rules, its readings, and the two pure functions that may be shared. */
 export interface RoomRules {
@@ -37,6 +38,8 @@ export interface RoomRules {
 export class RoomDag {
   readonly rules: RoomRules
   readonly graph: AuthGraph
+  /** What of the events is shown, and what not. */
+  readonly redactions = new Redactions(this)
   readonly #records = new Map<string, EventRecord>()
   readonly #children = new Map<string, string[]>()
   readonly #signedRestrictedJoins: Set<string>
@@ -129,9 +132,10 @@ export class RoomDag {
     return this.rules.resolve(this.graph, states, this.context)
   }
 
-  /** The event of `state` under that type and key. */
+  /** The event of `state` under that type and key, as it is shown: redacted, where it is. */
   eventIn(state: StateMap, type: string, stateKey: string): Event | undefined {
-    return viewOfState(this.graph, state).get(type, stateKey)
+    const event = viewOfState(this.graph, state).get(type, stateKey)
+    return event === undefined ? undefined : this.redactions.shown(event)
   }
 
   /** The ids of all events in `state`, by no order that means anything. */
@@ -239,6 +243,7 @@ export class RoomDag {
     if (this.timeline(eventId) !== undefined) return
     this.#records.set(eventId, record)
     if (record.index >= 0) this.graph.setRejected(record.index, record.verdict === "rejected")
+    this.redactions.note(record)
     if (record.place === "outlier") return
     for (const parent of prevEvents) {
       const siblings = this.#children.get(parent)

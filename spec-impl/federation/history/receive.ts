@@ -27,11 +27,11 @@ export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (ha
         const room = yield* roomFor(roomId, [eventId])
         const record = room.dag.record(eventId)
         if (record === undefined) return yield* notFound(`event ${eventId} is not held here`)
-        const chain = pdusOf(authChain(room.dag, [eventId]))
+        const chain = pdusOf(room, authChain(room.dag, [eventId]))
         // Room 12 cites no create event, and yet Synapse and Dendrite both give it here.
         const create = room.version.roomIdIsCreateHash ? room.dag.create() : undefined
         const isImplied = create !== undefined && create.eventId !== eventId
-        return { auth_chain: isImplied ? [create.pdu, ...chain] : chain }
+        return { auth_chain: isImplied ? [...pdusOf(room, [create]), ...chain] : chain }
       }),
     )
     .handle("backfill", ({ params: { roomId }, query }) =>
@@ -58,8 +58,8 @@ export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (ha
         const room = yield* roomFor(roomId, [query.event_id])
         const stateIds = stateIdsBefore(room, yield* timelineEvent(room, query.event_id))
         return {
-          pdus: pdusOf(eventsOf(room.dag, stateIds)),
-          auth_chain: pdusOf(authChain(room.dag, stateIds)),
+          pdus: pdusOf(room, eventsOf(room.dag, stateIds)),
+          auth_chain: pdusOf(room, authChain(room.dag, stateIds)),
         }
       }),
     )
@@ -129,7 +129,9 @@ const visiblePdus = Effect.fnUntraced(function* ({ dag }: Room, events: readonly
   })
 })
 
-const pdusOf = (events: readonly Event[]): readonly JsonObject[] => events.map((event) => event.pdu)
+/** §Redactions: what is redacted goes out redacted. */
+const pdusOf = ({ dag }: Room, events: readonly Event[]): readonly JsonObject[] =>
+  events.map((event) => dag.redactions.shown(event).pdu)
 
 const asTransaction = Effect.fnUntraced(function* (pdus: readonly JsonObject[]) {
   const { serverName } = yield* ServerIdentity

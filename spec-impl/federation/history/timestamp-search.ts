@@ -7,6 +7,7 @@ import { backfillBefore } from "../../homeserver/backfill.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import type { KeyRing } from "../../homeserver/key-ring.ts"
 import { heldOrAsked, takeAuthEvents } from "../../homeserver/missing-events.ts"
+import type { Outside } from "../../homeserver/outside.ts"
 import { joinedServersByAge } from "../../homeserver/room-members.ts"
 import { type Room, Rooms } from "../../homeserver/rooms.ts"
 import type { Settings } from "../../homeserver/settings.ts"
@@ -60,7 +61,7 @@ export class TimestampSearch extends Context.Service<
   )
 }
 
-type Services = FederationClient | KeyRing | Rooms | ServerIdentity | Settings | Signatures
+type Services = FederationClient | KeyRing | Outside | Rooms | ServerIdentity | Settings | Signatures
 
 interface Search {
   readonly room: Room

@@ -2,7 +2,6 @@
 import type { Event } from "../../core/event.ts"
 import { domainOf } from "../../core/identifiers.ts"
 import type { JsonObject } from "../../core/json/value.ts"
-import { redact } from "../../core/redaction.ts"
 import type { EventRecord, TimelineRecord } from "../../core/room-dag/event-record.ts"
 import type { RoomDag } from "../../core/room-dag/room-dag.ts"
 import type { StateMap } from "../../core/state-resolution/state-map.ts"
@@ -76,18 +75,19 @@ const authTypes: ReadonlySet<string> = new Set([
 ])
 
 /**
- * The event as a server may have it: whole, or redacted where none of its users may see it (so does Synapse;
- * the history stays without holes, and its ids and signatures hold). Whole as well is what that server gets with
+ * The event as a server may have it: as it is shown, or redacted where none of its users may see it (so does Synapse;
+ * the history stays without holes, and its ids and signatures hold). Shown as well is what that server gets with
  * any state of the room: what events are authorised by, what is in the room's state now, and outliers, which
  * are held for the sake of these.
  */
 export const pduFor = (dag: RoomDag, record: EventRecord, audience: Audience): JsonObject => {
   const { event } = record
+  const { redactions } = dag
   const isTold =
     record.place === "outlier" ||
     (event.stateKey !== undefined && (authTypes.has(event.type) || isInCurrentState(dag, event))) ||
     maySee(dag, record, audience)
-  return isTold ? event.pdu : redact(event.pdu, dag.rules.version)
+  return (isTold ? redactions.shown(event) : redactions.redacted(event)).pdu
 }
 
 const isInCurrentState = (dag: RoomDag, { eventId, type, stateKey }: Event): boolean =>

@@ -28,6 +28,8 @@ export class Aliases extends Context.Service<
     ) => Effect.Effect<void, MatrixError | StoreFailure>
     /** By whoever made it, or has the power to set the room's canonical alias. */
     readonly remove: (userId: string, alias: string) => Effect.Effect<void, MatrixError | StoreFailure>
+    /** What this server's aliases of one room lead to from now on. Gives whether there were any. */
+    readonly move: (from: string, to: string) => Effect.Effect<boolean, StoreFailure>
     /** An alias of this server; 404 for what is none. */
     readonly resolveLocal: (alias: string) => Effect.Effect<AliasTarget, MatrixError>
     /** Any alias: asked of its server. */
@@ -88,6 +90,15 @@ export class Aliases extends Context.Service<
           if (!mayRemove(userId, target)) return yield* forbidden(`${alias} is another user's`)
           yield* store.commit({ records: [{ collection, key: alias, value: null }] })
           aliases.delete(alias)
+        }),
+        move: Effect.fnUntraced(function* (from, to) {
+          const moved = [...aliases].flatMap(([alias, { roomId, creator }]) =>
+            roomId === from ? [[alias, { roomId: to, creator }] as const] : [],
+          )
+          if (moved.length === 0) return false
+          yield* store.commit({ records: moved.map(([key, value]) => ({ collection, key, value })) })
+          for (const [alias, target] of moved) aliases.set(alias, target)
+          return true
         }),
         resolveLocal,
         resolve: Effect.fnUntraced(function* (alias) {

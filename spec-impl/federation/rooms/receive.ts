@@ -47,7 +47,7 @@ export const RoomsReceive = HttpApiBuilder.group(FederationApi, "rooms", (handle
         receiveInvite(origin, roomId, eventId, {
           roomVersion: payload.room_version,
           event: payload.event,
-          roomState: payload.invite_room_state ?? [],
+          roomState: payload.invite_room_state,
         }),
       ),
     )

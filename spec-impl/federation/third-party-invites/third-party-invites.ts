@@ -11,6 +11,7 @@ import type { Destinations } from "../../homeserver/destinations.ts"
 import { badAnswer, storeFailed } from "../../homeserver/failures.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { invite } from "../../homeserver/invitations.ts"
+import type { InvitePermission } from "../../homeserver/invite-permission.ts"
 import type { KeyRing } from "../../homeserver/key-ring.ts"
 import { type Draft, draftedEvent, sendLocalEvent } from "../../homeserver/local-events.ts"
 import type { Outside } from "../../homeserver/outside.ts"
@@ -173,6 +174,7 @@ type Services =
   | Destinations
   | FederationClient
   | IdentityServers
+  | InvitePermission
   | KeyRing
   | Outside
   | Rooms

@@ -1,0 +1,80 @@
+/** Leaving and knocking: in a room of the user's server at once, else by way of a server that is in it. */
+import { Clock, Effect } from "effect"
+import type { Event } from "../core/event.ts"
+import { isJsonArray } from "../core/json/value.ts"
+import { canonicalIntegerMax } from "../core/limits.ts"
+import type { OutsideStanding } from "../store/event-store.ts"
+import { badAnswer } from "./failures.ts"
+import { knockThrough, leaveThrough } from "./handshakes.ts"
+import { type Draft, readOwn, reference, sendLocalEvent, signAsSelf } from "./local-events.ts"
+import { heldRoom, serversOf, throughFirst } from "./local-joins.ts"
+import { Outside } from "./outside.ts"
+import { Rooms } from "./rooms.ts"
+import { Settings } from "./settings.ts"
+
+/** Knocks by way of the first of `via` that takes the knock. */
+export const knockOnRoom = Effect.fnUntraced(function* (
+  userId: string,
+  roomId: string,
+  via: readonly string[],
+) {
+  const room = yield* heldRoom(roomId)
+  if (room !== undefined) return yield* sendLocalEvent(room, ownMembership(userId, "knock"))
+  return yield* throughFirst(via, (server) => knockThrough(server, roomId, userId))
+})
+
+/**
+ * Leaves the room, turns down an invite or takes back a knock. Where no server takes it (they are gone, or the user is
+ * nothing to the room any more) the user is rid of it all the same, as in Synapse: the room is not told.
+ */
+export const leaveRoom = Effect.fnUntraced(function* (userId: string, roomId: string) {
+  const outside = yield* Outside
+  const rooms = yield* Rooms
+  const standing = outside.standingOf(userId, roomId)
+  if (standing === undefined || (yield* heldRoom(roomId)) !== undefined) {
+    return yield* sendLocalEvent(yield* rooms.get(roomId), ownMembership(userId, "leave"))
+  }
+  const event = yield* throughFirst(serversOf(standing), (server) =>
+    leaveThrough(server, roomId, userId),
+  ).pipe(
+    Effect.catchTags({
+      FederationUnreachable: () => leaveUnheard(standing, userId, roomId),
+      MatrixError: () => leaveUnheard(standing, userId, roomId),
+    }),
+  )
+  yield* outside.end(userId, roomId)
+  return event
+})
+
+/** A leave that follows on the invite or knock, and that only this server's own user is shown. */
+const leaveUnheard = Effect.fnUntraced(function* (
+  { pdu, roomVersion }: OutsideStanding,
+  userId: string,
+  roomId: string,
+) {
+  const { roomVersions } = yield* Settings
+  const version = roomVersions.find(({ id }) => id === roomVersion)
+  if (version === undefined)
+    return yield* badAnswer(`room version ${roomVersion} is not supported here any more`)
+  const before: Event = yield* readOwn(pdu, version)
+  const depth = Number(before.depth)
+  const leave = {
+    type: "m.room.member",
+    sender: userId,
+    state_key: userId,
+    room_id: roomId,
+    content: { membership: "leave" },
+    origin_server_ts: yield* Clock.currentTimeMillis,
+    depth: Math.min(depth + 1, canonicalIntegerMax),
+    prev_events: [reference(before, version)],
+    auth_events: [...(isJsonArray(pdu.auth_events) ? pdu.auth_events : []), reference(before, version)],
+  }
+  return yield* readOwn(yield* signAsSelf(leave, version), version)
+})
+
+const ownMembership = (userId: string, membership: string): Draft => ({
+  type: "m.room.member",
+  sender: userId,
+  stateKey: userId,
+  content: { membership },
+})
