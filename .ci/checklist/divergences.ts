@@ -144,10 +144,10 @@ export const divergences: readonly Divergence[] = [
     number: 17,
     about: "until when keys are good",
     tests: [
-      "spec-impl/homeserver/server-keys.test.ts > keys are believed for seven days at most (§Publishing Keys)",
-      "spec-impl/homeserver/event-signatures.test.ts > the validity of keys > binds events from room version 5 on",
+      "spec-impl/homeserver/key-ring.test.ts > keys of others > are fetched again when they run out, and believed for seven days at most",
+      "spec-impl/homeserver/event-signatures.test.ts > the validity of keys > binds events from room version 5 on; that a key has expired counts in all",
     ],
-    readings: [],
+    readings: ["key-validity-clamp", "expired-keys-before-5"],
     note: "the notaries that are asked",
   },
   {

@@ -131,7 +131,7 @@ const pdus: readonly Row[] = [
     test: "sim/world/edus.test.ts > EDUs > arrive in order, more than one transaction can hold; unknown kinds are ignored",
     removal: {
       file: `${homeserver}/incoming.ts`,
-      from: "for (const edu of edus) yield* chapters.receive(origin, edu)",
+      from: "for (const edu of edus) if (isJsonObject(edu)) yield* chapters.receive(origin, edu)",
       to: "",
     },
   },
@@ -158,7 +158,7 @@ const history: readonly Row[] = [
     test: "sim/world/homeserver.test.ts > what is received > a large one by the state at its edge, and by backfill behind it",
     removal: {
       file: `${homeserver}/incoming.ts`,
-      from: "yield* backfillLater(room, origin, claimed)",
+      from: "if (room.partial === undefined) yield* resyncs.backfill(room, origin, claimed)",
       to: "",
     },
   },

@@ -65,10 +65,10 @@ const servers: readonly Row[] = [
     title: "Retrieving server keys",
     section: "§Retrieving server keys",
     handler: `${homeserver}/key-ring.ts`,
-    test: `${keyRing} > keys of others > are fetched once for all who want them`,
+    test: `${keyRing} > keys of others > reach the others when the first who asked is interrupted`,
     removal: {
-      file: `${homeserver}/key-ring.ts`,
-      from: "if (holder.asking !== undefined) return yield* Deferred.await(holder.asking)",
+      file: `${homeserver}/key-fetching.ts`,
+      from: "if (underWay !== undefined) return yield* Deferred.await(underWay)",
       to: "",
     },
   },
@@ -80,7 +80,7 @@ const servers: readonly Row[] = [
     test: `${keyRing} > the published keys > are signed, valid for a day, and renewed`,
     removal: {
       file: `${homeserver}/key-ring.ts`,
-      from: "published === undefined || nowMs - published.signedTs > signedAnewAfterMs",
+      from: "published?.keyId !== keyId || nowMs - published.signedTs > signedAnewAfterMs",
       to: "published === undefined",
     },
   },
@@ -98,7 +98,7 @@ const servers: readonly Row[] = [
     handler: `${homeserver}/key-ring.ts`,
     test: "sim/world/homeserver.test.ts > keys of a server that is gone > are vouched for by a notary that has them",
     removal: {
-      file: `${homeserver}/key-ring.ts`,
+      file: `${homeserver}/key-fetching.ts`,
       from: "for (const notary of notaries) {",
       to: "for (const notary of [] as string[]) {",
     },
@@ -144,7 +144,7 @@ const authentication: readonly Row[] = [
     test: `${calls} > authentication refuses > another body`,
     removal: {
       file: `${federation}/authenticate.ts`,
-      from: "!signatures.verify(publicKey, message, signature)",
+      from: "!signatures.verify(found.success, message, signature)",
       to: "false",
     },
   },
@@ -155,7 +155,7 @@ const authentication: readonly Row[] = [
     handler: `${homeserver}/vetting.ts`,
     test: "sim/world/homeserver.test.ts > keys of a server that is gone > are not taken from a notary whose signature does not hold",
     removal: {
-      file: `${homeserver}/key-ring.ts`,
+      file: `${homeserver}/key-fetching.ts`,
       from: `if ("keys" in read && (yield* isVouchedBy(notary, keys))) return read`,
       to: `if ("keys" in read) return read`,
     },
@@ -168,8 +168,8 @@ const authentication: readonly Row[] = [
     test: "sim/world/homeserver.test.ts > what is sent > after an outage: the same transaction again, and then the tips of what was missed",
     removal: {
       file: `${homeserver}/destinations.ts`,
-      from: "destination.inFlight ?? (yield* begin(destination, nowMs))",
-      to: "(yield* begin(destination, nowMs))",
+      from: "destination.inFlight ?? (yield* begin(destination))",
+      to: "(yield* begin(destination))",
     },
   },
   endpoint(

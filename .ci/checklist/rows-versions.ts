@@ -147,18 +147,6 @@ export const versionParts: readonly Part[] = [
         "spec-impl/federation/history/timestamp-order.ts",
       ),
       {
-        id: "X-Matrix destination",
-        title: "A request for another destination is refused",
-        section: "§Request Authentication (v1.3)",
-        handler: "spec-impl/federation/authenticate.ts",
-        test: "spec-impl/federation/federation.test.ts > authentication refuses > another destination",
-        removal: {
-          file: "spec-impl/federation/authenticate.ts",
-          from: "stated.destination !== undefined && stated.destination !== serverName",
-          to: "false",
-        },
-      },
-      {
         id: "same-room auth events",
         title: "Events that cite another room's are rejected (MSC4307)",
         section: "rooms §Authorization rules (v1.16)",

@@ -3,12 +3,14 @@ import type { Part, Row } from "./row.ts"
 import { eduPart } from "./rows-edus.ts"
 import { eventParts } from "./rows-events.ts"
 import { groundParts } from "./rows-ground.ts"
+import { keysPart } from "./rows-keys.ts"
 import { queryPart } from "./rows-queries.ts"
 import { signingPart } from "./rows-signing.ts"
 import { versionParts } from "./rows-versions.ts"
 
 export const parts: readonly Part[] = [
   ...groundParts,
+  keysPart,
   ...eventParts,
   queryPart,
   eduPart,

@@ -66,11 +66,15 @@ export const makeStage = (parts: StageParts): Stage => {
     if (server === undefined) throw new Error(`${name} is no identity server of this stage`)
     return server
   }
-  /** A user acts through whichever boot of its server is up at the time. */
   const actorOf = (userId: string): Actor => {
     const server = serverNamed(domainOf(userId) ?? "")
-    if (server.isDown()) throw new Error(`${server.name} is down`)
     return makeActor({ server, userId, roomVersion: parts.roomVersion, identityServerOf })
+  }
+  /** Acts through whichever boot of the user's server is up at the time. */
+  const act = (userId: string, verb: keyof Actor, given: readonly never[]): unknown => {
+    const { name, isDown } = serverNamed(domainOf(userId) ?? "")
+    if (isDown()) return Effect.die(new Error(`${name} is down`))
+    return (actorOf(userId)[verb] as (...given: readonly never[]) => unknown)(...given)
   }
   return {
     roomVersion: parts.roomVersion,
@@ -79,8 +83,7 @@ export const makeStage = (parts: StageParts): Stage => {
       new Proxy(actorOf(userId), {
         get: (actor, verb: keyof Actor) =>
           typeof actor[verb] === "function"
-            ? (...given: readonly never[]) =>
-                (actorOf(userId)[verb] as (...given: readonly never[]) => unknown)(...given)
+            ? (...given: readonly never[]) => act(userId, verb, given)
             : actor[verb],
       }),
     tell: (line) => Effect.sync(() => parts.tell(line)),

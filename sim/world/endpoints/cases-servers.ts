@@ -70,7 +70,6 @@ export const transactionCases = casesOf(transaction, {
         send({ ...body, pdus: {} }),
         send({ ...body, pdus: many(51) }),
         send({ ...body, edus: many(101) }),
-        send({ ...body, edus: [7] }),
       ],
     },
   },
