@@ -39,6 +39,9 @@ describe("EDUs", () => {
         const { destinations } = played.servers.get("s1")!
         yield* played.stage.partition(["s1"], ["s2"])
         yield* destinations.sendEdus([edu("first", 0)], ["s2"])
+        // While that is on its way, and nobody knows yet that the server is away.
+        yield* played.stage.wait(50)
+        yield* destinations.sendEdus([edu("typing", 5)], ["s2"], { isOfTheMoment: true })
         yield* played.stage.wait(2_000)
         yield* destinations.sendEdus([edu("a", 1)], ["s2"])
         yield* destinations.sendEdus([edu("b", 2)], ["s2"])

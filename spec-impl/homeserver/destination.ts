@@ -19,6 +19,8 @@ export interface Destination {
   readonly missed: Map<string, EventReference>
   /** By id, in the order of sending. */
   readonly edus: Map<string, QueuedEdu>
+  /** Ids of EDUs that mean nothing any more once it has failed to answer. */
+  readonly ofTheMoment: Set<string>
   /** Ids of EDUs in flight that were kept anew since: what is acknowledged is not the last of them. */
   readonly keptAnew: Set<string>
   failures: number
@@ -52,6 +54,12 @@ export const takeNext = (
   const events = [...destination.missed.values()].slice(0, transactionPdusMax)
   for (const [, eventId] of events) destination.missed.delete(eventId)
   return { events, edus }
+}
+
+/** It did not answer: what was of the moment is over before it can be told. */
+export const dropMoments = ({ edus, ofTheMoment }: Destination): void => {
+  for (const id of ofTheMoment) edus.delete(id)
+  ofTheMoment.clear()
 }
 
 export const coveredBy = ({ missed }: Destination, event: Event): readonly EventReference[] =>

@@ -23,6 +23,7 @@ import { EventStore } from "../store/event-store.ts"
 import {
   coveredBy,
   type Destination,
+  dropMoments,
   eduCount,
   eventCount,
   hasUnsent,
@@ -96,6 +97,7 @@ export class Destinations extends Context.Service<
           pending: [],
           missed: new Map(),
           edus: new Map(),
+          ofTheMoment: new Set(),
           failures: 0,
           sending: false,
           retry: Latch.makeUnsafe(true),
@@ -158,6 +160,7 @@ export class Destinations extends Context.Service<
 
       const waitToRetry = Effect.fnUntraced(function* (destination: Destination, error: unknown) {
         destination.failures += 1
+        dropMoments(destination)
         yield* settleCovered(destination)
         const backOffMs = settings.retryMsMin * 2 ** (destination.failures - 1)
         const waitMs = Math.min(Math.max(backOffMs, askedToWaitMs(error)), settings.retryMsMax)
@@ -238,6 +241,7 @@ export class Destinations extends Context.Service<
               destination.edus.delete(queued.id)
               if (queued.replaces !== undefined) destination.edus.delete(queued.replaces)
               destination.edus.set(queued.id, queued)
+              if (options?.isOfTheMoment) destination.ofTheMoment.add(queued.id)
             }
             yield* start(destination)
           }
