@@ -42,7 +42,8 @@ export const leaveRoom = Effect.fnUntraced(function* (userId: string, roomId: st
       MatrixError: () => leaveUnheard(standing, userId, roomId),
     }),
   )
-  yield* outside.end(userId, roomId)
+  // Meanwhile the user may have been invited anew.
+  if (outside.standingOf(userId, roomId) === standing) yield* outside.end(userId, roomId)
   return event
 })
 
