@@ -1,5 +1,6 @@
 import { Effect, Scope } from "effect"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
+import type { Names } from "../network/names.ts"
 import type { Network } from "../network/network.ts"
 import type { Stage } from "./stage.ts"
 import type { VirtualServer } from "./world.ts"
@@ -15,6 +16,7 @@ export interface StageParts {
   readonly roomVersion: string
   readonly servers: ReadonlyMap<string, VirtualServer>
   readonly network: Network["Service"]
+  readonly names?: Names | undefined
   /** Ids of rules that this run leaves out. */
   readonly omit: ReadonlySet<string>
   readonly tell: (line: string) => void
@@ -76,6 +78,10 @@ export const makeStage = (parts: StageParts): Stage => {
       return dag?.eventIn(dag.currentState(), type, stateKey)
     },
     partition: (...groups) => network.partition(groups),
+    get names() {
+      if (parts.names === undefined) throw new Error("servers of this stage are found without names")
+      return parts.names
+    },
     heal: network.heal,
     rule: (id, match, action) =>
       parts.omit.has(id)

@@ -10,6 +10,7 @@ import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { Kernel, StoppedAtStep } from "../kernel/kernel.ts"
 import type { TraceRecord } from "../kernel/trace.ts"
+import { Names } from "../network/names.ts"
 import { Network } from "../network/network.ts"
 import { judge } from "./judge.ts"
 import { makeStage, untilQuiet } from "./make-stage.ts"
@@ -81,17 +82,21 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
   const exit = await kernel.run(
     Effect.scoped(
       Effect.gen(function* () {
+        const names = scenario.serverNames === undefined ? undefined : yield* Names.make(kernel, network)
         for (let number = 1; number <= (options.servers ?? scenario.serversDefault); number++) {
-          const name = `s${number}`
+          const name = scenario.serverNames?.[number - 1] ?? `s${number}`
+          yield* names?.house(name, `10.0.0.${number}`) ?? Effect.void
           const settings = { ...shared.settings, ...scenario.settingsOf?.(name) }
           const { signatures } = shared
           const { transport } = options
-          servers.set(name, yield* bootServer(name, { kernel, network, signatures, settings, transport }))
+          const parts = { kernel, network, names, signatures, settings, transport }
+          servers.set(name, yield* bootServer(name, parts))
         }
         return yield* tell(scenario, {
           roomVersion: versionId,
           servers,
           network,
+          names,
           story,
           omit: new Set(options.omit),
         })
@@ -168,6 +173,7 @@ interface Telling {
   readonly roomVersion: string
   readonly servers: ReadonlyMap<string, VirtualServer>
   readonly network: Network["Service"]
+  readonly names: Names | undefined
   readonly story: string[]
   readonly omit: ReadonlySet<string>
 }

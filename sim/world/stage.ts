@@ -9,6 +9,7 @@ import type { FederationUnreachable } from "#spec-impl/federation/client.ts"
 import type { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import type { RoomWishes } from "#spec-impl/homeserver/local-users.ts"
 import type { StoreFailure } from "#spec-impl/store/event-store.ts"
+import type { Names } from "../network/names.ts"
 import type { RequestMatch, RuleAction } from "../network/rules.ts"
 
 /** Why a story could not go on: an action in it was refused. */
@@ -49,6 +50,8 @@ export interface Stage {
 
   /** Cuts every link between servers of different groups: requests across the cut fail. */
   readonly partition: (...groups: readonly (readonly string[])[]) => Effect.Effect<void>
+  /** Who has which records, listens where, and shows which certificate; of scenarios with `serverNames`. */
+  readonly names: Names
   /** Mends every link. */
   readonly heal: Effect.Effect<void>
   /**

@@ -22,6 +22,8 @@ import { makeSigningKey } from "#spec-impl/homeserver/signatures/signing-key.ts"
 import { EventStore, type StoreGroup } from "#spec-impl/store/event-store.ts"
 import { MemoryDisk, memoryStore } from "#spec-impl/store/memory.ts"
 import type { Kernel } from "../kernel/kernel.ts"
+import { makeSimulatedSend } from "../network/named-transport.ts"
+import type { Names } from "../network/names.ts"
 import type { Network } from "../network/network.ts"
 
 /** A virtual homeserver, as the stage and the checks see it. */
@@ -46,6 +48,8 @@ export interface WorldParts {
   readonly settings: Partial<HomeserverSettings>
   /** Whole requests as bytes unless it says `direct`. */
   readonly transport?: Transport
+  /** By which servers are found; directly, by their names alone, where there are none. */
+  readonly names?: Names | undefined
   /** What an earlier boot of the server left. */
   readonly disk?: MemoryDisk
 }
@@ -53,11 +57,22 @@ export interface WorldParts {
 /** What carries requests between servers: whole ones, as bytes, or typed calls (DESIGN.md, principle 11). */
 export type Transport = "http" | "direct"
 
-const layerClientOf = (name: string, { network, transport }: WorldParts) =>
+type Send = Network["Service"]["send"]
+
+const layerClientBy = (name: string, transport: Transport | undefined, send: Send) =>
   transport === "direct"
-    ? layerDirectClient(network.send)
+    ? layerDirectClient(send)
     : FederationClient.layer.pipe(
-        Layer.provide(Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, network.send))),
+        Layer.provide(Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, send))),
+      )
+
+const layerClientOf = (name: string, { kernel, network, names, transport }: WorldParts) =>
+  names === undefined
+    ? layerClientBy(name, transport, network.send)
+    : Layer.unwrap(
+        Effect.map(makeSimulatedSend(name, { kernel, network, names }), (send) =>
+          layerClientBy(name, transport, send),
+        ),
       )
 
 /** Boots a server and attaches it to the network, for as long as the scope lives. */
@@ -85,7 +100,7 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
     parts.transport === "direct"
       ? yield* Effect.provide(directHandler(layerChapters), services)
       : yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
-  yield* network.attach(name, handler)
+  yield* network.attach(name, parts.names?.front(name, handler) ?? handler)
   return {
     name,
     users: Context.get(services, LocalUsers),

@@ -13,6 +13,8 @@ export interface HomeserverSettings {
   readonly resolve: Resolve
   /** Whether endpoints that the specification has removed are still answered. */
   readonly legacyEndpoints: boolean
+  /** The server name, with a port or without, that others are sent to for this server (§Resolving server names). */
+  readonly delegatedTo?: string
   /** Whether other servers may look up the profiles of this server's users. */
   readonly answersProfileQueries: boolean
   /** The first wait after a destination failed, doubled at each further failure up to the second. */

@@ -6,10 +6,11 @@ import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { Kernel } from "../../kernel/kernel.ts"
 import { Trace } from "../../kernel/trace.ts"
+import { Names } from "../../network/names.ts"
 import { Network } from "../../network/network.ts"
 import { makeStage } from "../make-stage.ts"
 import type { Stage } from "../stage.ts"
-import { bootServer, type VirtualServer } from "../world.ts"
+import { bootServer, type Transport, type VirtualServer } from "../world.ts"
 
 /** What a test may look at. */
 export interface Played {
@@ -23,6 +24,9 @@ export interface PlayOptions {
   readonly servers?: number
   readonly roomVersion?: string
   readonly seed?: number
+  /** As a scenario has them. */
+  readonly serverNames?: readonly string[]
+  readonly transport?: Transport
   readonly settings?: Partial<HomeserverSettings>
   /** What is otherwise on one server. */
   readonly settingsOf?: (server: string) => Partial<HomeserverSettings>
@@ -40,10 +44,14 @@ export const play = async <A, E>(
     Effect.scoped(
       Effect.gen(function* () {
         const servers = new Map<string, VirtualServer>()
-        for (let number = 1; number <= (options.servers ?? 2); number++) {
-          const name = `s${number}`
+        const { serverNames, transport = "http" } = options
+        const names = serverNames === undefined ? undefined : yield* Names.make(kernel, network)
+        for (let number = 1; number <= (options.servers ?? serverNames?.length ?? 2); number++) {
+          const name = serverNames?.[number - 1] ?? `s${number}`
+          yield* names?.house(name, `10.0.0.${number}`) ?? Effect.void
           const settings = { ...options.settings, ...options.settingsOf?.(name) }
-          servers.set(name, yield* bootServer(name, { kernel, network, signatures, settings }))
+          const parts = { kernel, network, names, signatures, settings, transport }
+          servers.set(name, yield* bootServer(name, parts))
         }
         const scope = yield* Effect.scope
         const roomVersion = options.roomVersion ?? "12"
@@ -51,6 +59,7 @@ export const play = async <A, E>(
           roomVersion,
           servers,
           network,
+          names,
           omit: new Set(),
           tell: () => undefined,
           scope,
