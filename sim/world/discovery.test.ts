@@ -479,3 +479,23 @@ describe("what stands in the way", () => {
     )
   })
 })
+
+describe("who asks", () => {
+  it("is who signs, whatever connection it comes by (§Client TLS Certificates)", async () => {
+    await playNamed(["s1", "s2", "s3"], (played) =>
+      Effect.gen(function* () {
+        const request = {
+          from: "s3",
+          to: "s2",
+          method: "GET",
+          target: "/_matrix/federation/v1/query/profile?user_id=%40nobody%3As2",
+          origin: "s1",
+          key: played.servers.get("s1")!.identity.signingKey,
+        }
+        expect(yield* sendRaw(played, request)).toMatchObject({ status: 404, errcode: "M_NOT_FOUND" })
+        const unsigned = { ...request, unsigned: true }
+        expect(yield* sendRaw(played, unsigned)).toMatchObject({ status: 401, errcode: "M_UNAUTHORIZED" })
+      }),
+    )
+  })
+})
