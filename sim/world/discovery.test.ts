@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import type { WireResponse } from "#spec-impl/federation/wire.ts"
-import { certificateOf } from "../network/certificates.ts"
+import { certificateJson, certificateOf } from "../network/certificates.ts"
 import type { Names, Records } from "../network/names.ts"
 import { drop, reply } from "../network/rules.ts"
 import { type Played, type PlayOptions, play } from "./testing/play.ts"
@@ -241,6 +241,49 @@ describe("each step of resolving a name", () => {
   }
 })
 
+describe("the steps in their order", () => {
+  it("each is taken where those before it are gone, and none after it", async () => {
+    await playNamed(["s1", "s2"], (played) =>
+      Effect.gen(function* () {
+        const { names } = played.stage
+        let wellKnown = file(`{"m.server":"dh"}`, 200, { "cache-control": "no-store" })
+        yield* web(names, () => wellKnown)
+        const certificates = [certificateOf(["dh", "s2"])]
+        const services = ["_matrix-fed._tcp.dh", "_matrix._tcp.dh", "_matrix-fed._tcp.s2", "_matrix._tcp.s2"]
+        for (const [at, name] of services.entries()) {
+          yield* names.publish(name, service("box", 5001 + at))
+          yield* names.listen("10.9.9.9", 5001 + at, { node: "s2", certificates })
+        }
+        for (const name of ["box", "dh"]) yield* names.publish(name, at("10.9.9.9"))
+        yield* names.listen("10.9.9.9", 8448, { node: "s2", certificates })
+
+        const route = Effect.gen(function* () {
+          yield* Effect.sleep(120_000)
+          const answer = yield* ask(played)
+          if (answer !== "answered") return answer
+          const [connect, get] = requestsOf(played).slice(-2)
+          const [, endpoint] = connect!.split(" ")
+          const [, host] = /\((.*)\)$/.exec(get!)!
+          return `${endpoint} as ${host}`
+        })
+        expect(yield* route).toBe("10.9.9.9:5001 as dh")
+        yield* names.withdraw("_matrix-fed._tcp.dh")
+        expect(yield* route).toBe("10.9.9.9:5002 as dh")
+        yield* names.withdraw("_matrix._tcp.dh")
+        expect(yield* route).toBe("10.9.9.9:8448 as dh")
+        wellKnown = file("{}", 404)
+        expect(yield* route).toBe("10.9.9.9:5003 as s2")
+        yield* names.withdraw("_matrix-fed._tcp.s2")
+        expect(yield* route).toBe("10.9.9.9:5004 as s2")
+        yield* names.withdraw("_matrix._tcp.s2")
+        expect(yield* route).toBe("10.0.0.2:8448 as s2")
+        yield* names.withdraw("s2")
+        expect(yield* route).toBe("s2: unresolved (s2: not-found)")
+      }),
+    )
+  })
+})
+
 describe("a well-known file", () => {
   const longer = `{"m.server":"dh","x":"${"x".repeat(60_000)}"}`
   const broken: Readonly<Record<string, (target: string) => WireResponse>> = {
@@ -344,8 +387,14 @@ describe("what stands in the way", () => {
         expect(yield* ask(played, "s9")).toBe("s9: unresolved (s9: not-found)")
         yield* names.publish("_matrix._tcp.s9", failing)
         expect(yield* ask(played, "s9")).toBe("s9: unresolved (_matrix._tcp.s9: server-failure)")
+        yield* names.publish("_matrix._tcp.s6", service("s5", 1))
+        expect(yield* ask(played, "s6")).toBe("s6: unresolved (_matrix._tcp.s6: not-found)")
+        yield* names.publish("s5", failing)
+        expect(yield* ask(played, "s6")).toBe("s6: unresolved (s5: server-failure)")
         yield* names.publish("s8", { kind: "alias", target: "s8" })
         expect(yield* ask(played, "s8")).toBe("s8: unresolved (s8: server-failure)")
+        expect(yield* ask(played, "0x7f.1")).toContain("0x7f.1: invalid-name")
+        expect(yield* ask(played, "s7.1")).toContain("s7.1: invalid-name")
         expect(yield* ask(played, "s7:70000")).toBe("s7:70000: unresolved (s7:70000: invalid-name)")
         yield* played.network.cut("s1", "dns")
         expect(yield* ask(played)).toBe("s2: unresolved (_matrix-fed._tcp.s2: server-failure)")
@@ -458,6 +507,11 @@ describe("what stands in the way", () => {
                 .pipe(Effect.flip)
             expect(yield* query("s1")).toMatchObject({ status: 401, errcode: "M_UNAUTHORIZED" })
             expect(yield* query("s3")).toMatchObject({ status: 404, errcode: "M_NOT_FOUND" })
+
+            const forged = certificateJson(certificateOf(["s2"], { issuer: "unknown" }))
+            yield* played.stage.rule("forged", { source: "s3", method: "CONNECT" }, reply(200, forged))
+            expect(yield* query("s3")).toMatchObject({ reason: "bad-certificate" })
+            expect(yield* query("s1")).toMatchObject({ status: 401 })
           }),
         { transport },
       )

@@ -29,7 +29,7 @@ export interface Scenario {
   readonly settingsOf?: (server: string) => Partial<HomeserverSettings>
   /**
    * Names of the servers, in place of `s1`, `s2` …. They are then found as the specification says, by names,
-   * certificates and `.well-known` files, which the story may change (`stage.names`).
+   * certificates and `.well-known` files, which the story may change (`stage.names`), and must put right itself.
    */
   readonly serverNames?: readonly string[]
   /** Tells the story and gives the room that it is about, or all such rooms. */

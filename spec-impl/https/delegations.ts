@@ -121,7 +121,9 @@ export const makeDelegations = (
 const fetchWellKnown = (parts: DelegationParts, hostname: string): Effect.Effect<WireResponse | undefined> =>
   Effect.gen(function* () {
     const visited = new Set<string>()
-    let url: URL | null | undefined = new URL(`https://${hostname}${wellKnownPath}`)
+    let url: URL | null | undefined = URL.parse(`https://${hostname}${wellKnownPath}`)
+    // URLs take `0x7f.1` for an address, which no server name means by it.
+    if (url?.hostname !== hostname) return undefined
     let answer: WireResponse | undefined
     while (url !== undefined) {
       if (url === null || visited.size > redirectsMax || visited.has(url.href)) return answer

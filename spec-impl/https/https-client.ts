@@ -1,5 +1,5 @@
 /** The client of a real homeserver: servers found by real names, over real TLS. */
-import { NodeDns } from "@effect/platform-node"
+import * as NodeDns from "@effect/platform-node/NodeDns"
 import { Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
 import { wireHttpClient } from "../federation/wire.ts"

@@ -67,11 +67,10 @@ export class ServerResolver extends Context.Service<
       })
 
       /** RFC 2782: the target of an SRV record must not be an alias, so one that is has no addresses. */
-      const addressesOfTarget = Effect.fnUntraced(function* (target: string) {
+      const endpointsOf = Effect.fnUntraced(function* ({ target, port }: Dns.Srv) {
         const alias = Effect.option(looked(target, dns.resolve(target, "CNAME")))
-        const found = Effect.orElseSucceed(addressesOf(dns, target), () => [])
-        const [addresses, { _tag }] = yield* Effect.all([found, alias], { concurrency: 2 })
-        return _tag === "Some" ? [] : addresses
+        const [found, { _tag }] = yield* Effect.all([addressesOf(dns, target), alias], { concurrency: 2 })
+        return _tag === "Some" ? [] : found.map((address) => ({ address, port }))
       })
 
       const byServices = Effect.fnUntraced(function* (
@@ -81,11 +80,12 @@ export class ServerResolver extends Context.Service<
         for (const { step, name } of direction.services) {
           const services = yield* servicesOf(name)
           if (services.length === 0) continue
-          const endpoints = yield* Effect.forEach(services, ({ target, port }) =>
-            Effect.map(addressesOfTarget(target), (found) => found.map((address) => ({ address, port }))),
-          )
-          if (endpoints.flat().length === 0) return yield* new Unresolved({ name, reason: "not-found" })
-          return { step, host, certificateName, endpoints: endpoints.flat() }
+          const found = yield* Effect.forEach(services, (service) => Effect.result(endpointsOf(service)))
+          const endpoints = found.flatMap((one) => (one._tag === "Success" ? one.success : []))
+          if (endpoints.length > 0) return { step, host, certificateName, endpoints }
+          const failures = found.flatMap((one) => (one._tag === "Failure" ? one.failure : []))
+          const unanswered = failures.find(({ reason }) => reason === "server-failure")
+          return yield* unanswered ?? new Unresolved({ name, reason: "not-found" })
         }
         return yield* byHost(direction.otherwise, direction, hostname, federationPort)
       })

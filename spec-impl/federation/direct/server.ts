@@ -45,10 +45,11 @@ HttpApi.reflect(FederationApi, {
 /** What is no typed call, as who follows names makes it for `.well-known/matrix/server`, as one. */
 const typed = (request: WireRequest): DirectRequest | undefined => {
   if ("endpoint" in request) return request as DirectRequest
-  const asked = request.method === "GET" ? plainEndpoints.get(request.target) : undefined
+  const [path = ""] = request.target.split("?")
+  const asked = request.method === "GET" ? plainEndpoints.get(path) : undefined
   if (asked === undefined) return undefined
   const { source, destination, target, headers } = request
-  const given = {}
+  const given = { params: {}, query: {} }
   return new DirectRequest({
     ...asked,
     source,
