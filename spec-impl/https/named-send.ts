@@ -4,8 +4,8 @@ import { WireError, type WireRequest, type WireResponse } from "../federation/wi
 import { SecureTransport } from "./secure-transport.ts"
 import { ServerResolver } from "./server-resolver.ts"
 
-/** More is no answer: a join to the largest rooms that are known stays below it. */
-const answerBytesMax = 512 * 1024 * 1024
+/** Synapse reads as much of an answer to `send_join`, which of all answers is the longest. */
+const answerBytesMax = 500 * 1024 * 1024
 
 /** What fails so has sent nothing, and may be tried elsewhere. */
 const isUnsent = ({ reason }: WireError): boolean =>

@@ -101,6 +101,19 @@ describe("a well-known file", () => {
     }),
   )
 
+  it.effect("is forgotten when it was asked for long ago and there are too many", () =>
+    Effect.gen(function* () {
+      const { resolve, state } = yield* surroundings()
+      state.wellKnown = delegating("10.0.0.1")
+      for (let host = 0; host <= 10_000; host++) yield* resolve(`host${host}.test`)
+      expect(state.fetched.length).toBe(10_001)
+      yield* resolve("host1.test")
+      expect(state.fetched.length).toBe(10_001)
+      yield* resolve("host0.test")
+      expect(state.fetched.length).toBe(10_002)
+    }),
+  )
+
   it.effect(
     "that is an error is asked for again after a minute, two, four, and never more than an hour",
     () =>

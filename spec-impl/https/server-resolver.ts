@@ -22,6 +22,9 @@ const routeMsMax = 60_000
 /** Routes that are kept; the one that was used longest ago goes first. */
 const routesMax = 10_000
 
+/** Of more targets the last ones are not looked up: who publishes them decides how many there are. */
+const targetsMax = 16
+
 /** A route, and how long it serves. */
 interface Kept {
   readonly route: Route
@@ -63,7 +66,7 @@ export class ServerResolver extends Context.Service<
         return orderServices(records, (priority, chosen) => {
           const [a = 0, b = 0, c = 0] = chance.bytes(3, "srv", name, `${nowMs}`, `${priority}`, `${chosen}`)
           return (a * 2 ** 16 + b * 2 ** 8 + c) / 2 ** 24
-        })
+        }).slice(0, targetsMax)
       })
 
       /** RFC 2782: the target of an SRV record must not be an alias, so one that is has no addresses. */
