@@ -2,11 +2,14 @@
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import type { WireResponse } from "#spec-impl/federation/wire.ts"
+import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
+import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { certificateJson, certificateOf } from "../network/certificates.ts"
 import type { Names, Records } from "../network/names.ts"
 import { drop, reply } from "../network/rules.ts"
 import { type Played, type PlayOptions, play } from "./testing/play.ts"
 import { sendRaw } from "./testing/raw-request.ts"
+import { bootServer } from "./world.ts"
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const file = (text: string, status = 200, headers: WireResponse["headers"] = {}): WireResponse => ({
@@ -516,6 +519,28 @@ describe("what stands in the way", () => {
         { transport },
       )
     }
+  })
+
+  it("a server that is down, until it is up again where its name leads", async () => {
+    await playNamed(["s1", "s2"], (played) =>
+      Effect.gen(function* () {
+        const { kernel, network } = played
+        const { names } = played.stage
+        const signatures = withVerifyAll(nodeSignatures("libsodium"))
+        const boot = bootServer("s3", { kernel, network, names, signatures, settings: {} })
+        yield* names.house("s3", "10.0.0.3")
+        expect(yield* ask(played, "s3")).toBe("s3: refused")
+        for (let times = 0; times < 2; times++) {
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              yield* boot
+              expect(yield* ask(played, "s3")).toBe("answered")
+            }),
+          )
+          expect(yield* ask(played, "s3")).toBe("s3: refused")
+        }
+      }),
+    )
   })
 
   it("a virtual host that serves other names", async () => {
