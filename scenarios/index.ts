@@ -1,6 +1,7 @@
 import type { Scenario } from "#sim/world/scenario.ts"
 import { aclAndPolicy } from "./acl-and-policy.ts"
 import { devicesResync } from "./devices-resync.ts"
+import { discoveryGoesWrong } from "./discovery-goes-wrong.ts"
 import { invitesAndKnocks } from "./invites-and-knocks.ts"
 import { joinsOfEveryKind } from "./joins-of-every-kind.ts"
 import { keysRotateWhileCutOff } from "./keys-rotate-while-cut-off.ts"
@@ -24,4 +25,5 @@ export const scenarios: readonly Scenario[] = [
   devicesResync,
   joinsOfEveryKind,
   keysRotateWhileCutOff,
+  discoveryGoesWrong,
 ]

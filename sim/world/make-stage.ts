@@ -2,6 +2,7 @@ import { Effect, Scope } from "effect"
 import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import type { JsonValue } from "#spec-impl/core/json/value.ts"
+import type { Names } from "../network/names.ts"
 import type { Network } from "../network/network.ts"
 import type { VirtualIdentityServer } from "./identity-server.ts"
 import { makeActor } from "./make-actor.ts"
@@ -22,6 +23,7 @@ export interface StageParts {
   readonly servers: Map<string, VirtualServer>
   readonly identityServers?: ReadonlyMap<string, VirtualIdentityServer>
   readonly network: Network["Service"]
+  readonly names?: Names | undefined
   /** Ids of rules that this run leaves out. */
   readonly omit: ReadonlySet<string>
   readonly tell: (line: string) => void
@@ -100,6 +102,10 @@ export const makeStage = (parts: StageParts): Stage => {
       return encodeBase64(key.publicKey)
     },
     partition: (...groups) => network.partition(groups),
+    get names() {
+      if (parts.names === undefined) throw new Error("servers of this stage are found without names")
+      return parts.names
+    },
     heal: network.heal,
     crash: (server) => Effect.suspend(() => serverNamed(server).crash),
     restart: (server) =>

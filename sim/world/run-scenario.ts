@@ -11,6 +11,7 @@ import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { Kernel, StoppedAtStep } from "../kernel/kernel.ts"
 import type { TraceRecord } from "../kernel/trace.ts"
+import { Names } from "../network/names.ts"
 import { Network } from "../network/network.ts"
 import { bootIdentityServer, type VirtualIdentityServer } from "./identity-server.ts"
 import { judge } from "./judge.ts"
@@ -84,12 +85,15 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
   const exit = await kernel.run(
     Effect.scoped(
       Effect.gen(function* () {
+        const names = scenario.serverNames === undefined ? undefined : yield* Names.make(kernel, network)
         for (let number = 1; number <= (options.servers ?? scenario.serversDefault); number++) {
-          const name = `s${number}`
+          const name = scenario.serverNames?.[number - 1] ?? `s${number}`
+          yield* names?.house(name, `10.0.0.${number}`) ?? Effect.void
           const settings = { ...shared.settings, ...scenario.settingsOf?.(name) }
           const { signatures } = shared
           const { transport } = options
-          servers.set(name, yield* bootServer(name, { kernel, network, signatures, settings, transport }))
+          const parts = { kernel, network, names, signatures, settings, transport }
+          servers.set(name, yield* bootServer(name, parts))
         }
         const identityServers = new Map<string, VirtualIdentityServer>()
         for (const name of scenario.identityServers ?? []) {
@@ -101,6 +105,7 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
           servers,
           identityServers,
           network,
+          names,
           story,
           notes,
           omit: new Set(options.omit),
@@ -184,6 +189,7 @@ interface Telling {
   readonly servers: Map<string, VirtualServer>
   readonly identityServers: ReadonlyMap<string, VirtualIdentityServer>
   readonly network: Network["Service"]
+  readonly names: Names | undefined
   readonly story: string[]
   readonly omit: ReadonlySet<string>
   readonly notes: Map<string, JsonValue>

@@ -32,6 +32,11 @@ export interface Scenario {
   readonly expected: (roomVersion: string) => Verdicts
   /** What is otherwise on one server: the room versions that it knows, how it reads the text. */
   readonly settingsOf?: (server: string) => Partial<HomeserverSettings>
+  /**
+   * Names of the servers, in place of `s1`, `s2` …. They are then found as the specification says, by names,
+   * certificates and `.well-known` files, which the story may change (`stage.names`), and must put right itself.
+   */
+  readonly serverNames?: readonly string[]
   /** Tells the story and gives the room that it is about, or all such rooms. */
   readonly story: (stage: Stage) => Effect.Effect<string | readonly string[], StageFailure>
   /** What the people in the story meant every server to show; the same for every room version. */

@@ -9,6 +9,7 @@ import type { FederationUnreachable } from "#spec-impl/federation/client.ts"
 import type { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import type { RoomWishes } from "#spec-impl/homeserver/local-users.ts"
 import type { StoreFailure } from "#spec-impl/store/event-store.ts"
+import type { Names } from "../network/names.ts"
 import type { RequestMatch, RuleAction } from "../network/rules.ts"
 import type { DeviceActs } from "./device-acts.ts"
 import type { EphemeralActs } from "./ephemeral-acts.ts"
@@ -65,6 +66,8 @@ export interface Stage {
 
   /** Cuts every link between servers of different groups: requests across the cut fail. */
   readonly partition: (...groups: readonly (readonly string[])[]) => Effect.Effect<void>
+  /** Who has which records, listens where, and shows which certificate; of scenarios with `serverNames`. */
+  readonly names: Names
   /** Mends every link. */
   readonly heal: Effect.Effect<void>
   /** Ends a server in the middle of what it does; what its store has acknowledged outlives it. */

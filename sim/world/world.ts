@@ -9,7 +9,7 @@ import { layerDirectClient } from "#spec-impl/federation/direct/client.ts"
 import { directHandler } from "#spec-impl/federation/direct/server.ts"
 import { federationRoutes } from "#spec-impl/federation/server.ts"
 import { IdentityServers } from "#spec-impl/federation/third-party-invites/identity-servers.ts"
-import { wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
+import { type WireHandler, wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
 import { Chance } from "#spec-impl/homeserver/chance.ts"
 import { Destinations } from "#spec-impl/homeserver/destinations.ts"
 import { type HomeserverServices, layerChapters, layerHomeserver } from "#spec-impl/homeserver/homeserver.ts"
@@ -26,6 +26,8 @@ import { EventStore, type StoreFailure, type StoreGroup } from "#spec-impl/store
 import { MemoryDisk, memoryStore } from "#spec-impl/store/memory.ts"
 import { Fence } from "../kernel/fence.ts"
 import type { Kernel } from "../kernel/kernel.ts"
+import { makeSimulatedSend } from "../network/named-transport.ts"
+import type { Names } from "../network/names.ts"
 import type { Network } from "../network/network.ts"
 
 /** A virtual homeserver, as the stage and the checks see it. */
@@ -57,6 +59,8 @@ export interface WorldParts {
   readonly settings: Partial<HomeserverSettings>
   /** Whole requests as bytes unless it says `direct`. */
   readonly transport?: Transport
+  /** By which servers are found; directly, by their names alone, where there are none. */
+  readonly names?: Names | undefined
   /** What an earlier boot of the server left. */
   readonly disk?: MemoryDisk
 }
@@ -64,12 +68,27 @@ export interface WorldParts {
 /** What carries requests between servers: whole ones, as bytes, or typed calls (DESIGN.md, principle 11). */
 export type Transport = "http" | "direct"
 
-const layerClientOf = (name: string, { network, transport }: WorldParts, fence: Fence) => {
-  const send: typeof network.send = (request) => fence.guard(network.send(request))
-  return transport === "direct"
+type Send = Network["Service"]["send"]
+
+const layerClientBy = (name: string, transport: Transport | undefined, send: Send) =>
+  transport === "direct"
     ? layerDirectClient(send)
     : FederationClient.layer.pipe(
         Layer.provide(Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, send))),
+      )
+
+const layerClientOf = (name: string, parts: WorldParts, fence: Fence) => {
+  const { kernel, network, names, transport } = parts
+  const fenced = {
+    ...network,
+    send: (request) => fence.guard(network.send(request)),
+  } satisfies typeof network
+  return names === undefined
+    ? layerClientBy(name, transport, fenced.send)
+    : Layer.unwrap(
+        Effect.map(makeSimulatedSend(name, { kernel, network: fenced, names }), (send) =>
+          layerClientBy(name, transport, send),
+        ),
       )
 }
 
@@ -144,7 +163,8 @@ const bootBehind = Effect.fnUntraced(function* (
     parts.transport === "direct"
       ? yield* Effect.provide(directHandler(layerChapters), services)
       : yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
-  yield* network.attach(name, (request) => fence.guard(handler(request)))
+  const fenced: WireHandler = (request) => fence.guard(handler(request))
+  yield* network.attach(name, parts.names?.front(name, fenced) ?? fenced)
   return {
     name,
     users: Context.get(services, LocalUsers),

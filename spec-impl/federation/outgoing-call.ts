@@ -25,9 +25,11 @@ import { formatXMatrix, requestSigningBytes } from "./x-matrix.ts"
 export class FederationUnreachable extends Data.TaggedError("FederationUnreachable")<{
   readonly destination: string
   readonly reason: WireError["reason"] | "malformed-answer" | "unsendable"
+  /** What else is known: which name led nowhere, what is wrong with a certificate. */
+  readonly detail?: string | undefined
 }> {
   override get message(): string {
-    return `${this.destination}: ${this.reason}`
+    return `${this.destination}: ${this.reason}${this.detail === undefined ? "" : ` (${this.detail})`}`
   }
 }
 
@@ -53,9 +55,14 @@ export type FederationCalls = HttpApiClient.ForApi<
 >
 
 /** Why a request had no answer. */
-export const reasonOf = (error: HttpClientError.HttpClientError): FederationUnreachable["reason"] => {
-  if (error.reason._tag !== "TransportError") return "malformed-answer"
-  return error.reason.cause instanceof WireError ? error.reason.cause.reason : "unreachable"
+export const reasonOf = (
+  error: HttpClientError.HttpClientError,
+): Pick<FederationUnreachable, "reason" | "detail"> => {
+  if (error.reason._tag !== "TransportError") return { reason: "malformed-answer" }
+  const { cause } = error.reason
+  return cause instanceof WireError
+    ? { reason: cause.reason, detail: cause.detail }
+    : { reason: "unreachable" }
 }
 
 const utf8 = new TextDecoder()
@@ -100,15 +107,15 @@ const send = Effect.fnUntraced(function* (
     : request
   const url = `matrix://${call.destination}${target}`
   const addressed = HttpClientRequest.makeWith(request.method, url, [], Option.none(), headers, body)
-  const failed = (reason: FederationUnreachable["reason"]) =>
-    new FederationUnreachable({ destination: call.destination, reason })
+  const failed = (why: Pick<FederationUnreachable, "reason" | "detail">) =>
+    new FederationUnreachable({ destination: call.destination, ...why })
   call.isSent = true
   const { response, bytes } = yield* call.httpClient.execute(addressed).pipe(
     Effect.flatMap((response) => Effect.map(response.arrayBuffer, (bytes) => ({ response, bytes }))),
     Effect.mapError((error) => failed(reasonOf(error))),
     Effect.timeoutOrElse({
       duration: Context.get(endpoint?.annotations ?? Context.empty(), AnswerWithin),
-      orElse: () => Effect.fail(failed("timed-out")),
+      orElse: () => Effect.fail(failed({ reason: "timed-out" })),
     }),
   )
   if (response.status >= 200 && response.status < 300) return response

@@ -28,5 +28,8 @@ export type WireHandler = (request: WireRequest) => Effect.Effect<WireResponse>
 
 /** Why a request got no answer. A client of the real network gives it as the cause of its error, too. */
 export class WireError extends Data.TaggedError("WireError")<{
-  readonly reason: "refused" | "reset" | "timed-out" | "unreachable"
+  /** The last two: its name led nowhere, or whoever answered there did not prove to be that server. */
+  readonly reason: "refused" | "reset" | "timed-out" | "unreachable" | "unresolved" | "bad-certificate"
+  /** What else is known of it. */
+  readonly detail?: string
 }> {}

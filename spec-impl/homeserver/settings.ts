@@ -22,6 +22,8 @@ export interface HomeserverSettings {
   readonly legacyEndpoints: boolean
   /** Whether this server's users may be invited at all (§PUT …/invite). */
   readonly acceptsInvites: boolean
+  /** The server name, with a port or without, that others are sent to for this server (§Resolving server names). */
+  readonly delegatedTo?: string
   /** Whether other servers may look up the profiles of this server's users. */
   readonly answersProfileQueries: boolean
   /** The first wait after a destination failed, doubled at each further failure up to the second. */

@@ -7,11 +7,12 @@ import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { Kernel } from "../../kernel/kernel.ts"
 import { Trace } from "../../kernel/trace.ts"
+import { Names } from "../../network/names.ts"
 import { Network } from "../../network/network.ts"
 import { bootIdentityServer, type VirtualIdentityServer } from "../identity-server.ts"
 import { makeStage } from "../make-stage.ts"
 import type { Stage } from "../stage.ts"
-import { bootServer, type VirtualServer } from "../world.ts"
+import { bootServer, type Transport, type VirtualServer } from "../world.ts"
 
 /** What a test may look at. */
 export interface Played {
@@ -34,6 +35,9 @@ export interface PlayOptions {
   readonly seed?: number
   /** Names of identity servers. */
   readonly identityServers?: readonly string[]
+  /** As a scenario has them. */
+  readonly serverNames?: readonly string[]
+  readonly transport?: Transport
   readonly settings?: Partial<HomeserverSettings>
   /** What is otherwise on one server. */
   readonly settingsOf?: (server: string) => Partial<HomeserverSettings>
@@ -59,10 +63,14 @@ export const play = async <A, E>(
     Effect.scoped(
       Effect.gen(function* () {
         const servers = new Map<string, VirtualServer>()
-        for (let number = 1; number <= (options.servers ?? 2); number++) {
-          const name = `s${number}`
+        const { serverNames, transport = "http" } = options
+        const names = serverNames === undefined ? undefined : yield* Names.make(kernel, network)
+        for (let number = 1; number <= (options.servers ?? serverNames?.length ?? 2); number++) {
+          const name = serverNames?.[number - 1] ?? `s${number}`
+          yield* names?.house(name, `10.0.0.${number}`) ?? Effect.void
           const settings = { ...options.settings, ...options.settingsOf?.(name) }
-          servers.set(name, yield* bootServer(name, { kernel, network, signatures, settings }))
+          const parts = { kernel, network, names, signatures, settings, transport }
+          servers.set(name, yield* bootServer(name, parts))
         }
         const identityServers = new Map<string, VirtualIdentityServer>()
         for (const name of options.identityServers ?? []) {
@@ -78,6 +86,7 @@ export const play = async <A, E>(
           servers,
           identityServers,
           network,
+          names,
           omit: new Set(),
           tell: () => undefined,
           notes: new Map(),

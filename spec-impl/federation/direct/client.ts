@@ -46,12 +46,22 @@ export const layerDirectClient = (
 const makeCall = (group: string, endpoint: HttpApiEndpoint.Top, makeTarget: (given: Given) => string) =>
   Effect.fnUntraced(function* (given: Given = {}): Effect.fn.Return<unknown, Failure, DirectCall> {
     const { source, keyId, destination, send } = yield* DirectCall
-    const failed = (reason: FederationUnreachable["reason"]) =>
-      new FederationUnreachable({ destination, reason })
+    const failed = (reason: FederationUnreachable["reason"], detail?: string) =>
+      new FederationUnreachable({ destination, reason, detail })
     const target = yield* Effect.try({ try: () => makeTarget(given), catch: () => failed("unsendable") })
-    const request = new DirectRequest({ source, destination, target, group, endpoint, given, keyId })
+    const request = new DirectRequest({
+      source,
+      destination,
+      meantFor: destination,
+      target,
+      headers: {},
+      group,
+      endpoint,
+      given,
+      keyId,
+    })
     const response = yield* send(request).pipe(
-      Effect.mapError(({ reason }) => failed(reason)),
+      Effect.mapError(({ reason, detail }) => failed(reason, detail)),
       Effect.timeoutOrElse({
         duration: Context.get(endpoint.annotations, AnswerWithin),
         orElse: () => Effect.fail(failed("timed-out")),

@@ -22,22 +22,31 @@ const nothing = new Uint8Array(0)
 export class DirectRequest implements WireRequest {
   readonly source: string
   readonly destination: string
+  /** The server that it is signed for: names may lead it to another. */
+  readonly meantFor: string
   readonly target: string
-  readonly headers = {}
+  readonly headers: WireRequest["headers"]
   readonly group: string
   readonly endpoint: HttpApiEndpoint.Top
   readonly given: Given
   /** The key with which the request would be signed. */
   readonly keyId: string
 
-  constructor(call: Omit<DirectRequest, "headers" | "method" | "body">) {
+  constructor(call: Omit<DirectRequest, "method" | "body" | "sentTo">) {
     this.source = call.source
     this.destination = call.destination
+    this.meantFor = call.meantFor
     this.target = call.target
+    this.headers = call.headers
     this.group = call.group
     this.endpoint = call.endpoint
     this.given = call.given
     this.keyId = call.keyId
+  }
+
+  /** The same call on its way to whoever listens where the name led. */
+  sentTo(destination: string, headers: WireRequest["headers"]): DirectRequest {
+    return new DirectRequest({ ...this, destination, headers })
   }
 
   get method(): string {

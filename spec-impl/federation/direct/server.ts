@@ -1,15 +1,16 @@
 /** The receiving half of the `direct` transport: the same handlers, called with values. */
 import { type Context, Effect, Layer } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
-import type { HttpApiEndpoint } from "effect/http-api"
+import { HttpApi, type HttpApiEndpoint } from "effect/http-api"
 import { isJsonObject, type JsonValue } from "../../core/json/value.ts"
+import { ServerIdentity } from "../../homeserver/identity.ts"
 import { KeyRing } from "../../homeserver/key-ring.ts"
 import { FederationApi, type FederationChapters } from "../api.ts"
 import { layerAuthentication } from "../authenticate.ts"
 import { Authentication, Origin } from "../authentication.ts"
 import { ReceivedBody, readJson } from "../json-body.ts"
 import { MatrixEndpoint } from "../matrix-endpoint.ts"
-import { badJson, MatrixError, notJson, unauthorised } from "../matrix-error.ts"
+import { badJson, MatrixError, notJson, unauthorised, unrecognised } from "../matrix-error.ts"
 import {
   type RequestServices,
   toWire,
@@ -27,6 +28,40 @@ interface Handler {
   ) => Effect.Effect<unknown, unknown, Origin | ReceivedBody | HttpServerRequest.HttpServerRequest>
 }
 
+/** The endpoints that a plain GET can ask for: those without anything in the path, by path. */
+const plainEndpoints = new Map<string, { readonly group: string; readonly endpoint: HttpApiEndpoint.Top }>()
+HttpApi.reflect(FederationApi, {
+  onGroup: () => undefined,
+  onEndpoint: ({ group, endpoint }) => {
+    if (
+      endpoint.method === "GET" &&
+      !endpoint.middlewares.has(Authentication) &&
+      !endpoint.path.includes(":")
+    )
+      plainEndpoints.set(endpoint.path, { group: group.identifier, endpoint })
+  },
+})
+
+/** What is no typed call, as who follows names makes it for `.well-known/matrix/server`, as one. */
+const typed = (request: WireRequest): DirectRequest | undefined => {
+  if ("endpoint" in request) return request as DirectRequest
+  const [path = ""] = request.target.split("?")
+  const asked = request.method === "GET" ? plainEndpoints.get(path) : undefined
+  if (asked === undefined) return undefined
+  const { source, destination, target, headers } = request
+  const given = { params: {}, query: {} }
+  return new DirectRequest({
+    ...asked,
+    source,
+    destination,
+    meantFor: destination,
+    target,
+    headers,
+    given,
+    keyId: "",
+  })
+}
+
 /**
  * The handler that those chapters make up. Requests are not signed: whoever carries them says who sent them. The
  * key is looked up all the same, so that the same requests for keys are made as on the wire.
@@ -35,6 +70,7 @@ export const directHandler = Effect.fnUntraced(function* <E, R>(
   chapters: Layer.Layer<FederationChapters, E, R>,
 ) {
   const surroundings = yield* Effect.context<RequestServices<R>>()
+  const { serverName } = yield* ServerIdentity
   const keyRing = yield* KeyRing
   // The chapters bring routes of their own, which nobody asks; these want the middlewares of the wire.
   const routed = Layer.provide(chapters, [MatrixEndpoint.layer, layerAuthentication])
@@ -48,33 +84,36 @@ export const directHandler = Effect.fnUntraced(function* <E, R>(
     return service?.handlers.get(endpoint.identifier)
   }
 
-  const authenticate = (request: DirectRequest) =>
-    request.endpoint.middlewares.has(Authentication)
-      ? keyRing
-          .keyForRequest(request.source, request.keyId)
-          .pipe(
-            Effect.mapError(({ reason }) => unauthorised(`${request.keyId} of ${request.source}: ${reason}`)),
-          )
-      : Effect.void
+  const authenticate = Effect.fnUntraced(function* ({ endpoint, meantFor, source, keyId }: DirectRequest) {
+    if (!endpoint.middlewares.has(Authentication)) return
+    if (meantFor !== serverName) {
+      return yield* unauthorised(`the request is for ${meantFor}, and this is ${serverName}`)
+    }
+    yield* keyRing
+      .keyForRequest(source, keyId)
+      .pipe(Effect.mapError(({ reason }) => unauthorised(`${keyId} of ${source}: ${reason}`)))
+  })
 
-  const answer = Effect.fnUntraced(function* (request: DirectRequest) {
+  const answer = Effect.fnUntraced(function* (received: WireRequest) {
+    const request = typed(received)
+    if (request === undefined) return yield* unrecognised("no such endpoint")
     yield* authenticate(request)
     const payload = yield* payloadOf(request)
     const { endpoint, given, source } = request
     const found = handlerOf(request.group, endpoint)
     if (found === undefined) return yield* Effect.die(`nobody answers ${endpoint.identifier}`)
-    const received = new WireServerRequest(request)
+    const served = new WireServerRequest(request)
     return yield* found
-      .handler({ ...given, payload, endpoint, request: received })
+      .handler({ ...given, payload, endpoint, request: served })
       .pipe(
         Effect.provideService(Origin, source),
         Effect.provideService(ReceivedBody, { content: isJsonObject(payload) ? payload : undefined }),
-        Effect.provideService(HttpServerRequest.HttpServerRequest, received),
+        Effect.provideService(HttpServerRequest.HttpServerRequest, served),
       )
   })
 
   const handler: WireHandler = (request) =>
-    answer(request as DirectRequest).pipe(
+    answer(request).pipe(
       Effect.map(answered),
       Effect.catch((error) =>
         error instanceof MatrixError

@@ -4,7 +4,10 @@ import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { answerBody } from "../json-body.ts"
 import { AnswerWithin, MatrixEndpoint } from "../matrix-endpoint.ts"
 
-/** `GET /_matrix/federation/v1/version`: what software this is. */
+/**
+ * `GET /_matrix/federation/v1/version`: what software this is. `GET /.well-known/matrix/server`: where this server
+ * is; others fetch it from port 443 of the host in the server's name, before they know where to send the rest.
+ */
 export class DiscoveryApi extends HttpApiGroup.make("discovery")
   .add(
     HttpApiEndpoint.get("version", "/_matrix/federation/v1/version", {
@@ -18,6 +21,11 @@ export class DiscoveryApi extends HttpApiGroup.make("discovery")
           ),
         }),
       ),
+    }).annotate(AnswerWithin, "10 seconds"),
+  )
+  .add(
+    HttpApiEndpoint.get("wellKnown", "/.well-known/matrix/server", {
+      success: answerBody(Schema.Struct({ "m.server": Schema.String })),
     }).annotate(AnswerWithin, "10 seconds"),
   )
   .middleware(MatrixEndpoint) {}

@@ -167,6 +167,16 @@ export const signedBy = (key: SigningKey, request: WireRequest): WireRequest => 
 }
 
 /** What a test server has that is not the same for all. */
+/** Who a server is that keeps nothing. */
+export const layerIdentity = (serverName: string, signingKey: SigningKey) =>
+  ServerIdentity.layer({ serverName, signingKey, oldKeys: [] }).pipe(
+    Layer.provide([
+      layerMemory(new MemoryDisk()),
+      Chance.layerRandom,
+      Layer.succeed(Signatures, nodeSignatures),
+    ]),
+  )
+
 interface TestSurroundings {
   /** What an earlier start of the server left. */
   readonly disk: MemoryDisk

@@ -126,7 +126,7 @@ const makeAsk = (httpClient: HttpClient.HttpClient) =>
       Effect.flatMap((response) =>
         Effect.map(response.arrayBuffer, (bytes) => ({ status: response.status, bytes })),
       ),
-      Effect.mapError((error) => new FederationUnreachable({ destination, reason: reasonOf(error) })),
+      Effect.mapError((error) => new FederationUnreachable({ destination, ...reasonOf(error) })),
       Effect.timeoutOrElse({
         duration: answerWithin,
         orElse: () => Effect.fail(new FederationUnreachable({ destination, reason: "timed-out" })),
