@@ -1,6 +1,8 @@
 /** Homeservers on a simulated network, each of them whole: the code that serves HTTPS, over bytes in memory. */
 import { Context, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
+import { encodeBase64 } from "#spec-impl/core/base64.ts"
+import { sha256 } from "#spec-impl/core/hash.ts"
 import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
 import { JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
 import { FederationClient } from "#spec-impl/federation/client.ts"
@@ -111,19 +113,21 @@ const tracedStore = (name: string, kernel: Kernel, store: EventStore["Service"])
       ),
 })
 
-/** A group is JSON but for what is undefined in it, which says nothing; PDUs are JSON throughout, and of any depth. */
+/** A group is JSON but for bytes, and for what is undefined in it, which says nothing; PDUs are JSON throughout, and of any depth. */
 const groupBytes = (group: StoreGroup): Uint8Array => canonicalJsonBytes(withoutUndefined(group))
 
 const withoutUndefined = (value: unknown): JsonValue =>
-  typeof value !== "object" || value === null || value instanceof JsonFloat
-    ? (value as JsonValue)
-    : Array.isArray(value)
-      ? value.map(withoutUndefined)
-      : Object.fromEntries(
-          Object.entries(value).flatMap(([key, child]) =>
-            child === undefined ? [] : [[key, key === "pdu" ? child : withoutUndefined(child)]],
-          ),
-        )
+  value instanceof Uint8Array
+    ? encodeBase64(sha256(value))
+    : typeof value !== "object" || value === null || value instanceof JsonFloat
+      ? (value as JsonValue)
+      : Array.isArray(value)
+        ? value.map(withoutUndefined)
+        : Object.fromEntries(
+            Object.entries(value).flatMap(([key, child]) =>
+              child === undefined ? [] : [[key, key === "pdu" ? child : withoutUndefined(child)]],
+            ),
+          )
 
 /** What each server decided about each event: what a report draws. */
 const verdictTracer =

@@ -42,7 +42,14 @@ export const matrixErrorResponse = (error: MatrixError): HttpServerResponse.Http
   HttpServerResponse.uint8Array(canonicalJsonBytes(error.body), {
     status: error.status,
     contentType: "application/json",
+    headers: retryAfterOf(error),
   })
+
+/** Client-server API §Rate limiting: the header says in seconds what the body says in milliseconds. */
+const retryAfterOf = ({ details }: MatrixError): Readonly<Record<string, string>> =>
+  typeof details?.retry_after_ms === "number"
+    ? { "retry-after": String(Math.ceil(details.retry_after_ms / 1_000)) }
+    : {}
 
 /**
  * The error that a server meant by an answer of this status and body. A body that is not a standard error
@@ -95,6 +102,17 @@ export const unknownToken = withStatus(401, "M_UNKNOWN_TOKEN")
 export const conflict = withStatus(409, "M_UNKNOWN")
 /** 413: more than this server keeps. */
 export const tooLarge = withStatus(413, "M_TOO_LARGE")
+/** 502: more than this server gives, or takes from another. */
+export const tooLargeToServe = withStatus(502, "M_TOO_LARGE")
+/** 504: the content was announced, and is not there yet (§Content Repository). */
+export const notYetUploaded = withStatus(504, "M_NOT_YET_UPLOADED")
+/** 409: the content is there already (client-server API §Content repository). */
+export const cannotOverwriteMedia = withStatus(409, "M_CANNOT_OVERWRITE_MEDIA")
+/** 400: there can be no such thumbnail, or none of this content (§Content Repository). */
+export const cannotThumbnail = withStatus(400, "M_UNKNOWN")
+/** 429: too much was asked; after so long it may be asked again (client-server API §Rate limiting). */
+export const limitExceeded = (error: string, retryAfterMs: number): MatrixError =>
+  withStatus(429, "M_LIMIT_EXCEEDED")(error, { retry_after_ms: retryAfterMs })
 /** 403. */
 export const forbidden = withStatus(403, "M_FORBIDDEN")
 /** 404: no such room, event, user. */
