@@ -1,5 +1,7 @@
-import { Effect, Scope } from "effect"
+import { Context, Effect, Scope } from "effect"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
+import { LocalMedia } from "#spec-impl/federation/media/local-media.ts"
+import { Media } from "#spec-impl/federation/media/media.ts"
 import type { Network } from "../network/network.ts"
 import type { Stage } from "./stage.ts"
 import type { VirtualServer } from "./world.ts"
@@ -53,7 +55,9 @@ export const makeStage = (parts: StageParts): Stage => {
     roomVersion: parts.roomVersion,
     servers: [...servers.keys()],
     user: (userId) => {
-      const { users } = serverOf(userId)
+      const { users, services } = serverOf(userId)
+      const media = Context.get(services, Media)
+      const uploads = Context.get(services, LocalMedia)
       return {
         userId,
         createRoom: (wishes = {}) => users.createRoom(userId, { roomVersion: parts.roomVersion, ...wishes }),
@@ -66,6 +70,10 @@ export const makeStage = (parts: StageParts): Stage => {
         kick: (roomId, target) => users.kick(userId, roomId, target),
         ban: (roomId, target) => users.ban(userId, roomId, target),
         leave: (roomId) => users.leave(userId, roomId),
+        upload: (file, uri) => uploads.upload(userId, file, uri),
+        announceUpload: Effect.map(uploads.create(userId), ({ uri }) => uri),
+        download: media.download,
+        thumbnail: media.thumbnail,
       }
     },
     tell: (line) => Effect.sync(() => parts.tell(line)),

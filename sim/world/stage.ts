@@ -7,6 +7,8 @@ import type { Event } from "#spec-impl/core/event.ts"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import type { FederationUnreachable } from "#spec-impl/federation/client.ts"
 import type { MatrixError } from "#spec-impl/federation/matrix-error.ts"
+import type { MediaFile } from "#spec-impl/federation/media/content-headers.ts"
+import type { ThumbnailWish } from "#spec-impl/federation/media/thumbnails/thumbnail.ts"
 import type { RoomWishes } from "#spec-impl/homeserver/local-users.ts"
 import type { StoreFailure } from "#spec-impl/store/event-store.ts"
 import type { RequestMatch, RuleAction } from "../network/rules.ts"
@@ -29,6 +31,12 @@ export interface Actor {
   readonly kick: (roomId: string, target: string) => Act<Event>
   readonly ban: (roomId: string, target: string) => Act<Event>
   readonly leave: (roomId: string) => Act<Event>
+  /** Uploads a file, to the place that was announced as `uri` or to one of its own; gives its `mxc://` URI. */
+  readonly upload: (file: MediaFile, uri?: string) => Act<string>
+  /** Gives the URI of a file that is to be uploaded later. */
+  readonly announceUpload: Act<string>
+  readonly download: (uri: string, timeoutMs?: number) => Act<MediaFile>
+  readonly thumbnail: (uri: string, wish: ThumbnailWish) => Act<MediaFile>
 }
 
 export interface Stage {

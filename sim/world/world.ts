@@ -8,6 +8,7 @@ import { JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
 import { FederationClient } from "#spec-impl/federation/client.ts"
 import { layerDirectClient } from "#spec-impl/federation/direct/client.ts"
 import { directHandler } from "#spec-impl/federation/direct/server.ts"
+import { PlainHttp } from "#spec-impl/federation/plain-http.ts"
 import { federationRoutes } from "#spec-impl/federation/server.ts"
 import { wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
 import { Chance } from "#spec-impl/homeserver/chance.ts"
@@ -62,6 +63,20 @@ const layerClientOf = (name: string, { network, transport }: WorldParts) =>
         Layer.provide(Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, network.send))),
       )
 
+/** Places outside the federation are on the network under their host names. */
+const plainHttp = (source: string, send: Network["Service"]["send"]) =>
+  PlainHttp.of({
+    get: ({ host, pathname, search }) =>
+      send({
+        source,
+        destination: host,
+        method: "GET",
+        target: `${pathname}${search}`,
+        headers: {},
+        body: new Uint8Array(0),
+      }),
+  })
+
 /** Boots a server and attaches it to the network, for as long as the scope lives. */
 export const bootServer = Effect.fnUntraced(function* (name: string, parts: WorldParts) {
   const { kernel, network, signatures } = parts
@@ -71,6 +86,7 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
     Layer.succeed(Chance, chance),
     Layer.succeed(Signatures, signatures),
     Settings.layer(parts.settings),
+    Layer.succeed(PlainHttp, plainHttp(name, network.send)),
     Layer.succeed(EventStore, tracedStore(name, kernel, memoryStore(parts.disk ?? new MemoryDisk()))),
     ServerIdentity.layer({
       serverName: name,

@@ -7,6 +7,7 @@ import { DirectoryApi } from "./directory/api.ts"
 import { DiscoveryApi } from "./discovery/api.ts"
 import { HistoryApi } from "./history/api.ts"
 import { KeysApi } from "./keys/api.ts"
+import { LegacyMediaApi, MediaApi } from "./media/api.ts"
 import { OpenIdApi } from "./openid/api.ts"
 import { QueriesApi } from "./queries/api.ts"
 import { RoomsApi } from "./rooms/api.ts"
@@ -22,7 +23,9 @@ export class FederationApi extends HttpApi.make("federation")
   .add(QueriesApi)
   .add(DirectoryApi)
   .add(SpacesApi)
-  .add(OpenIdApi) {}
+  .add(OpenIdApi)
+  .add(MediaApi)
+  .add(LegacyMediaApi) {}
 
 /** The groups of `FederationApi`. */
 export type FederationGroups =

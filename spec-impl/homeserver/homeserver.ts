@@ -6,6 +6,11 @@ import { DiscoveryReceive } from "../federation/discovery/receive.ts"
 import { HistoryReceive } from "../federation/history/receive.ts"
 import { TimestampSearch } from "../federation/history/timestamp-search.ts"
 import { KeysReceive } from "../federation/keys/receive.ts"
+import { LocalMedia } from "../federation/media/local-media.ts"
+import { Media } from "../federation/media/media.ts"
+import { MediaCache } from "../federation/media/media-cache.ts"
+import { LegacyMediaReceive, MediaReceive } from "../federation/media/receive.ts"
+import { RemoteMedia } from "../federation/media/remote-media.ts"
 import { OpenIdReceive } from "../federation/openid/receive.ts"
 import { OpenIdTokens } from "../federation/openid/tokens.ts"
 import { Presence } from "../federation/presence/presence.ts"
@@ -27,8 +32,8 @@ import { Outside } from "./outside.ts"
 import { type RoomListener, Rooms } from "./rooms.ts"
 
 /**
- * The services of a homeserver. What is left to give: its identity, settings, store, signatures, chance, and a
- * client that reaches other servers. `listener` hears of each event as it is applied.
+ * The services of a homeserver. What is left to give: its identity, settings, store, signatures, chance, a client
+ * that reaches other servers, and one that reaches other places. `listener` hears of each event as it is applied.
  */
 export const layerHomeserver = (listener?: RoomListener) =>
   Layer.mergeAll(
@@ -38,6 +43,9 @@ export const layerHomeserver = (listener?: RoomListener) =>
     PublishedRooms.layer,
     Spaces.layer,
     OpenIdTokens.layer,
+    Media.layer.pipe(
+      Layer.provideMerge(Layer.mergeAll(LocalMedia.layer, RemoteMedia.layer, MediaCache.layer)),
+    ),
     TimestampSearch.layer,
     Typing.layer,
     Presence.layer,
@@ -62,4 +70,6 @@ export const layerChapters = Layer.mergeAll(
   DirectoryReceive,
   SpacesReceive,
   OpenIdReceive,
+  MediaReceive,
+  LegacyMediaReceive,
 )

@@ -9,7 +9,7 @@ import { Trace } from "../../kernel/trace.ts"
 import { Network } from "../../network/network.ts"
 import { makeStage } from "../make-stage.ts"
 import type { Stage } from "../stage.ts"
-import { bootServer, type VirtualServer } from "../world.ts"
+import { bootServer, type Transport, type VirtualServer } from "../world.ts"
 
 /** What a test may look at. */
 export interface Played {
@@ -24,6 +24,7 @@ export interface PlayOptions {
   readonly roomVersion?: string
   readonly seed?: number
   readonly settings?: Partial<HomeserverSettings>
+  readonly transport?: Transport
   /** What is otherwise on one server. */
   readonly settingsOf?: (server: string) => Partial<HomeserverSettings>
 }
@@ -43,7 +44,8 @@ export const play = async <A, E>(
         for (let number = 1; number <= (options.servers ?? 2); number++) {
           const name = `s${number}`
           const settings = { ...options.settings, ...options.settingsOf?.(name) }
-          servers.set(name, yield* bootServer(name, { kernel, network, signatures, settings }))
+          const { transport = "http" } = options
+          servers.set(name, yield* bootServer(name, { kernel, network, signatures, settings, transport }))
         }
         const scope = yield* Effect.scope
         const roomVersion = options.roomVersion ?? "12"

@@ -14,6 +14,8 @@ export interface Given {
   readonly params?: unknown
   readonly query?: unknown
   readonly payload?: JsonValue
+  /** Where the head of the answer is wanted: then it is not decoded. */
+  readonly responseMode?: "response-only"
 }
 
 const nothing = new Uint8Array(0)

@@ -53,8 +53,9 @@ const unpackedBytesMax = ({ width, height }: PngHead): number =>
 
 /** A PNG of those pixels; without the runs that zlib would look for differently on another kind of machine. */
 export const encodePng = ({ width, height, rgba }: Image): Uint8Array => {
-  const png = new PNG({ width, height })
-  png.data = Buffer.from(rgba.buffer, rgba.byteOffset, rgba.byteLength)
+  const data = Buffer.from(rgba.buffer, rgba.byteOffset, rgba.byteLength)
+  // What `new PNG` would make could be read from as a stream, too, for which it asks the event loop.
+  const png = { width, height, data, gamma: 0 } as PNG
   return new Uint8Array(PNG.sync.write(png, { deflateLevel: 9, deflateStrategy: runLengths }))
 }
 
