@@ -1,9 +1,12 @@
 /** What several stories need. */
-import { Effect } from "effect"
+import { Context, Effect } from "effect"
+import type { ServerView } from "#sim/world/scenario.ts"
 import type { Actor, Stage, StageFailure } from "#sim/world/stage.ts"
 import type { Event } from "#spec-impl/core/event.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "#spec-impl/core/json/value.ts"
-import { roomVersion } from "#spec-impl/core/room-version.ts"
+import { roomVersion, roomVersions } from "#spec-impl/core/room-version.ts"
+import { type Room, Rooms } from "#spec-impl/homeserver/rooms.ts"
+import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
 
 /** Power levels with the creator at the top: at 100, or unsaid where creators have infinite power (room 12). */
 export const levelsWith = (
@@ -34,3 +37,21 @@ export const sayMany = (
     (number) => actor.say(roomId, `message ${number} of ${count}`).pipe(Effect.andThen(stage.wait(pauseMs))),
     { discard: true },
   )
+
+/** Of a server that is older than rooms 11 and 12. */
+export const knowsRoomsUpTo10: Partial<HomeserverSettings> = {
+  roomVersions: roomVersions.filter(({ id }) => Number(id) <= 10),
+}
+
+/** A room with that name, as `createRoom` takes it. */
+export const named = (name: string) => ({ type: "m.room.name", stateKey: "", content: { name } })
+
+/** The room of that name, where the server holds it. */
+export const roomNamed = ({ services }: Pick<ServerView, "services">, name: string): Room | undefined =>
+  Context.get(services, Rooms)
+    .all()
+    .find(({ dag }) => dag.eventIn(dag.currentState(), "m.room.name", "")?.content.name === name)
+
+/** What an act comes to where it is refused: the error's text. */
+export const refusalOf = <A>(act: Effect.Effect<A, StageFailure>): Effect.Effect<string | undefined> =>
+  Effect.match(act, { onFailure: (error) => error.message, onSuccess: () => undefined })

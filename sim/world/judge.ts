@@ -87,9 +87,10 @@ const inRoom = (
 ): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(state).map(([key, eventId]) => [keyInRoom(key, roomIds, at), eventId]))
 
-const viewOf = ({ name, rooms, services }: VirtualServer, firstRoomId: string): ServerView => ({
+const viewOf = ({ name, rooms, services, look }: VirtualServer, firstRoomId: string): ServerView => ({
   server: name,
   services,
+  look,
   state: (type, stateKey, roomId = firstRoomId) => {
     const dag = rooms.find(roomId)?.dag
     return dag?.eventIn(dag.currentState(), type, stateKey)

@@ -2,6 +2,10 @@ import { Context, Effect, Scope } from "effect"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import { LocalMedia } from "#spec-impl/federation/media/local-media.ts"
 import { Media } from "#spec-impl/federation/media/media.ts"
+import { Presence } from "#spec-impl/federation/presence/presence.ts"
+import { Receipts } from "#spec-impl/federation/receipts/receipts.ts"
+import { Spaces } from "#spec-impl/federation/spaces/spaces.ts"
+import { Typing } from "#spec-impl/federation/typing/typing.ts"
 import type { Network } from "../network/network.ts"
 import type { Stage } from "./stage.ts"
 import type { VirtualServer } from "./world.ts"
@@ -58,6 +62,10 @@ export const makeStage = (parts: StageParts): Stage => {
       const { users, services } = serverOf(userId)
       const media = Context.get(services, Media)
       const uploads = Context.get(services, LocalMedia)
+      const typing = Context.get(services, Typing)
+      const presence = Context.get(services, Presence)
+      const receipts = Context.get(services, Receipts)
+      const spaces = Context.get(services, Spaces)
       return {
         userId,
         createRoom: (wishes = {}) => users.createRoom(userId, { roomVersion: parts.roomVersion, ...wishes }),
@@ -74,6 +82,12 @@ export const makeStage = (parts: StageParts): Stage => {
         announceUpload: Effect.map(uploads.create(userId), ({ uri }) => uri),
         download: media.download,
         thumbnail: media.thumbnail,
+        walkSpace: (roomId, via) => spaces.walk(userId, roomId, { via: via === undefined ? [] : [via] }),
+        startTyping: (roomId) => typing.start(userId, roomId),
+        setPresence: (kind, statusMsg) => presence.set(userId, kind, statusMsg),
+        read: (roomId, eventId, options) => receipts.read(userId, roomId, eventId, options),
+        whoTypes: typing.typingIn,
+        presenceOf: presence.presenceOf,
       }
     },
     tell: (line) => Effect.sync(() => parts.tell(line)),

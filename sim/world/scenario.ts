@@ -13,6 +13,8 @@ export interface ServerView {
   readonly state: (type: string, stateKey: string, roomId?: string) => Event | undefined
   /** Beyond room state: what the chapters of the homeserver hold. */
   readonly services: VirtualServer["services"]
+  /** What an effect of those services gives at that moment; one that would have to wait is a mistake. */
+  readonly look: VirtualServer["look"]
 }
 
 export interface Scenario {

@@ -9,6 +9,7 @@ import type { FederationUnreachable } from "#spec-impl/federation/client.ts"
 import type { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import type { MediaFile } from "#spec-impl/federation/media/content-headers.ts"
 import type { ThumbnailWish } from "#spec-impl/federation/media/thumbnails/thumbnail.ts"
+import type { PresenceKind, PresenceView } from "#spec-impl/federation/presence/presence.ts"
 import type { RoomWishes } from "#spec-impl/homeserver/local-users.ts"
 import type { StoreFailure } from "#spec-impl/store/event-store.ts"
 import type { RequestMatch, RuleAction } from "../network/rules.ts"
@@ -37,6 +38,19 @@ export interface Actor {
   readonly announceUpload: Act<string>
   readonly download: (uri: string, timeoutMs?: number) => Act<MediaFile>
   readonly thumbnail: (uri: string, wish: ThumbnailWish) => Act<MediaFile>
+  /** What the user finds in a space, asking `via` where its own server is not in it; each room's summary. */
+  readonly walkSpace: (roomId: string, via?: string) => Act<readonly JsonObject[]>
+  readonly startTyping: (roomId: string) => Act<void>
+  readonly setPresence: (presence: PresenceKind, statusMsg?: string) => Act<void>
+  /** Has read up to that event: in all of the room, or in one of its threads. */
+  readonly read: (
+    roomId: string,
+    eventId: string,
+    options?: { readonly threadId?: string; readonly isPrivate?: boolean },
+  ) => Act<void>
+  /** Who is typing, as the user's client shows it. */
+  readonly whoTypes: (roomId: string) => Act<readonly string[]>
+  readonly presenceOf: (userId: string) => Act<PresenceView>
 }
 
 export interface Stage {

@@ -39,6 +39,8 @@ export interface VirtualServer {
   readonly identity: ServerIdentity["Service"]
   /** All services, for what is not named above: `Context.get(server.services, …)`. */
   readonly services: Context.Context<HomeserverServices>
+  /** What an effect that does not wait gives now, by the server's clock. */
+  readonly look: <A>(effect: Effect.Effect<A>) => A
 }
 
 /** What all servers of a world share. */
@@ -114,6 +116,7 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
     client: Context.get(services, FederationClient),
     identity: Context.get(services, ServerIdentity),
     services,
+    look: Effect.runSyncWith(kernel.services(name)),
   } satisfies VirtualServer
 })
 
