@@ -1,9 +1,14 @@
 import type { Scenario } from "#sim/world/scenario.ts"
+import { aclAndPolicy } from "./acl-and-policy.ts"
+import { devicesResync } from "./devices-resync.ts"
+import { joinsOfEveryKind } from "./joins-of-every-kind.ts"
+import { keysRotateWhileCutOff } from "./keys-rotate-while-cut-off.ts"
 import { lostPromotionChain } from "./lost-promotion-chain.ts"
 import { mediaAcrossACut } from "./media-across-a-cut.ts"
 import { netsplitAndHeal } from "./netsplit-and-heal.ts"
 import { phantomJoinRules } from "./phantom-join-rules.ts"
 import { spaceWalk } from "./space-walk.ts"
+import { thirdPartyInvite } from "./third-party-invite.ts"
 import { typingPresenceReceipts } from "./typing-presence-receipts.ts"
 
 /** All scenarios, in the order in which a newcomer should meet them. */
@@ -11,7 +16,12 @@ export const scenarios: readonly Scenario[] = [
   phantomJoinRules,
   lostPromotionChain,
   netsplitAndHeal,
-  mediaAcrossACut,
   spaceWalk,
   typingPresenceReceipts,
+  thirdPartyInvite,
+  aclAndPolicy,
+  devicesResync,
+  joinsOfEveryKind,
+  keysRotateWhileCutOff,
+  mediaAcrossACut,
 ]

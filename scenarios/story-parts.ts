@@ -3,14 +3,14 @@ import { Context, Effect } from "effect"
 import type { ServerView } from "#sim/world/scenario.ts"
 import type { Actor, Stage, StageFailure } from "#sim/world/stage.ts"
 import type { Event } from "#spec-impl/core/event.ts"
+import { canonicalJson } from "#spec-impl/core/json/encode.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "#spec-impl/core/json/value.ts"
-import { roomVersion, roomVersions } from "#spec-impl/core/room-version.ts"
+import { roomVersion } from "#spec-impl/core/room-version.ts"
 import { type Room, Rooms } from "#spec-impl/homeserver/rooms.ts"
-import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
 
 /** Power levels with the creator at the top: at 100, or unsaid where creators have infinite power (room 12). */
 export const levelsWith = (
-  stage: Stage,
+  stage: Pick<Stage, "roomVersion">,
   creator: string,
   levels: Readonly<Record<string, number>>,
 ): JsonObject => ({
@@ -22,6 +22,30 @@ export const levelOf = (powerLevels: Event | undefined, userId: string): JsonVal
   const users = powerLevels?.content.users
   return isJsonObject(users) ? users[userId] : undefined
 }
+
+/** Whether every room that the server holds goes by one of those names, and is as it should be. */
+export const roomsAre = (
+  { services }: ServerView,
+  wanted: Readonly<Record<string, (room: Room) => boolean>>,
+): boolean =>
+  Context.get(services, Rooms)
+    .all()
+    .every((room) => {
+      const name = room.dag.eventIn(room.dag.currentState(), "m.room.name", "")?.content.name
+      return wanted[String(name)]?.(room) ?? false
+    })
+
+/** Whether the story has written down all of that, under those names. */
+export const notesAre = ({ noted }: ServerView, wanted: Readonly<Record<string, JsonValue>>): boolean =>
+  Object.entries(wanted).every(([name, value]) => canonicalJson(noted(name) ?? null) === canonicalJson(value))
+
+/** What a user is told whose act is refused; a story cannot go on where it is not. */
+export const refusalOf = <A>(act: Effect.Effect<A, StageFailure>): Effect.Effect<string, StageFailure> =>
+  Effect.matchEffect(act, {
+    onFailure: (failure) =>
+      Effect.succeed(failure._tag === "StoreFailure" ? failure.detail : failure.message),
+    onSuccess: () => Effect.die("an act was allowed that the story wants refused"),
+  })
 
 const pauseMs = 400
 
@@ -37,21 +61,3 @@ export const sayMany = (
     (number) => actor.say(roomId, `message ${number} of ${count}`).pipe(Effect.andThen(stage.wait(pauseMs))),
     { discard: true },
   )
-
-/** Of a server that is older than rooms 11 and 12. */
-export const knowsRoomsUpTo10: Partial<HomeserverSettings> = {
-  roomVersions: roomVersions.filter(({ id }) => Number(id) <= 10),
-}
-
-/** A room with that name, as `createRoom` takes it. */
-export const named = (name: string) => ({ type: "m.room.name", stateKey: "", content: { name } })
-
-/** The room of that name, where the server holds it. */
-export const roomNamed = ({ services }: Pick<ServerView, "services">, name: string): Room | undefined =>
-  Context.get(services, Rooms)
-    .all()
-    .find(({ dag }) => dag.eventIn(dag.currentState(), "m.room.name", "")?.content.name === name)
-
-/** What an act comes to where it is refused: the error's text. */
-export const refusalOf = <A>(act: Effect.Effect<A, StageFailure>): Effect.Effect<string | undefined> =>
-  Effect.match(act, { onFailure: (error) => error.message, onSuccess: () => undefined })

@@ -1,163 +1,129 @@
-import { Context, Effect } from "effect"
-import type { Scenario, ServerView } from "#sim/world/scenario.ts"
-import { isJsonArray } from "#spec-impl/core/json/value.ts"
-import { Presence } from "#spec-impl/federation/presence/presence.ts"
-import { Receipts } from "#spec-impl/federation/receipts/receipts.ts"
-import type { Room } from "#spec-impl/homeserver/rooms.ts"
-import { knowsRoomsUpTo10, named, refusalOf, roomNamed } from "./story-parts.ts"
+import { Effect } from "effect"
+import type { Scenario } from "#sim/world/scenario.ts"
+import type { Actor } from "#sim/world/stage.ts"
+import { roomVersions } from "#spec-impl/core/room-version.ts"
+import { levelsWith, notesAre, refusalOf } from "./story-parts.ts"
 
-const seen = "org.netsplit.seen"
+const oldVersions = roomVersions.slice(0, 10)
+const isKnownToAll = (roomVersion: string): boolean => oldVersions.some(({ id }) => id === roomVersion)
 
-/** Who is seen to type, as Carol writes it down. */
-const wantedTyping: Readonly<Record<string, readonly string[]>> = {
-  "Carol before": ["@bob:s2"],
-  "Carol after the cut": [],
-  "Carol while s2 is denied": [],
-  "Carol in the end": ["@bob:s2"],
-}
+/** What one user sees of another's receipts in a room: the thread, and what was read of it. */
+const readBy = (actor: Actor, roomId: string, userId: string): readonly string[] =>
+  actor
+    .seesReceipts(roomId)
+    .filter((receipt) => receipt.userId === userId)
+    .map(({ threadId, eventId }) => `${threadId ?? "room"}: ${eventId}`)
 
-/** The receipts that every server shows in the hallway, as "user thread: what was said there". */
-const wantedReceipts = ["@bob:s2 -: five", "@bob:s2 main: two", "@bob:s2 thread: three", "@carol:s3 -: two"]
-
-const allowAll = { allow: ["*"], deny: [], allow_ip_literals: true }
-
-/** What is told in passing, while servers lose each other and while one of them is denied. */
+/** What servers tell each other in passing, and what a cut makes of it. */
 export const typingPresenceReceipts: Scenario = {
   name: "typing-presence-receipts",
   title: "Typing, presence and receipts across a cut",
   about:
-    "Three servers, one of which knows no room version after 10, tell each other who types, who is there, and who " +
-    "has read what. Then the network is cut: what was typed meanwhile is of the moment and lost, of presence the last " +
-    "state arrives, of receipts the last in each thread, and private ones stay at home. While the room's ACL denies a " +
-    "server, nothing that it tells of the room is believed.",
-  serversDefault: 3,
+    "What passes is not history, and a cut takes a different toll on each kind of it. Typing is of the moment: what was " +
+    "typed behind the cut is never told. Of presence the last word counts, and of receipts the last of each thread: both " +
+    "arrive once the cut is healed. Private receipts stay at home, and a server that the ACL denies is heard by nobody.",
+  serversDefault: 4,
   roomVersionsDefault: ["10", "12"],
   expected: () => ({ agree: "yes", wanted: "yes", live: "yes" }),
-  settingsOf: (server) => (server === "s3" ? knowsRoomsUpTo10 : {}),
+  settingsOf: (server) => (server === "s3" ? { roomVersions: oldVersions } : {}),
   story: Effect.fnUntraced(function* (stage) {
     const alice = stage.user("@alice:s1")
     const bob = stage.user("@bob:s2")
     const carol = stage.user("@carol:s3")
+    const mallory = stage.user("@mallory:s4")
 
-    const study = yield* alice.createRoom({ initialState: [named("Study")] })
-    const powerLevels = { users: { [alice.userId]: 100 }, state_default: 0 }
-    const hallway = yield* alice.createRoom({
-      roomVersion: "10",
-      powerLevels,
-      initialState: [named("Hallway")],
-    })
-    yield* bob.join(study, "s1")
-    const refusal = yield* refusalOf(carol.join(study, "s1"))
-    for (const guest of [bob, carol]) yield* guest.join(hallway, "s1")
-    yield* stage.quiet
+    const powerLevels = levelsWith(stage, "@alice:s1", { "@bob:s2": 50 })
+    const hall = yield* alice.createRoom({ powerLevels })
+    const parlour = yield* alice.createRoom({ roomVersion: "10" })
+    for (const [guest, room] of [
+      [bob, hall],
+      [mallory, hall],
+      [bob, parlour],
+      [carol, parlour],
+    ] as const) {
+      yield* guest.join(room, "s1")
+      yield* stage.quiet
+    }
+    if (!isKnownToAll(stage.roomVersion)) {
+      yield* stage.tell(
+        `Carol's server (s3) cannot come into the hall: ${yield* refusalOf(carol.join(hall, "s1"))}.`,
+      )
+    }
     yield* stage.tell(
-      refusal === undefined
-        ? "Alice (s1), Bob (s2) and Carol (s3) share a study and a hallway."
-        : `Alice (s1), Bob (s2) and Carol (s3) share a hallway; to the study Carol cannot come: ${refusal}.`,
+      "Alice (s1), Bob (s2) and Mallory (s4) are in the hall; Alice, Bob and Carol (s3) are in the parlour.",
     )
 
-    const look = Effect.fnUntraced(function* (when: string) {
-      const typing = yield* carol.whoTypes(hallway)
-      yield* carol.setState(hallway, seen, { typing }, `Carol ${when}`)
-      return typing.length === 0 ? "nobody types" : `${typing.join(" and ")} types`
-    })
-
-    yield* alice.setPresence("online", "in the garden")
-    const said = []
-    for (const body of ["one", "two", "three"]) said.push(yield* alice.say(hallway, body))
-    const [one, two, three] = said as [(typeof said)[0], (typeof said)[0], (typeof said)[0]]
-    const note = yield* alice.say(study, "a note")
+    const first = yield* alice.say(hall, "welcome")
     yield* stage.quiet
-    yield* bob.startTyping(hallway)
+    yield* bob.read(hall, first.eventId)
+    yield* bob.read(hall, first.eventId, { threadId: "main" })
+    yield* bob.setPresence("online", "here")
+    yield* alice.startTyping(hall)
     yield* stage.wait(2_000)
-    yield* stage.tell(
-      `On s3 ${yield* look("before")}; Alice is ${(yield* carol.presenceOf(alice.userId)).statusMsg}.`,
-    )
-    yield* stage.quiet
+    yield* stage.note("before: bob sees typing", yield* bob.seesTyping(hall))
+    yield* stage.note("before: carol sees bob", yield* carol.seesPresence(bob.userId))
+    yield* stage.note("before: alice sees read", readBy(alice, hall, bob.userId).length)
+    yield* stage.tell("Alice types, and Bob sees it. Bob has read her welcome, and is online: all are told.")
 
-    yield* stage.partition(["s1"], ["s2", "s3"])
-    yield* bob.read(hallway, one.eventId)
-    yield* bob.read(hallway, two.eventId)
-    yield* bob.read(hallway, two.eventId, { threadId: "main" })
-    yield* bob.read(hallway, three.eventId, { threadId: one.eventId })
-    yield* bob.read(study, note.eventId)
-    yield* carol.read(hallway, two.eventId)
-    yield* carol.read(hallway, three.eventId, { isPrivate: true })
-    yield* alice.setPresence("online", "in the kitchen")
-    yield* stage.wait(40_000)
-    yield* alice.setPresence("unavailable", "asleep")
-    yield* alice.startTyping(hallway)
-    yield* stage.wait(1_000)
+    yield* alice.setState(hall, "m.room.server_acl", { allow: ["*"], deny: ["s4"] })
+    yield* stage.quiet
+    yield* mallory.startTyping(hall)
+    yield* mallory.read(hall, first.eventId)
+    yield* stage.wait(2_000)
+    yield* stage.note("denied: alice sees typing", yield* alice.seesTyping(hall))
+    yield* stage.note("denied: alice sees read", readBy(alice, hall, mallory.userId).length)
+    yield* stage.tell("Alice denies s4: Mallory types and reads, and nobody knows.")
+
+    yield* stage.partition(["s1", "s3"], ["s2", "s4"])
+    yield* alice.setState(hall, "m.room.topic", { topic: "where is everybody?" })
+    yield* bob.setState(hall, "m.room.topic", { topic: "it is quiet in here" })
+    yield* bob.startTyping(hall)
+    yield* bob.setPresence("unavailable")
+    yield* bob.setPresence("online", "back from lunch")
+    const second = yield* bob.say(hall, "is anybody here?")
+    const reply = yield* bob.say(parlour, "or here?")
+    yield* bob.read(hall, second.eventId)
+    yield* bob.read(parlour, reply.eventId, { threadId: reply.eventId })
+    yield* bob.read(parlour, reply.eventId, { isPrivate: true })
+    yield* stage.wait(20_000)
+    yield* stage.note("during: alice sees typing", yield* alice.seesTyping(hall))
+    yield* stage.note("during: carol sees bob", yield* carol.seesPresence(bob.userId))
     yield* stage.tell(
-      "s1 is cut off. Bob reads on in three threads, Carol in secret; Alice goes from the garden to the kitchen and to " +
-        "bed, and types in her sleep.",
+      "Bob's side is cut off. He types, is away, comes back, reads on: Alice and Carol see none of it.",
     )
 
     yield* stage.heal
-    yield* alice.say(hallway, "four")
-    yield* stage.wait(5_000)
-    const typing = yield* look("after the cut")
     yield* stage.quiet
-    yield* stage.wait(60_000)
+    yield* stage.note("after: alice sees typing", yield* alice.seesTyping(hall))
+    yield* stage.note("after: carol sees bob", yield* carol.seesPresence(bob.userId))
+    yield* stage.note("after: alice sees read", [
+      ...readBy(alice, hall, bob.userId),
+      ...readBy(alice, parlour, bob.userId),
+    ])
+    yield* stage.note("what bob read", [
+      `main: ${first.eventId}`,
+      `room: ${second.eventId}`,
+      `${reply.eventId}: ${reply.eventId}`,
+    ])
+    yield* stage.note("after: carol sees read", readBy(carol, parlour, bob.userId).length)
+    yield* alice.setState(hall, "m.room.server_acl", { allow: ["*"] })
     yield* stage.tell(
-      `The links heal. On s3 ${typing}, for that was of the moment; Alice is ${(yield* carol.presenceOf(alice.userId)).statusMsg}, ` +
-        "and nobody was told of the kitchen.",
+      "The link heals. What Bob typed is gone; that he is back from lunch, and how far he has read, is told.",
     )
-
-    yield* alice.setState(hallway, "m.room.server_acl", { ...allowAll, deny: ["s2"] })
-    yield* stage.quiet
-    yield* bob.startTyping(hallway)
-    yield* bob.read(hallway, three.eventId)
-    yield* stage.wait(3_000)
-    const denied = yield* look("while s2 is denied")
-    yield* stage.quiet
-    yield* stage.tell(`The hallway's ACL denies s2: Bob types and reads there, but on s3 ${denied}.`)
-
-    yield* alice.setState(hallway, "m.room.server_acl", allowAll)
-    const five = yield* alice.say(hallway, "five")
-    yield* stage.quiet
-    yield* bob.startTyping(hallway)
-    yield* bob.read(hallway, five.eventId)
-    yield* stage.wait(3_000)
-    yield* stage.tell(`It is lifted, and on s3 ${yield* look("in the end")}.`)
-    yield* stage.quiet
-    return [study, hallway]
+    return [hall, parlour]
   }),
-  wanted: (view) => {
-    const hallway = roomNamed(view, "Hallway")
-    if (hallway === undefined) return false
-    const isTypingSeen = Object.entries(wantedTyping).every(([key, names]) => {
-      const typing = view.state(seen, key, hallway.roomId)?.content.typing
-      return isJsonArray(typing) && typing.join() === names.join()
-    })
-    const alice = view.look(Context.get(view.services, Presence).presenceOf("@alice:s1"))
-    return (
-      isTypingSeen &&
-      alice.presence === "unavailable" &&
-      alice.statusMsg === "asleep" &&
-      receiptsShown(view, hallway).join() === wantedReceipts.join() &&
-      areSecretsKept(view, hallway)
-    )
-  },
-}
-
-const bodyOf = ({ dag }: Room, eventId: string): string => String(dag.timeline(eventId)?.event.content.body)
-
-const receiptsShown = ({ services }: ServerView, room: Room): readonly string[] =>
-  Context.get(services, Receipts)
-    .receiptsIn(room.roomId)
-    .filter(({ type }) => type === "m.read")
-    .map(({ userId, threadId = "-", eventId }) => {
-      const thread = threadId.startsWith("$") ? "thread" : threadId
-      return `${userId} ${thread}: ${bodyOf(room, eventId)}`
-    })
-    .sort()
-
-/** Carol's private receipt is on her server, and nowhere else. */
-const areSecretsKept = ({ server, services }: ServerView, room: Room): boolean => {
-  const secrets = Context.get(services, Receipts)
-    .receiptsIn(room.roomId)
-    .filter(({ type }) => type === "m.read.private")
-    .map(({ eventId }) => bodyOf(room, eventId))
-  return secrets.join() === (server === "s3" ? "three" : "")
+  wanted: (view) =>
+    notesAre(view, {
+      "before: bob sees typing": ["@alice:s1"],
+      "before: carol sees bob": 'online: "here"',
+      "before: alice sees read": 2,
+      "denied: alice sees typing": ["@alice:s1"],
+      "denied: alice sees read": 0,
+      "during: alice sees typing": [],
+      "during: carol sees bob": 'online: "here"',
+      "after: alice sees typing": [],
+      "after: carol sees bob": 'online: "back from lunch"',
+      "after: alice sees read": view.noted("what bob read") ?? null,
+      "after: carol sees read": 1,
+    }),
 }

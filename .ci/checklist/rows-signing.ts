@@ -88,7 +88,7 @@ export const signingPart: Part = {
       removal: {
         file: `${core}/signing.ts`,
         from: `canonicalJsonBytes(without(object, ["signatures", "unsigned"]))`,
-        to: `canonicalJsonBytes(without(object, ["signatures"]))`,
+        to: "canonicalJsonBytes(object)",
       },
     },
     {

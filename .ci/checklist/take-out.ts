@@ -5,6 +5,9 @@
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { availableParallelism, tmpdir } from "node:os"
+import { join, relative } from "node:path"
 import { parseArgs } from "node:util"
 import { hashParts } from "#sim/kernel/keyed-chance.ts"
 import { root } from "../source-files.ts"
@@ -27,54 +30,97 @@ const sample = (seed: string, count: number): readonly Row[] =>
     .slice(0, count)
     .map(({ row }) => row)
 
+const chosen = (): readonly Row[] => {
+  if (values.row === undefined) return sample(values.seed, Number(values.count))
+  return values.row.map((id) => {
+    const row = allRows.find((known) => known.id === id)
+    if (row === undefined) throw new Error(`there is no row ${id}`)
+    return row
+  })
+}
+
+/** What became of one test. */
+interface Outcome {
+  /** As a row names it. */
+  readonly name: string
+  readonly status: string
+}
+
+interface Report {
+  readonly testResults: readonly {
+    readonly name: string
+    readonly assertionResults: readonly {
+      readonly ancestorTitles: readonly string[]
+      readonly title: string
+      readonly status: string
+    }[]
+  }[]
+}
+
+const isNamedBy = (test: string, name: string): boolean => name === test || name.startsWith(`${test} > `)
+
 const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&")
 
-/** Whether the row's test passes, with that change to the sources if there is one. */
-const passes = async ({ test }: Row, removal?: Removal): Promise<boolean> => {
-  const [file = "", ...names] = test.split(" > ")
-  const line = [
-    "run",
-    "--config",
-    ".ci/checklist/take-out.vitest.config.ts",
-    file,
-    "-t",
-    escaped(names.join(" ")),
-  ]
-  const child = spawn("vitest", [...line, "--reporter", "json"], {
+/** Runs those tests, with that change to the sources if there is one. */
+const run = async (tests: readonly string[], removal?: Removal): Promise<readonly Outcome[]> => {
+  const files = new Set(tests.map((test) => test.split(" > ")[0]!))
+  const names = tests.map((test) => test.split(" > ").slice(1).join(" > "))
+  const pattern = names.includes("") ? "" : `^(?:${names.map(escaped).join("|")})(?: > |$)`
+  const folder = mkdtempSync(join(tmpdir(), "netsplit-take-out-"))
+  const outputFile = join(folder, "report.json")
+  const line = ["run", "--config", ".ci/checklist/take-out.vitest.config.ts", ...files, "--reporter", "json"]
+  const child = spawn("vitest", [...line, "--outputFile", outputFile, "-t", pattern], {
     cwd: root,
     env: {
       ...process.env,
       ...(removal === undefined ? {} : { NETSPLIT_TAKEN_OUT: JSON.stringify(removal) }),
     },
-    stdio: ["ignore", "pipe", "ignore"],
+    stdio: "ignore",
   })
-  const chunks: Buffer[] = []
-  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk))
   await once(child, "close")
-  const { numPassedTests, numFailedTests, success } = JSON.parse(Buffer.concat(chunks).toString())
-  if (removal === undefined && numPassedTests + numFailedTests === 0)
-    throw new Error(`no test is called ${test}`)
-  return success && numPassedTests > 0
+  const report: Report = existsSync(outputFile)
+    ? JSON.parse(readFileSync(outputFile, "utf8"))
+    : { testResults: [] }
+  rmSync(folder, { recursive: true })
+  return report.testResults.flatMap(({ name: file, assertionResults }) =>
+    assertionResults.map(({ ancestorTitles, title, status }) => ({
+      name: [relative(root, file), ...ancestorTitles, title].join(" > "),
+      status,
+    })),
+  )
 }
 
-const judge = async (row: Row): Promise<string | undefined> => {
-  if (!(await passes(row))) return `row ${row.id}: its test fails as it is: ${row.test}`
-  if (await passes(row, removalOf(row))) return `row ${row.id}: nobody notices that it is gone: ${row.test}`
-  return undefined
+/** Whether all tests of the row passed; undefined where there are none. */
+const passed = ({ test }: Row, outcomes: readonly Outcome[]): boolean | undefined => {
+  const own = outcomes.filter(
+    ({ name, status }) => isNamedBy(test, name) && (status === "passed" || status === "failed"),
+  )
+  return own.length === 0 ? undefined : own.every(({ status }) => status === "passed")
 }
 
-const rows =
-  values.row === undefined
-    ? sample(values.seed, Number(values.count))
-    : allRows.filter(({ id }) => values.row?.includes(id))
+const judge = async (row: Row, asItIs: readonly Outcome[]): Promise<string | undefined> => {
+  const before = passed(row, asItIs)
+  if (before === undefined) return `row ${row.id}: no test is called ${row.test}`
+  if (!before) return `row ${row.id}: its test fails as it is: ${row.test}`
+  const after = passed(row, await run([row.test], removalOf(row)))
+  if (after === undefined) return `row ${row.id}: the sources do not load without it`
+  return after ? `row ${row.id}: nobody notices that it is gone: ${row.test}` : undefined
+}
+
+const rows = chosen()
+const asItIs = await run(rows.map(({ test }) => test))
+const waiting = [...rows]
 const faults: string[] = []
-for (const row of rows) {
-  const fault = await judge(row)
-  if (process.stderr.isTTY)
-    console.error(`${row.id} ${row.title}: ${fault === undefined ? "held" : "NOT held"}`)
-  if (fault !== undefined) faults.push(fault)
+const work = async (): Promise<void> => {
+  for (let row = waiting.shift(); row !== undefined; row = waiting.shift()) {
+    const fault = await judge(row, asItIs)
+    if (process.stderr.isTTY)
+      console.error(`${row.id} ${row.title}: ${fault === undefined ? "held" : "NOT held"}`)
+    if (fault !== undefined) faults.push(fault)
+  }
 }
-for (const fault of faults) console.error(fault)
+await Promise.all(Array.from({ length: Math.min(availableParallelism(), 4) }, work))
+for (const fault of faults.sort()) console.error(fault)
 if (faults.length > 0) process.exitCode = 1
 else
   console.log(

@@ -1,6 +1,7 @@
 /**
  * Is a room, as one server holds it, sound in itself? Ids are what hashes say, what is cited is held, the forward
- * extremities are exactly those that they must be, and no state holds what its own auth_events speak against.
+ * extremities are exactly those that they must be, each state follows from the states before it, and none holds what
+ * its own auth_events speak against. Nothing that was noted on receipt is believed here that can be asked again.
  */
 import { parseEvent } from "#spec-impl/core/event-format.ts"
 import { contentHash } from "#spec-impl/core/hash.ts"
@@ -32,30 +33,55 @@ const idProblems = (dag: RoomDag, { event }: EventRecord): readonly string[] => 
   return isWhole || isRedacted ? [] : [`${event.eventId} is neither what its hash says nor redacted`]
 }
 
-const citationProblems = (dag: RoomDag, { event }: EventRecord): readonly string[] =>
-  event.authEvents
-    .filter((cited) => dag.record(cited) === undefined)
-    .map((cited) => `${event.eventId} cites ${cited}, which is not held`)
+const citationProblems = (dag: RoomDag, record: EventRecord): readonly string[] => {
+  const { eventId, authEvents, prevEvents } = record.event
+  const isComputed = record.place === "timeline" && record.stateSource.kind === "computed"
+  return [
+    ...authEvents
+      .filter((cited) => dag.record(cited) === undefined)
+      .map((cited) => `${eventId} cites ${cited}, which is not held`),
+    ...(isComputed ? prevEvents : [])
+      .filter((parent) => dag.timeline(parent) === undefined)
+      .map((parent) => `${eventId} builds on ${parent}, whose place in the history is not known`),
+  ]
+}
 
-const stateProblems = (dag: RoomDag, record: EventRecord): readonly string[] =>
-  record.place === "outlier"
-    ? []
-    : [...rejectedIn(dag, record.stateBefore), ...rejectedIn(dag, record.stateAfter)].map(
-        (eventId) =>
-          `the state at ${record.event.eventId} holds ${eventId}, which its own auth_events reject`,
-      )
+const stateProblems = (dag: RoomDag, record: EventRecord): readonly string[] => {
+  if (record.place === "outlier") return []
+  const { event, stateBefore, stateAfter, stateSource, verdict, index } = record
+  const after = verdict === "rejected" || index < 0 ? stateBefore : dag.applied(stateBefore, index)
+  const isFollowing =
+    stateSource.kind === "claimed" || dag.stateBeforeChildOf(event.prevEvents).digest === stateBefore.digest
+  return [
+    ...[...rejectedIn(dag, stateBefore), ...rejectedIn(dag, stateAfter)].map(
+      (eventId) => `the state at ${event.eventId} holds ${eventId}, which its own auth_events reject`,
+    ),
+    ...(isFollowing
+      ? []
+      : [`the state before ${event.eventId} is not what those after its parents resolve to`]),
+    ...(after.digest === stateAfter.digest
+      ? []
+      : [`the state after ${event.eventId} is not that before it and it`]),
+  ]
+}
 
 const soundStates = new WeakSet<StateMap>()
 
 /** States are shared by many events: each is looked through once. */
 const rejectedIn = (dag: RoomDag, state: StateMap): readonly string[] => {
   if (soundStates.has(state)) return []
-  const rejected = dag.eventIdsIn(state).filter((eventId) => dag.record(eventId)?.objection?.check === 4)
+  const rejected = dag.eventIdsIn(state).filter((eventId) => {
+    const event = dag.record(eventId)?.event
+    return event === undefined || dag.examineOutlier(event).verdict === "rejected"
+  })
   if (rejected.length === 0) soundStates.add(state)
   return rejected
 }
 
-/** By definition, not by how they are kept: what is accepted and has no accepted descendant, through any others. */
+/**
+ * By definition, not by how they are kept: what is accepted and has no accepted descendant, through any others. What a
+ * server held when it came back may be none where it could not fetch what came between.
+ */
 const extremityProblems = (dag: RoomDag): readonly string[] => {
   const timeline = [...dag.records()].filter(
     (record): record is TimelineRecord => record.place === "timeline",
@@ -73,9 +99,11 @@ const extremityProblems = (dag: RoomDag): readonly string[] => {
     .filter(({ verdict, event }) => verdict === "accepted" && !covered.has(event.eventId))
     .map(({ event }) => event.eventId)
   const kept = dag.forwardExtremities()
+  const lastEntry = timeline.findLastIndex(({ arrival }) => arrival === "entry")
+  const mayBeGone = new Set(timeline.slice(0, lastEntry).map(({ event }) => event.eventId))
   return [
     ...wanted
-      .filter((eventId) => !kept.includes(eventId))
+      .filter((eventId) => !kept.includes(eventId) && !mayBeGone.has(eventId))
       .map((eventId) => `${eventId} is no extremity, and should be`),
     ...kept
       .filter((eventId) => !wanted.includes(eventId))

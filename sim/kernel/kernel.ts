@@ -123,10 +123,10 @@ export class Kernel {
     return Effect.provideContext(this.services(server))
   }
 
-  /** Builds a layer as that server's, with a memo map that no other server shares. */
+  /** Builds a layer as that server's, with a memo map that neither another server shares nor its next boot. */
   buildLayer<A, E, R>(server: string, layer: Layer.Layer<A, E, R>) {
     return Effect.flatMap(Effect.scope, (scope) =>
-      Layer.buildWithMemoMap(layer, this.#server(server).memoMap, scope),
+      Layer.buildWithMemoMap(layer, Layer.makeMemoMapUnsafe(), scope),
     ).pipe(this.within(server))
   }
 
@@ -274,7 +274,6 @@ export class Kernel {
       hash: hash ^ series,
       draw,
       services,
-      memoMap: Layer.makeMemoMapUnsafe(),
       clockOffsetMs: 0,
     }
     this.#servers.set(name, runtime)

@@ -5,7 +5,6 @@ import {
   Console,
   Context,
   type Fiber,
-  type Layer,
   Logger,
   Metric,
   Random,
@@ -28,7 +27,6 @@ export interface ServerRuntime {
   /** The next draw of the server at this virtual instant: 32 bits. */
   readonly draw: () => number
   readonly services: Context.Context<never>
-  readonly memoMap: Layer.MemoMap
   /** By how much the server's own clock is ahead of virtual time. */
   clockOffsetMs: number
 }

@@ -1,11 +1,13 @@
 /** The verdicts on a run, from what the servers hold when it is over. */
 import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
+import type { JsonValue } from "#spec-impl/core/json/value.ts"
 import { differingKeys, findParting, type HeldRoom, type Parting, stateByKey } from "../checks/agreement.ts"
 import { findMissing, findUnsent } from "../checks/liveness.ts"
 import { describeEvent } from "./describe-event.ts"
 import { explainLoss } from "./explain-loss.ts"
 import type { DifferingKey, RunReport, Verdict, Verdicts } from "./report.ts"
 import type { ServerView } from "./scenario.ts"
+import { unfinishedOn } from "./unfinished.ts"
 import type { VirtualServer } from "./world.ts"
 
 /** What is judged of a run. */
@@ -15,6 +17,8 @@ export interface Ending {
   readonly roomIds: readonly string[]
   /** Servers that could not send their settling message. */
   readonly unsettled: readonly string[]
+  /** What the story wrote down. */
+  readonly notes: ReadonlyMap<string, JsonValue>
   readonly wanted: (view: ServerView) => boolean
 }
 
@@ -22,7 +26,7 @@ type Judged = Verdicts &
   Pick<RunReport, "state" | "differing" | "why"> & { readonly parting: Parting | undefined }
 
 /** Judges an ending; knows nothing of what was expected. */
-export const judge = ({ servers, roomIds, unsettled, wanted }: Ending): Judged => {
+export const judge = ({ servers, roomIds, unsettled, notes, wanted }: Ending): Judged => {
   const rooms = roomIds.map((roomId) => judgeRoom(roomId, servers))
   const partings = rooms.flatMap(({ parting }) => parting ?? [])
   const present = servers.filter((server) =>
@@ -30,10 +34,11 @@ export const judge = ({ servers, roomIds, unsettled, wanted }: Ending): Judged =
   )
   const stuck = [
     ...findUnsent(present.map(({ name, destinations }) => ({ server: name, unsent: destinations.unsent() }))),
+    ...findUnfinished(present),
     ...rooms.flatMap(({ stuck }) => stuck),
   ]
   const agree: Verdict = unsettled.length > 0 ? "unknown" : partings.length === 0 ? "yes" : "no"
-  const isWanted = present.every((server) => wanted(viewOf(server, roomIds[0] ?? "")))
+  const isWanted = present.every((server) => wanted(viewOf(server, roomIds[0] ?? "", notes)))
   const reasons = [
     ...unsettled.map((server) => `${server} cannot send in the room any more.`),
     ...rooms.flatMap(({ reasons }) => reasons),
@@ -56,6 +61,10 @@ export const judge = ({ servers, roomIds, unsettled, wanted }: Ending): Judged =
     parting: partings[0],
   }
 }
+
+/** What is begun and not ended, one sentence each. */
+const findUnfinished = (servers: readonly VirtualServer[]): readonly string[] =>
+  servers.flatMap((server) => unfinishedOn(server).map(({ what }) => `${server.name} waits for ${what}`))
 
 const judgeRoom = (roomId: string, servers: readonly VirtualServer[]) => {
   const held = servers.flatMap(({ name, rooms }) => {
@@ -87,10 +96,14 @@ const inRoom = (
 ): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(state).map(([key, eventId]) => [keyInRoom(key, roomIds, at), eventId]))
 
-const viewOf = ({ name, rooms, services, look }: VirtualServer, firstRoomId: string): ServerView => ({
+const viewOf = (
+  { name, rooms, services }: VirtualServer,
+  firstRoomId: string,
+  notes: ReadonlyMap<string, JsonValue>,
+): ServerView => ({
   server: name,
   services,
-  look,
+  noted: (label) => notes.get(label),
   state: (type, stateKey, roomId = firstRoomId) => {
     const dag = rooms.find(roomId)?.dag
     return dag?.eventIn(dag.currentState(), type, stateKey)

@@ -1,13 +1,12 @@
-import { Context, Effect, Scope } from "effect"
+import { Effect, Scope } from "effect"
+import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
-import { LocalMedia } from "#spec-impl/federation/media/local-media.ts"
-import { Media } from "#spec-impl/federation/media/media.ts"
-import { Presence } from "#spec-impl/federation/presence/presence.ts"
-import { Receipts } from "#spec-impl/federation/receipts/receipts.ts"
-import { Spaces } from "#spec-impl/federation/spaces/spaces.ts"
-import { Typing } from "#spec-impl/federation/typing/typing.ts"
+import type { JsonValue } from "#spec-impl/core/json/value.ts"
 import type { Network } from "../network/network.ts"
-import type { Stage } from "./stage.ts"
+import type { VirtualIdentityServer } from "./identity-server.ts"
+import { makeActor } from "./make-actor.ts"
+import type { Actor, Stage } from "./stage.ts"
+import { unfinishedOn } from "./unfinished.ts"
 import type { VirtualServer } from "./world.ts"
 
 /** Between two looks at whether a world is quiet, and how long one waits for it at most. */
@@ -19,11 +18,15 @@ const quietLooks = 4
 /** A stage, as told by whoever sets it. */
 export interface StageParts {
   readonly roomVersion: string
-  readonly servers: ReadonlyMap<string, VirtualServer>
+  /** The boot of each server that is up, or was up last. */
+  readonly servers: Map<string, VirtualServer>
+  readonly identityServers?: ReadonlyMap<string, VirtualIdentityServer>
   readonly network: Network["Service"]
   /** Ids of rules that this run leaves out. */
   readonly omit: ReadonlySet<string>
   readonly tell: (line: string) => void
+  /** What the story writes down, by name. */
+  readonly notes: Map<string, JsonValue>
   /** Rules of the story live as long as this. */
   readonly scope: Scope.Scope
 }
@@ -36,69 +39,77 @@ export const untilQuiet = Effect.fnUntraced(function* (
   let quietFor = 0
   for (let waitedMs = 0; waitedMs < quietWaitMsMax && quietFor < quietLooks; waitedMs += lookEveryMs) {
     yield* Effect.sleep(lookEveryMs)
-    quietFor = [...servers.values()].every((server) => isQuiet(server, network)) ? quietFor + 1 : 0
+    const isQuietNow = [...servers.values()].every((server) =>
+      isQuiet(server, (name) => network.isCut(server.name, name) || servers.get(name)?.isDown() === true),
+    )
+    quietFor = isQuietNow ? quietFor + 1 : 0
   }
 })
 
-/** What waits for a link that is cut is not waited for. */
-const isQuiet = (server: VirtualServer, network: Network["Service"]): boolean =>
-  server.incoming.busy() === 0 &&
-  server.destinations
-    .unsent()
-    .every(({ destination, failures }) => failures > 0 && network.isCut(server.name, destination))
+/** What waits for a link that is cut, or for a server that is down, is not waited for. */
+const isQuiet = (server: VirtualServer, isAway: (other: string) => boolean): boolean =>
+  server.isDown() ||
+  (server.incoming.busy() === 0 &&
+    unfinishedOn(server).every(({ towards }) => towards.every(isAway)) &&
+    server.destinations.unsent().every(({ destination, failures }) => failures > 0 && isAway(destination)))
 
 /** The verbs over those servers and that network. */
 export const makeStage = (parts: StageParts): Stage => {
   const { servers, network } = parts
-  const serverOf = (userId: string): VirtualServer => {
-    const server = servers.get(domainOf(userId) ?? "")
-    if (server === undefined) throw new Error(`${userId} is of no server of this stage`)
+  const serverNamed = (name: string): VirtualServer => {
+    const server = servers.get(name)
+    if (server === undefined) throw new Error(`there is no server ${name} on this stage`)
     return server
+  }
+  const identityServerOf = (name: string): VirtualIdentityServer => {
+    const server = parts.identityServers?.get(name)
+    if (server === undefined) throw new Error(`${name} is no identity server of this stage`)
+    return server
+  }
+  /** A user acts through whichever boot of its server is up at the time. */
+  const actorOf = (userId: string): Actor => {
+    const server = serverNamed(domainOf(userId) ?? "")
+    if (server.isDown()) throw new Error(`${server.name} is down`)
+    return makeActor({ server, userId, roomVersion: parts.roomVersion, identityServerOf })
   }
   return {
     roomVersion: parts.roomVersion,
     servers: [...servers.keys()],
-    user: (userId) => {
-      const { users, services } = serverOf(userId)
-      const media = Context.get(services, Media)
-      const uploads = Context.get(services, LocalMedia)
-      const typing = Context.get(services, Typing)
-      const presence = Context.get(services, Presence)
-      const receipts = Context.get(services, Receipts)
-      const spaces = Context.get(services, Spaces)
-      return {
-        userId,
-        createRoom: (wishes = {}) => users.createRoom(userId, { roomVersion: parts.roomVersion, ...wishes }),
-        join: (roomId, via) => users.join(userId, roomId, via === undefined ? [] : [via]),
-        say: (roomId, body) => users.send(userId, roomId, "m.room.message", { msgtype: "m.text", body }),
-        setState: (roomId, type, content, stateKey = "") =>
-          users.setState(userId, roomId, type, stateKey, content),
-        invite: (roomId, target) => users.invite(userId, roomId, target),
-        knock: (roomId, via) => users.knock(userId, roomId, via === undefined ? [] : [via]),
-        kick: (roomId, target) => users.kick(userId, roomId, target),
-        ban: (roomId, target) => users.ban(userId, roomId, target),
-        leave: (roomId) => users.leave(userId, roomId),
-        upload: (file, uri) => uploads.upload(userId, file, uri),
-        announceUpload: Effect.map(uploads.create(userId), ({ uri }) => uri),
-        download: media.download,
-        thumbnail: media.thumbnail,
-        walkSpace: (roomId, via) => spaces.walk(userId, roomId, { via: via === undefined ? [] : [via] }),
-        startTyping: (roomId) => typing.start(userId, roomId),
-        setPresence: (kind, statusMsg) => presence.set(userId, kind, statusMsg),
-        read: (roomId, eventId, options) => receipts.read(userId, roomId, eventId, options),
-        whoTypes: typing.typingIn,
-        presenceOf: presence.presenceOf,
-      }
-    },
+    user: (userId) =>
+      new Proxy(actorOf(userId), {
+        get: (actor, verb: keyof Actor) =>
+          typeof actor[verb] === "function"
+            ? (...given: readonly never[]) =>
+                (actorOf(userId)[verb] as (...given: readonly never[]) => unknown)(...given)
+            : actor[verb],
+      }),
     tell: (line) => Effect.sync(() => parts.tell(line)),
+    note: (name, seen) => Effect.sync(() => void parts.notes.set(name, seen)),
     quiet: untilQuiet(servers, network),
     wait: (virtualMs) => Effect.sleep(virtualMs),
     stateOf: (server, roomId, type, stateKey = "") => {
       const dag = servers.get(server)?.rooms.find(roomId)?.dag
       return dag?.eventIn(dag.currentState(), type, stateKey)
     },
+    policyServerKeyOf: (server) => {
+      const key = servers.get(server)?.identity.policyServerKey
+      if (key === undefined) throw new Error(`${server} is no policy server`)
+      return encodeBase64(key.publicKey)
+    },
     partition: (...groups) => network.partition(groups),
     heal: network.heal,
+    crash: (server) => Effect.suspend(() => serverNamed(server).crash),
+    restart: (server) =>
+      Effect.gen(function* () {
+        const before = serverNamed(server)
+        if (!before.isDown()) yield* before.crash
+        servers.set(server, yield* before.reboot)
+      }),
+    rotateKey: (server) =>
+      Effect.map(
+        Effect.suspend(() => serverNamed(server).identity.rotateKey),
+        ({ keyId }) => keyId,
+      ),
     rule: (id, match, action) =>
       parts.omit.has(id)
         ? Effect.void

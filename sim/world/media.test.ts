@@ -235,7 +235,7 @@ describe("an upload", () => {
     play({ servers: 2 }, ({ stage }) =>
       Effect.gen(function* () {
         const user = stage.user(alice)
-        const uri = yield* user.announceUpload
+        const uri = yield* user.announceUpload()
         expect(yield* refusal(stage.user("@anna:s1").upload(textFile("x"), uri))).toContain("403 M_FORBIDDEN")
         expect(yield* user.upload(textFile("first"), uri)).toBe(uri)
         expect(yield* refusal(user.upload(textFile("second"), uri))).toContain("409 M_CANNOT_OVERWRITE_MEDIA")
@@ -243,7 +243,7 @@ describe("an upload", () => {
         for (const none of ["mxc://s1/nothing", "mxc://s2/x", "nonsense"]) {
           expect(yield* refusal(user.upload(textFile("x"), none))).toContain("404 M_NOT_FOUND")
         }
-        const late = yield* user.announceUpload
+        const late = yield* user.announceUpload()
         yield* stage.wait(24 * 60 * 60_000)
         expect(yield* refusal(user.upload(textFile("x"), late))).toContain("404 M_NOT_FOUND")
         expect(yield* refusal(user.download(late))).toContain("404 M_NOT_FOUND")
@@ -254,18 +254,18 @@ describe("an upload", () => {
     play({ servers: 2, settings: { mediaPendingMax: 2 } }, ({ stage }) =>
       Effect.gen(function* () {
         const user = stage.user(alice)
-        const uri = yield* user.announceUpload
+        const uri = yield* user.announceUpload()
         yield* stage.wait(1_000)
-        yield* user.announceUpload
-        expect(yield* Effect.flip(user.announceUpload)).toMatchObject({
+        yield* user.announceUpload()
+        expect(yield* Effect.flip(user.announceUpload())).toMatchObject({
           errcode: "M_LIMIT_EXCEEDED",
           details: { retry_after_ms: 24 * 60 * 60_000 - 1_000 },
         })
         yield* user.upload(textFile("x"), uri)
-        yield* user.announceUpload
+        yield* user.announceUpload()
         yield* stage.wait(24 * 60 * 60_000)
-        yield* user.announceUpload
-        yield* user.announceUpload
+        yield* user.announceUpload()
+        yield* user.announceUpload()
       }),
     ))
 
@@ -274,7 +274,7 @@ describe("an upload", () => {
       play({ servers: 2, transport }, (played) =>
         Effect.gen(function* () {
           const { stage, kernel } = played
-          const uri = yield* stage.user(alice).announceUpload
+          const uri = yield* stage.user(alice).announceUpload()
           const elapsed = <A, E>(action: Effect.Effect<A, E>) =>
             Effect.suspend(() => {
               const startMs = kernel.nowMs
@@ -398,7 +398,7 @@ describe("a thumbnail", () => {
           yield* download(played, uri)
           expect(yield* refusal(played.stage.user(bob).thumbnail(uri, wish(8)))).toContain("502 M_TOO_LARGE")
           expect(yield* get(played, thumbnailPath("mxc://s1/nothing"))).toBe("404 M_NOT_FOUND")
-          const announced = yield* played.stage.user(alice).announceUpload
+          const announced = yield* played.stage.user(alice).announceUpload()
           expect(yield* get(played, thumbnailPath(announced, "?width=8&height=8&timeout_ms=10"))).toBe(
             "504 M_NOT_YET_UPLOADED",
           )
@@ -645,7 +645,7 @@ describe("the endpoints of before v1.11", () => {
         expect(yield* fromS3(legacyDownload("mxc://s4/x", ""))).toBe("502 M_UNKNOWN")
         expect(yield* fromS3(legacyDownload("mxc://s2/a.b"))).toBe("404 M_NOT_FOUND")
         expect(yield* fromS3(legacyDownload("mxc://s2/nothing"))).toBe("404 M_NOT_FOUND")
-        const announced = yield* played.stage.user(alice).announceUpload
+        const announced = yield* played.stage.user(alice).announceUpload()
         expect(yield* get(played, legacyDownload(announced, "?timeout_ms=1"))).toBe("504 M_NOT_YET_UPLOADED")
       }),
     ))
@@ -736,7 +736,7 @@ describe("what is kept of other servers' media", () => {
     withFile((played, uri) =>
       Effect.gen(function* () {
         const { stage } = played
-        const announced = yield* stage.user(alice).announceUpload
+        const announced = yield* stage.user(alice).announceUpload()
         const waiting = yield* Effect.forkDetach(refusal(download(played, announced)))
         yield* stage.wait(2_000)
         yield* stage.partition(["s1"], ["s2", "s3"])

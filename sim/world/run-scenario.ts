@@ -1,6 +1,7 @@
 /** Runs a scenario in virtual time: the story, the healing, one settling message from each server, the verdicts. */
 import { performance } from "node:perf_hooks"
 import { Cause, Effect, Exit, Scope } from "effect"
+import type { JsonValue } from "#spec-impl/core/json/value.ts"
 import { type Readings, readingsDefault } from "#spec-impl/core/readings.ts"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
 import { ResolutionMemo } from "#spec-impl/core/state-resolution/resolution-memo.ts"
@@ -11,6 +12,7 @@ import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { Kernel, StoppedAtStep } from "../kernel/kernel.ts"
 import type { TraceRecord } from "../kernel/trace.ts"
 import { Network } from "../network/network.ts"
+import { bootIdentityServer, type VirtualIdentityServer } from "./identity-server.ts"
 import { judge } from "./judge.ts"
 import { makeStage, untilQuiet } from "./make-stage.ts"
 import type { RunReport, ScenarioReport } from "./report.ts"
@@ -78,6 +80,7 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
   const shared = sharedResults(options)
   const servers = new Map<string, VirtualServer>()
   const story: string[] = []
+  const notes = new Map<string, JsonValue>()
   const exit = await kernel.run(
     Effect.scoped(
       Effect.gen(function* () {
@@ -88,11 +91,18 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
           const { transport } = options
           servers.set(name, yield* bootServer(name, { kernel, network, signatures, settings, transport }))
         }
+        const identityServers = new Map<string, VirtualIdentityServer>()
+        for (const name of scenario.identityServers ?? []) {
+          const parts = { kernel, network, ...shared, transport: options.transport }
+          identityServers.set(name, yield* bootIdentityServer(name, parts))
+        }
         return yield* tell(scenario, {
           roomVersion: versionId,
           servers,
+          identityServers,
           network,
           story,
+          notes,
           omit: new Set(options.omit),
         })
       }),
@@ -104,7 +114,12 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
     throw new BrokenRun(`${scenario.name}: ${Cause.pretty(exit.cause)}`)
   }
   const told = Exit.isSuccess(exit) ? exit.value : { roomIds: anyRoomOf(servers), unsettled: [] }
-  const { parting, ...judged } = judge({ ...told, servers: [...servers.values()], wanted: scenario.wanted })
+  const { parting, ...judged } = judge({
+    ...told,
+    servers: [...servers.values()],
+    notes,
+    wanted: scenario.wanted,
+  })
   const verdicts =
     stopped === undefined ? judged : { ...judged, ...unknown, why: `Stopped at step ${stopped}.` }
   const expected = scenario.expected(versionId)
@@ -166,10 +181,12 @@ const sharedResults = (options: RunOptions) => {
 
 interface Telling {
   readonly roomVersion: string
-  readonly servers: ReadonlyMap<string, VirtualServer>
+  readonly servers: Map<string, VirtualServer>
+  readonly identityServers: ReadonlyMap<string, VirtualIdentityServer>
   readonly network: Network["Service"]
   readonly story: string[]
   readonly omit: ReadonlySet<string>
+  readonly notes: Map<string, JsonValue>
 }
 
 /** The story with its faults; then everything is healed, and each server sends a message that settles it. */
@@ -181,6 +198,7 @@ const tell = Effect.fnUntraced(function* (scenario: Scenario, telling: Telling) 
   const roomIds = typeof told === "string" ? [told] : told
   yield* Scope.close(scope, Exit.void)
   yield* network.heal
+  for (const [name, server] of servers) if (server.isDown()) yield* stage.restart(name)
   yield* untilQuiet(servers, network)
   const unsettled: string[] = []
   for (const server of servers.values()) {

@@ -1,6 +1,7 @@
 /** What a scenario is: a story told with small verbs, what its people want, and the verdicts it expects. */
 import type { Effect } from "effect"
 import type { Event } from "#spec-impl/core/event.ts"
+import type { JsonValue } from "#spec-impl/core/json/value.ts"
 import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
 import type { Verdicts } from "./report.ts"
 import type { Stage, StageFailure } from "./stage.ts"
@@ -11,10 +12,10 @@ export interface ServerView {
   readonly server: string
   /** The event under that key in the current state: of the story's first room, or of another that it names. */
   readonly state: (type: string, stateKey: string, roomId?: string) => Event | undefined
+  /** What was written down under that name in the course of the story (`Stage.note`); undefined where nothing was. */
+  readonly noted: (name: string) => JsonValue | undefined
   /** Beyond room state: what the chapters of the homeserver hold. */
   readonly services: VirtualServer["services"]
-  /** What an effect of those services gives at that moment; one that would have to wait is a mistake. */
-  readonly look: VirtualServer["look"]
 }
 
 export interface Scenario {
@@ -24,6 +25,8 @@ export interface Scenario {
   /** One paragraph: what happens, and where it was seen. */
   readonly about: string
   readonly serversDefault: number
+  /** Names of identity servers beside them. */
+  readonly identityServers?: readonly string[]
   readonly roomVersionsDefault: readonly string[]
   /** By room version; stated, never computed from the run. */
   readonly expected: (roomVersion: string) => Verdicts

@@ -1,15 +1,17 @@
 /** Homeservers on a simulated network, each of them whole: the code that serves HTTPS, over bytes in memory. */
-import { Context, Effect, Layer } from "effect"
-import { HttpClient } from "effect/http"
+import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { HttpClient, HttpClientRequest } from "effect/http"
 import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { sha256 } from "#spec-impl/core/hash.ts"
 import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
 import { JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
+import { policyServerKeyId } from "#spec-impl/core/signing.ts"
 import { FederationClient } from "#spec-impl/federation/client.ts"
 import { layerDirectClient } from "#spec-impl/federation/direct/client.ts"
 import { directHandler } from "#spec-impl/federation/direct/server.ts"
 import { PlainHttp } from "#spec-impl/federation/plain-http.ts"
 import { federationRoutes } from "#spec-impl/federation/server.ts"
+import { IdentityServers } from "#spec-impl/federation/third-party-invites/identity-servers.ts"
 import { wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
 import { Chance } from "#spec-impl/homeserver/chance.ts"
 import { Destinations } from "#spec-impl/homeserver/destinations.ts"
@@ -18,12 +20,14 @@ import { ServerIdentity } from "#spec-impl/homeserver/identity.ts"
 import { Incoming } from "#spec-impl/homeserver/incoming.ts"
 import { LocalUsers } from "#spec-impl/homeserver/local-users.ts"
 import { Outside } from "#spec-impl/homeserver/outside.ts"
+import { Resyncs } from "#spec-impl/homeserver/resyncs.ts"
 import { type RoomListener, Rooms } from "#spec-impl/homeserver/rooms.ts"
 import { type HomeserverSettings, Settings } from "#spec-impl/homeserver/settings.ts"
 import { Signatures } from "#spec-impl/homeserver/signatures/signatures.ts"
 import { makeSigningKey } from "#spec-impl/homeserver/signatures/signing-key.ts"
-import { EventStore, type StoreGroup } from "#spec-impl/store/event-store.ts"
+import { EventStore, type StoreFailure, type StoreGroup } from "#spec-impl/store/event-store.ts"
 import { MemoryDisk, memoryStore } from "#spec-impl/store/memory.ts"
+import { Fence } from "../kernel/fence.ts"
 import type { Kernel } from "../kernel/kernel.ts"
 import type { Network } from "../network/network.ts"
 
@@ -35,12 +39,17 @@ export interface VirtualServer {
   readonly destinations: Destinations["Service"]
   readonly incoming: Incoming["Service"]
   readonly outside: Outside["Service"]
+  readonly resyncs: Resyncs["Service"]
   readonly client: FederationClient["Service"]
   readonly identity: ServerIdentity["Service"]
   /** All services, for what is not named above: `Context.get(server.services, …)`. */
   readonly services: Context.Context<HomeserverServices>
-  /** What an effect that does not wait gives now, by the server's clock. */
-  readonly look: <A>(effect: Effect.Effect<A>) => A
+  /** Whether this boot has crashed. */
+  readonly isDown: () => boolean
+  /** Ends this boot in the middle of what it does: from this instant nothing of it reaches disk or network. */
+  readonly crash: Effect.Effect<void>
+  /** After a crash: the next boot, on what the disk holds. */
+  readonly reboot: Effect.Effect<VirtualServer, StoreFailure>
 }
 
 /** What all servers of a world share. */
@@ -58,29 +67,74 @@ export interface WorldParts {
 /** What carries requests between servers: whole ones, as bytes, or typed calls (DESIGN.md, principle 11). */
 export type Transport = "http" | "direct"
 
-const layerClientOf = (name: string, { network, transport }: WorldParts) =>
-  transport === "direct"
-    ? layerDirectClient(network.send)
+const layerClientOf = (name: string, { network, transport }: WorldParts, fence: Fence) => {
+  const send: typeof network.send = (request) => fence.guard(network.send(request))
+  return transport === "direct"
+    ? layerDirectClient(send)
     : FederationClient.layer.pipe(
-        Layer.provide(Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, network.send))),
+        Layer.provide(Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, send))),
       )
+}
 
 /** Places outside the federation are on the network under their host names. */
-const plainHttp = (source: string, send: Network["Service"]["send"]) =>
-  PlainHttp.of({
+const layerPlainHttpOf = (name: string, { network }: WorldParts, fence: Fence) =>
+  Layer.succeed(PlainHttp, {
     get: ({ host, pathname, search }) =>
-      send({
-        source,
-        destination: host,
-        method: "GET",
-        target: `${pathname}${search}`,
-        headers: {},
-        body: new Uint8Array(0),
-      }),
+      fence.guard(
+        network.send({
+          source: name,
+          destination: host,
+          method: "GET",
+          target: `${pathname}${search}`,
+          headers: {},
+          body: new Uint8Array(0),
+        }),
+      ),
   })
 
-/** Boots a server and attaches it to the network, for as long as the scope lives. */
-export const bootServer = Effect.fnUntraced(function* (name: string, parts: WorldParts) {
+/** Identity servers are asked by bytes on either transport: they are no homeservers. */
+const layerIdentityServersOf = (name: string, { network }: WorldParts, fence: Fence) =>
+  IdentityServers.layer.pipe(
+    Layer.provide(
+      Layer.succeed(
+        HttpClient.HttpClient,
+        HttpClient.mapRequest(
+          wireHttpClient(name, (request) => fence.guard(network.send(request))),
+          (request) => HttpClientRequest.setUrl(request, request.url.replace(/^https:/, "matrix:")),
+        ),
+      ),
+    ),
+  )
+
+/** Boots a server and attaches it to the network, for as long as the scope lives or until it crashes. */
+export const bootServer = (
+  name: string,
+  given: WorldParts,
+): Effect.Effect<VirtualServer, StoreFailure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const parts = { ...given, disk: given.disk ?? new MemoryDisk() }
+    const world = yield* Effect.scope
+    const scope = yield* Scope.fork(world)
+    const fence = new Fence()
+    const server = yield* bootBehind(fence, name, parts).pipe(Scope.provide(scope))
+    return {
+      ...server,
+      isDown: () => fence.fallen,
+      crash: Effect.suspend(() => {
+        fence.fall()
+        parts.kernel.trace.record("crash", name)
+        // Not waited for: what cannot be interrupted waits behind the fence for good.
+        return Effect.asVoid(Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true }))
+      }),
+      reboot: Effect.suspend(() => bootServer(name, parts)).pipe(Scope.provide(world)),
+    }
+  })
+
+const bootBehind = Effect.fnUntraced(function* (
+  fence: Fence,
+  name: string,
+  parts: WorldParts & { readonly disk: MemoryDisk },
+) {
   const { kernel, network, signatures } = parts
   const chance = Chance.of({ bytes: (length, ...key) => kernel.chance.bytes(length, name, ...key) })
   const seed = chance.bytes(32, "signing-key")
@@ -88,16 +142,21 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
     Layer.succeed(Chance, chance),
     Layer.succeed(Signatures, signatures),
     Settings.layer(parts.settings),
-    Layer.succeed(PlainHttp, plainHttp(name, network.send)),
-    Layer.succeed(EventStore, tracedStore(name, kernel, memoryStore(parts.disk ?? new MemoryDisk()))),
-    ServerIdentity.layer({
-      serverName: name,
-      signingKey: makeSigningKey(signatures, "ed25519:1", seed),
-      oldKeys: [],
-    }),
+    Layer.succeed(EventStore, fencedStore(fence, tracedStore(name, kernel, memoryStore(parts.disk)))),
   )
-  const homeserver = layerHomeserver(verdictTracer(name, kernel)).pipe(
-    Layer.provideMerge(layerClientOf(name, parts)),
+  const identity = ServerIdentity.layer({
+    serverName: name,
+    signingKey: makeSigningKey(signatures, "ed25519:1", seed),
+    oldKeys: [],
+    ...(parts.settings.policy === undefined
+      ? {}
+      : { policyServerKey: makeSigningKey(signatures, policyServerKeyId, chance.bytes(32, "policy-key")) }),
+  })
+  const homeserver = layerHomeserver(verdictTracer(name, kernel, fence)).pipe(
+    Layer.provideMerge(layerClientOf(name, parts, fence)),
+    Layer.provide(layerIdentityServersOf(name, parts, fence)),
+    Layer.provide(layerPlainHttpOf(name, parts, fence)),
+    Layer.provideMerge(identity),
     Layer.provideMerge(surroundings),
   )
   const services = yield* kernel.buildLayer(name, homeserver)
@@ -105,7 +164,7 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
     parts.transport === "direct"
       ? yield* Effect.provide(directHandler(layerChapters), services)
       : yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
-  yield* network.attach(name, handler)
+  yield* network.attach(name, (request) => fence.guard(handler(request)))
   return {
     name,
     users: Context.get(services, LocalUsers),
@@ -113,11 +172,22 @@ export const bootServer = Effect.fnUntraced(function* (name: string, parts: Worl
     destinations: Context.get(services, Destinations),
     incoming: Context.get(services, Incoming),
     outside: Context.get(services, Outside),
+    resyncs: Context.get(services, Resyncs),
     client: Context.get(services, FederationClient),
     identity: Context.get(services, ServerIdentity),
     services,
-    look: Effect.runSyncWith(kernel.services(name)),
-  } satisfies VirtualServer
+  }
+})
+
+const fencedStore = (fence: Fence, store: EventStore["Service"]): EventStore["Service"] => ({
+  commit: (group) => fence.guard(store.commit(group)),
+  rooms: fence.guard(store.rooms),
+  state: (digest) => fence.guard(store.state(digest)),
+  destinations: fence.guard(store.destinations),
+  records: (collection) => fence.guard(store.records(collection)),
+  blob: (collection, key) => fence.guard(store.blob(collection, key)),
+  outside: fence.guard(store.outside),
+  answer: (origin, transactionId) => fence.guard(store.answer(origin, transactionId)),
 })
 
 /** The store, with a seam before each commit, and each group in the trace. */
@@ -150,9 +220,10 @@ const withoutUndefined = (value: unknown): JsonValue =>
 
 /** What each server decided about each event: what a report draws. */
 const verdictTracer =
-  (name: string, kernel: Kernel): RoomListener =>
+  (name: string, kernel: Kernel, fence: Fence): RoomListener =>
   (room, record) =>
-    Effect.sync(() =>
+    Effect.sync(() => {
+      if (fence.fallen) return
       kernel.trace.record(
         "event",
         name,
@@ -161,5 +232,5 @@ const verdictTracer =
         record.place,
         record.verdict,
         record.objection === undefined ? "" : `${record.objection.check} ${record.objection.rule}`,
-      ),
-    )
+      )
+    })

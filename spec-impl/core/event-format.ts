@@ -24,6 +24,7 @@ export interface FormatOptions {
   /** Not on what `/backfill` answers. */
   readonly checkReferenceCounts?: boolean
   readonly identifierLength?: Readings["identifierLength"]
+  readonly repeatedKeys?: Readings["repeatedKeys"]
 }
 
 const codePointLength = (text: string): number => [...text].length
@@ -78,9 +79,9 @@ const toEvent = (pdu: JsonObject, eventId: string, roomId: string, version: Room
 const formProblem = (
   pdu: JsonObject,
   version: RoomVersion,
-  { checkReferenceCounts: checkCounts = true, identifierLength = "bytes" }: FormatOptions,
+  { checkReferenceCounts: checkCounts = true, identifierLength = "bytes", repeatedKeys }: FormatOptions,
 ): string | undefined =>
-  (version.canonicalJson === "strict" ? canonicalProblem(pdu) : undefined) ??
+  (version.canonicalJson === "strict" ? canonicalProblem(pdu, repeatedKeys) : undefined) ??
   fieldProblem(pdu, identifierLength === "bytes" || !version.identifiersOnceInCodePoints) ??
   depthProblem(pdu.depth!, version) ??
   referencesProblem(pdu, version, checkCounts) ??

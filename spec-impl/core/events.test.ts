@@ -231,9 +231,8 @@ describe("the format of events (check 1)", () => {
       auth_events: [],
     })
     const parsed = parseEvent(rest, byId("12"))
-    expect("event" in parsed && parsed.event.roomId.slice(1)).toBe(
-      "event" in parsed && parsed.event.eventId.slice(1),
-    )
+    if ("problem" in parsed) throw new Error(parsed.problem)
+    expect(parsed.event.roomId).toBe(`!${parsed.event.eventId.slice(1)}`)
     const { room_id: _missing, ...message } = pduOf(byId("12"))
     expect("problem" in parseEvent(message, byId("12"))).toBe(true)
     expect(problemOf(byId("12"), { room_id: "!r:domain" })).toContain("room_id")

@@ -21,7 +21,17 @@ export interface Readings {
   readonly federateFlag: "false-only" | "true-only-and-target"
   readonly thirdPartySignatures: "any" | "first-of-each-key"
   readonly identifierLength: "bytes" | "code-points-before-11"
+  readonly authFallback: "auth-events" | "none"
+  readonly foreignAuthEvents: "rejected" | "taken"
+  readonly aclCase: "either" | "as-written"
+  readonly softFailedEvents: "take-part" | "as-rejected"
+  readonly repeatedKeys: "refused" | "last-wins"
+  readonly nonCanonicalPdu: "discard-event" | "refuse-transaction"
   readonly unfillableGap: "drop" | "accept"
+  readonly policyServers: "heeded" | "unknown"
+  readonly missingState: "fails-event" | "fails-transaction"
+  readonly keyValidityClamp: "when-heard" | "when-checked" | "none"
+  readonly expiredKeysBefore5: "ignored" | "accepted"
   readonly signatureAcceptance: "libsodium" | "zip215" | "rfc8032"
 }
 
@@ -159,6 +169,68 @@ export const readingDefinitions: readonly ReadingDefinition[] = [
     takenBy: { spec: "bytes", synapse: "code-points-before-11", gomatrixserverlib: "bytes" },
   },
   {
+    name: "auth-fallback",
+    field: "authFallback",
+    about: "what the rules find in resolution under a key that the partial state lacks (GMSL#336, #419)",
+    values: {
+      "auth-events": "what the event's own auth_events have there",
+      none: "nothing, as in gomatrixserverlib once",
+    },
+    takenBy: {
+      spec: "auth-events",
+      synapse: "auth-events",
+      ruma: "auth-events",
+      gomatrixserverlib: "auth-events",
+    },
+  },
+  {
+    name: "foreign-auth-events",
+    field: "foreignAuthEvents",
+    about: "an event that cites one of another room (MSC4307)",
+    values: {
+      rejected: "rejected, as the text has it since v1.16",
+      taken: "judged by it, as by some before",
+    },
+    takenBy: { spec: "rejected", synapse: "rejected", ruma: "rejected" },
+  },
+  {
+    name: "acl-case",
+    field: "aclCase",
+    about: "whether server ACLs take names in either case (MSC4436, matrix-spec#2334)",
+    values: {
+      either: "they do, as the text has it since v1.19",
+      "as-written": "letters count as they are written, as in ruma before",
+    },
+    takenBy: { spec: "either", ruma: "either" },
+  },
+  {
+    name: "soft-failed-events",
+    field: "softFailedEvents",
+    about: "a soft-failed event that others build on (dendrite#2252)",
+    values: {
+      "take-part": "it takes part in state resolution",
+      "as-rejected": "it is kept as if it were rejected, as in Dendrite once",
+    },
+    takenBy: { spec: "take-part", synapse: "take-part" },
+  },
+  {
+    name: "repeated-keys",
+    field: "repeatedKeys",
+    about: "a key that stands twice in an event of rooms 6+ (matrix-spec#1246, MSC4458)",
+    values: { refused: "the event is no canonical JSON", "last-wins": "the last one counts" },
+    takenBy: { spec: "refused", synapse: "last-wins" },
+  },
+  {
+    name: "non-canonical-pdu",
+    field: "nonCanonicalPdu",
+    about: "a PDU of a transaction that is no canonical JSON, in rooms 6+ (synapse#18554, tuwunel#68)",
+    values: {
+      "discard-event": "it alone is discarded",
+      "refuse-transaction": "the whole transaction is refused with 403, as in tuwunel",
+    },
+    takenBy: { spec: "discard-event", synapse: "discard-event" },
+  },
+  {
     name: "unfillable-gap",
     field: "unfillableGap",
     about: "a pushed event whose missing events get_missing_events answers with nothing",
@@ -167,6 +239,47 @@ export const readingDefinitions: readonly ReadingDefinition[] = [
       accept: "the state before its missing parents is asked of the sender",
     },
     takenBy: { synapse: "drop", gomatrixserverlib: "drop" },
+  },
+  {
+    name: "policy-servers",
+    field: "policyServers",
+    about: "what m.room.policy means (MSC4284, since v1.18)",
+    values: {
+      heeded: "the policy server is asked to sign events, and what lacks its signature is soft-failed",
+      unknown: "nothing, as on servers of before v1.18",
+    },
+    takenBy: { spec: "heeded" },
+  },
+  {
+    name: "missing-state",
+    field: "missingState",
+    about: "a pushed event before which the state is not to be had: 404 from /state_ids (synapse#18881)",
+    values: {
+      "fails-event": "the event is dropped, with an error in the transaction's answer",
+      "fails-transaction": "the whole transaction fails, and is sent again and again",
+    },
+    takenBy: { spec: "fails-event" },
+  },
+  {
+    name: "key-validity-clamp",
+    field: "keyValidityClamp",
+    about: "from when the seven days count for which a far valid_until_ts is believed at most",
+    values: {
+      "when-heard": "from when the keys were fetched: then they are fetched again",
+      "when-checked": "from each check: old keys of a server that is silent stay good",
+      none: "valid_until_ts is believed as it is",
+    },
+    takenBy: { synapse: "none", gomatrixserverlib: "when-checked" },
+  },
+  {
+    name: "expired-keys-before-5",
+    field: "expiredKeysBefore5",
+    about: "in rooms 1–4, a signature by a key that had expired before the event's origin_server_ts",
+    values: {
+      ignored: "it does not count: only valid_until_ts is ignored there, not expired_ts",
+      accepted: "it counts as any other",
+    },
+    takenBy: { spec: "ignored", synapse: "accepted", gomatrixserverlib: "ignored" },
   },
   {
     name: "signature-acceptance",
@@ -198,6 +311,16 @@ export const readingsDefault: Readings = {
   federateFlag: "false-only",
   thirdPartySignatures: "any",
   identifierLength: "bytes",
+  authFallback: "auth-events",
+  foreignAuthEvents: "rejected",
+  aclCase: "either",
+  softFailedEvents: "take-part",
+  repeatedKeys: "refused",
+  nonCanonicalPdu: "discard-event",
   unfillableGap: "drop",
+  policyServers: "heeded",
+  missingState: "fails-event",
+  keyValidityClamp: "when-heard",
+  expiredKeysBefore5: "ignored",
   signatureAcceptance: "libsodium",
 }

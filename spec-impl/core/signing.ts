@@ -23,8 +23,8 @@ export interface SignatureCheck {
 /** What became of one check. */
 export type SignatureOutcome = "valid" | "invalid" | "unknown-key" | "expired-key"
 
-/** A policy server's signature is for check 7, never for this. */
-const policyServerKeyId = "ed25519:policy_server"
+/** The key id of every policy server (§Validating Policy Server signatures): for check 7, never for check 2. */
+export const policyServerKeyId = "ed25519:policy_server"
 
 /** The bytes that a signature of `object` covers (appendices §Signing Details). */
 export const signingBytes = (object: JsonObject): Uint8Array =>

@@ -3,15 +3,19 @@
  * calls it both derive from it.
  */
 import { HttpApi, type HttpApiGroup } from "effect/http-api"
+import { DevicesApi } from "./devices/api.ts"
 import { DirectoryApi } from "./directory/api.ts"
 import { DiscoveryApi } from "./discovery/api.ts"
+import { EncryptionApi } from "./encryption/api.ts"
 import { HistoryApi } from "./history/api.ts"
 import { KeysApi } from "./keys/api.ts"
 import { LegacyMediaApi, MediaApi } from "./media/api.ts"
 import { OpenIdApi } from "./openid/api.ts"
+import { PolicyApi } from "./policy/api.ts"
 import { QueriesApi } from "./queries/api.ts"
 import { RoomsApi } from "./rooms/api.ts"
 import { SpacesApi } from "./spaces/api.ts"
+import { ThirdPartyInvitesApi } from "./third-party-invites/api.ts"
 import { TransactionsApi } from "./transactions/api.ts"
 
 export class FederationApi extends HttpApi.make("federation")
@@ -24,6 +28,10 @@ export class FederationApi extends HttpApi.make("federation")
   .add(DirectoryApi)
   .add(SpacesApi)
   .add(OpenIdApi)
+  .add(ThirdPartyInvitesApi)
+  .add(PolicyApi)
+  .add(DevicesApi)
+  .add(EncryptionApi)
   .add(MediaApi)
   .add(LegacyMediaApi) {}
 

@@ -10,7 +10,7 @@ import { Signatures } from "../homeserver/signatures/signatures.ts"
 import { Authentication, Origin } from "./authentication.ts"
 import { ReceivedBody } from "./json-body.ts"
 import { unauthorised } from "./matrix-error.ts"
-import { parseXMatrix, requestSigningBytes } from "./x-matrix.ts"
+import { parseXMatrices, requestSigningBytes } from "./x-matrix.ts"
 
 /** Lets through what its origin signed for this server with a key that is valid now, and tells who that is. */
 export const layerAuthentication = Layer.effect(
@@ -26,28 +26,39 @@ export const layerAuthentication = Layer.effect(
     ) {
       const header = request.headers.authorization
       if (header === undefined) return yield* unauthorised("the request is not signed")
-      const stated = parseXMatrix(header)
-      if (stated === undefined || !isServerName(stated.origin)) {
+      const stated = parseXMatrices(header)
+      const origin = stated?.[0]?.origin
+      if (stated === undefined || origin === undefined || !isServerName(origin)) {
         return yield* unauthorised("the Authorization header cannot be read")
       }
-      if (stated.destination !== undefined && stated.destination !== serverName) {
-        return yield* unauthorised(`the request is for ${stated.destination}, and this is ${serverName}`)
+      if (stated.some((one) => one.origin !== origin)) {
+        return yield* unauthorised("the Authorization headers are of several servers")
       }
-      const publicKey = yield* keyRing
-        .keyForRequest(stated.origin, stated.key)
-        .pipe(Effect.mapError(({ reason }) => unauthorised(`${stated.key} of ${stated.origin}: ${reason}`)))
+      const elsewhere = stated.find(({ destination = serverName }) => destination !== serverName)?.destination
+      if (elsewhere !== undefined) {
+        return yield* unauthorised(`the request is for ${elsewhere}, and this is ${serverName}`)
+      }
       const message = requestSigningBytes({
         method: request.method,
         uri: request.url,
-        origin: stated.origin,
+        origin,
         destination: serverName,
         ...(body.content === undefined ? {} : { content: canonicalJson(body.content) }),
       })
-      const signature = decodeBase64(stated.sig)
-      if (signature === undefined || !signatures.verify(publicKey, message, signature)) {
-        return yield* unauthorised(`the signature with ${stated.key} of ${stated.origin} is wrong`)
+      // As with the signatures of an event: those by unknown keys do not count, all others must hold.
+      const unknown: string[] = []
+      for (const { key, sig } of stated) {
+        const found = yield* Effect.result(keyRing.keyForRequest(origin, key))
+        if (found._tag === "Failure") {
+          unknown.push(`${key} of ${origin}: ${found.failure.reason}`)
+          continue
+        }
+        const signature = decodeBase64(sig)
+        if (signature === undefined || !signatures.verify(found.success, message, signature)) {
+          return yield* unauthorised(`the signature with ${key} of ${origin} is wrong`)
+        }
       }
-      return stated.origin
+      return unknown.length < stated.length ? origin : yield* unauthorised(unknown.join("; "))
     })
 
     return (handler) =>

@@ -35,14 +35,14 @@ export class FederationClient extends Context.Service<
   static readonly layer = Layer.effect(
     FederationClient,
     Effect.gen(function* () {
-      const { serverName, signingKey } = yield* ServerIdentity
+      const identity = yield* ServerIdentity
       const signatures = yield* Signatures
       const httpClient = yield* HttpClient.HttpClient
-      const caller = { origin: serverName, signingKey, signatures, httpClient }
       return {
         call: (destination, request) =>
           Effect.suspend(() => {
-            const call = { ...caller, destination, isSent: false }
+            const { serverName: origin, signingKey } = identity
+            const call = { origin, signingKey, signatures, httpClient, destination, isSent: false }
             return request(federationCalls).pipe(
               Effect.provideService(OutgoingCall, call),
               Effect.mapError((error) => meant(call, error)),

@@ -173,44 +173,73 @@ it.effect("a call is made and answered at once: no promise, no event loop, no ch
 )
 
 describe("authentication refuses", () => {
-  const refused = (tamper: (request: WireRequest) => WireRequest) =>
+  const refused = (text: string, tamper: (request: WireRequest) => WireRequest) =>
     Effect.gen(function* () {
       const { wire, one, two } = yield* pair
       yield* one.client.call("two.test", sendOne)
       wire.tamper = (request) => Effect.succeed(request.method === "PUT" ? tamper(request) : request)
       const error = yield* Effect.flip(one.client.call("two.test", sendOne))
-      expect(error).toMatchObject({ status: 401, errcode: "M_UNAUTHORIZED" })
+      expect(error).toMatchObject({ status: 401, errcode: "M_UNAUTHORIZED", error: text })
       expect(two.received.length).toBe(1)
     })
-  const withHeader = (change: (header: string) => string) =>
-    refused((request) => ({
+  const withHeader = (text: string, change: (header: string) => string) =>
+    refused(text, (request) => ({
       ...request,
       headers: { ...request.headers, authorization: change(request.headers.authorization ?? "") },
     }))
 
+  const unreadable = "the Authorization header cannot be read"
+  const wrong = "the signature with ed25519:a of one.test:8448 is wrong"
+
   it.effect("a request without a signature", () =>
-    refused(({ headers: { authorization: _, ...headers }, ...request }) => ({ ...request, headers })),
+    refused("the request is not signed", ({ headers: { authorization: _, ...headers }, ...request }) => ({
+      ...request,
+      headers,
+    })),
   )
-  it.effect("a header that cannot be read", () => withHeader(() => "X-Matrix ???"))
-  it.effect("another destination", () => withHeader((header) => header.replace("two.test", "three.test")))
-  it.effect("another origin", () => withHeader((header) => header.replace("one.test:8448", "two.test")))
+  it.effect("a header that cannot be read", () => withHeader(unreadable, () => "X-Matrix ???"))
+  it.effect("another destination", () =>
+    withHeader("the request is for three.test, and this is two.test", (header) =>
+      header.replace("two.test", "three.test"),
+    ),
+  )
+  it.effect("a request that was signed for another server, and does not say so", () =>
+    refused(wrong, (request) => {
+      const signed = signedBy(keyOne, { ...request, destination: "three.test" })
+      const authorization = signed.headers.authorization!.replace('destination="three.test",', "")
+      return { ...request, headers: { ...signed.headers, authorization } }
+    }),
+  )
+  it.effect("another origin", () =>
+    withHeader("ed25519:a of two.test: not one of its current keys", (header) =>
+      header.replace("one.test:8448", "two.test"),
+    ),
+  )
   it.effect("an origin that does not exist", () =>
-    withHeader((header) => header.replace("one.test:8448", "three.test")),
+    withHeader("ed25519:a of three.test: three.test: refused", (header) =>
+      header.replace("one.test:8448", "three.test"),
+    ),
   )
   it.effect("an origin that is no server name", () =>
-    withHeader((header) => header.replace("one.test:8448", "one.test/../")),
+    withHeader(unreadable, (header) => header.replace("one.test:8448", "one.test/../")),
   )
   it.effect("a key that the origin does not have", () =>
-    withHeader((header) => header.replace("ed25519:a", "ed25519:z")),
+    withHeader("ed25519:z of one.test:8448: not one of its current keys", (header) =>
+      header.replace("ed25519:a", "ed25519:z"),
+    ),
   )
-  it.effect("a signature that is not base64", () => withHeader((header) => header.replace('sig="', 'sig="?')))
+  it.effect("a signature that is not base64", () =>
+    withHeader(wrong, (header) => header.replace('sig="', 'sig="?')),
+  )
   it.effect("another body", () =>
-    refused((request) => ({ ...request, body: bytes('{"pdus":[{"key":"other"}]}') })),
+    refused(wrong, (request) => ({ ...request, body: bytes('{"pdus":[{"key":"other"}]}') })),
   )
-  it.effect("another path", () => refused((request) => ({ ...request, target: `${request.target}2` })))
-  it.effect("another query", () => refused((request) => ({ ...request, target: `${request.target}?a` })))
+  it.effect("another path", () => refused(wrong, (request) => ({ ...request, target: `${request.target}2` })))
+  it.effect("another query", () =>
+    refused(wrong, (request) => ({ ...request, target: `${request.target}?a` })),
+  )
   it.effect("the same path, encoded otherwise", () =>
-    refused((request) => ({ ...request, target: request.target.replace("t1", "%741") })),
+    refused(wrong, (request) => ({ ...request, target: request.target.replace("t1", "%741") })),
   )
 })
 
@@ -231,6 +260,51 @@ describe("authentication accepts", () => {
         })
       yield* one.client.call("two.test", sendOne)
       expect(two.received).toMatchObject([{ payload: { pdus: [{ key: "value" }] } }])
+    }),
+  )
+})
+
+describe("a request with several signatures", () => {
+  const keyTwo = keyFromByte("ed25519:b", 3)
+  const keyUnknown = keyFromByte("ed25519:unknown", 4)
+  const old = { ...keyFromByte("ed25519:old", 5), expiredTs: 5 }
+
+  /** What comes of a request that is signed with each of those keys, of those servers. */
+  const asked = (...keys: readonly (typeof keyOne)[]) =>
+    Effect.gen(function* () {
+      const wire = makeWire()
+      yield* startServer(wire, "one.test", keyOne, [old])
+      yield* startServer(wire, "two.test", keyTwo)
+      const request = {
+        ...{ source: "one.test", destination: "two.test", method: "GET", headers: {} },
+        ...{ target: "/_matrix/federation/v1/event/%24e", body: bytes("") },
+      }
+      const signed = keys.map((key) => signedBy(key, request).headers.authorization)
+      const headers = { authorization: signed.join(", ") }
+      const { status, body } = yield* carry(wire)({ ...request, headers })
+      return status === 200 ? "good" : matrixErrorFromAnswer(status, body).message
+    })
+  const refused = (text: string) => expect.stringContaining(`401 M_UNAUTHORIZED: ${text}`)
+
+  it.effect("is good where one is by a current key and no known one is wrong", () =>
+    Effect.gen(function* () {
+      expect(yield* asked(keyOne)).toBe("good")
+      expect(yield* asked(keyUnknown, keyOne)).toBe("good")
+      expect(yield* asked(old, keyOne)).toBe("good")
+      const wrong = { ...keyTwo, keyId: keyOne.keyId }
+      expect(yield* asked(keyOne, wrong)).toEqual(
+        refused("the signature with ed25519:a of one.test is wrong"),
+      )
+    }),
+  )
+
+  it.effect("is refused where no current key signed: an old one is for events only", () =>
+    Effect.gen(function* () {
+      const notCurrent = "not one of its current keys"
+      expect(yield* asked(old)).toEqual(refused(`ed25519:old of one.test: ${notCurrent}`))
+      expect(yield* asked(old, keyUnknown)).toEqual(
+        refused(`ed25519:old of one.test: ${notCurrent}; ed25519:unknown of one.test: ${notCurrent}`),
+      )
     }),
   )
 })

@@ -92,6 +92,8 @@ export const notJson = withStatus(400, "M_NOT_JSON")
 export const missingParameter = withStatus(400, "M_MISSING_PARAM")
 /** 400: a parameter has no meaning here, or an event is not what the endpoint is for. */
 export const invalidParameter = withStatus(400, "M_INVALID_PARAM")
+/** 400: a key is not signed as it must be (client-server API §Cross-signing). */
+export const invalidSignature = withStatus(400, "M_INVALID_SIGNATURE")
 /** 401: the request is not signed as it must be (§Request Authentication). */
 export const unauthorised = withStatus(401, "M_UNAUTHORIZED")
 /** 401: a token is missing that the endpoint asks for. */
@@ -110,11 +112,12 @@ export const notYetUploaded = withStatus(504, "M_NOT_YET_UPLOADED")
 export const cannotOverwriteMedia = withStatus(409, "M_CANNOT_OVERWRITE_MEDIA")
 /** 400: there can be no such thumbnail, or none of this content (§Content Repository). */
 export const cannotThumbnail = withStatus(400, "M_UNKNOWN")
-/** 429: too much was asked; after so long it may be asked again (client-server API §Rate limiting). */
-export const limitExceeded = (error: string, retryAfterMs: number): MatrixError =>
-  withStatus(429, "M_LIMIT_EXCEEDED")(error, { retry_after_ms: retryAfterMs })
 /** 403. */
 export const forbidden = withStatus(403, "M_FORBIDDEN")
+/** 400: the policy server will not sign the event (§Policy Servers). */
+export const refusedByPolicy = withStatus(400, "M_FORBIDDEN")
+/** 429: asked too often; `retry_after_ms` says when to come again. */
+export const limitExceeded = withStatus(429, "M_LIMIT_EXCEEDED")
 /** 404: no such room, event, user. */
 export const notFound = withStatus(404, "M_NOT_FOUND")
 /** 404: no such endpoint (§Unsupported endpoints). */

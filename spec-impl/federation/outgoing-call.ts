@@ -52,7 +52,8 @@ export type FederationCalls = HttpApiClient.ForApi<
   OutgoingCall
 >
 
-const reasonOf = (error: HttpClientError.HttpClientError): FederationUnreachable["reason"] => {
+/** Why a request had no answer. */
+export const reasonOf = (error: HttpClientError.HttpClientError): FederationUnreachable["reason"] => {
   if (error.reason._tag !== "TransportError") return "malformed-answer"
   return error.reason.cause instanceof WireError ? error.reason.cause.reason : "unreachable"
 }

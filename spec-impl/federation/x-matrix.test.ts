@@ -1,7 +1,7 @@
 /** The X-Matrix header is read as RFC 9110 and the specification want it, and written so that all can read it. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { formatXMatrix, parseXMatrix, requestSigningBytes } from "./x-matrix.ts"
+import { formatXMatrix, parseXMatrices, parseXMatrix, requestSigningBytes } from "./x-matrix.ts"
 
 describe("reading", () => {
   it.each([
@@ -55,6 +55,27 @@ describe("reading", () => {
     ["a parameter given twice", 'X-Matrix origin="foo",origin="bar",key="ed25519:1",sig="abc"'],
   ])("refuses %s", (_, header) => {
     expect(parseXMatrix(header)).toBeUndefined()
+  })
+})
+
+describe("several headers, joined", () => {
+  const one = { origin: "foo", key: "ed25519:1", sig: "a,X-Matrix b" }
+  const other = { origin: "foo", destination: "bar", key: "ed25519:2", sig: "abc" }
+
+  it("are read one by one; what is quoted ends none", () => {
+    for (const comma of [",", ", ", " ,\t"]) {
+      const joined = [one, other].map(formatXMatrix).join(comma)
+      expect(parseXMatrices(joined)).toEqual([one, other])
+    }
+    expect(parseXMatrices(formatXMatrix(one))).toEqual([one])
+    const escaped = 'X-Matrix origin="f\\"o",key="ed25519:1",sig="a"'
+    expect(parseXMatrices(`${escaped},x-matrix  ${escaped.slice(9)}`)?.length).toBe(2)
+  })
+
+  it("are refused where one of them cannot be read", () => {
+    expect(parseXMatrices(`${formatXMatrix(one)},X-Matrix origin="foo"`)).toBeUndefined()
+    expect(parseXMatrices(`Bearer x, ${formatXMatrix(one)}`)).toBeUndefined()
+    expect(parseXMatrices("")).toBeUndefined()
   })
 })
 

@@ -53,6 +53,31 @@ export const parseXMatrix = (header: string): XMatrix | undefined => {
   return { origin, key, sig, ...(destination === undefined ? {} : { destination }) }
 }
 
+const nextOne = /[ \t]*(?=x-matrix +)/iy
+
+/**
+ * Reads all headers of one request, joined by commas as RFC 9110 §5.3 has it: the specification has one for each
+ * key that signed. Undefined where one of them cannot be read.
+ */
+export const parseXMatrices = (headers: string): readonly XMatrix[] | undefined => {
+  const parsed: XMatrix[] = []
+  let start = 0
+  let isQuoted = false
+  for (let position = 0; position <= headers.length; position++) {
+    const character = headers[position]
+    if (isQuoted && character === "\\") position += 1
+    else if (character === '"') isQuoted = !isQuoted
+    nextOne.lastIndex = position + 1
+    const isEnd = character === undefined || (character === "," && !isQuoted && nextOne.test(headers))
+    if (!isEnd) continue
+    const one = parseXMatrix(headers.slice(start, position))
+    if (one === undefined) return undefined
+    parsed.push(one)
+    start = character === undefined ? position : nextOne.lastIndex
+  }
+  return parsed
+}
+
 /** A request as its signature sees it. */
 export interface SignedRequest {
   readonly method: string

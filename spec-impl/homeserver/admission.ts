@@ -1,19 +1,13 @@
 /** How events enter a room that this server holds: examined, made durable, seen by all, then sent on. */
 import { Effect, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
-import type { Arrival, TimelineRecord } from "../core/room-dag/event-record.ts"
+import type { Arrival, Claim, TimelineRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
-import type { StateMap } from "../core/state-resolution/state-map.ts"
 import { Destinations } from "./destinations.ts"
 import { ServerIdentity } from "./identity.ts"
+import { asRecommended } from "./policy-signatures.ts"
 import { joinedServersIn } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
-
-/** The state before an event as another server told it. */
-export interface ClaimedState {
-  readonly state: StateMap
-  readonly by: string
-}
 
 /** Runs `effect` while nobody else examines or commits events of the room. */
 export const whileWriting = <A, E, R>(room: Room, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -21,21 +15,23 @@ export const whileWriting = <A, E, R>(room: Room, effect: Effect.Effect<A, E, R>
 
 /**
  * Makes `event` part of the history. Its auth events must be held, and its parents be part of the history,
- * unless the state before it is claimed. An event that is there already stays as it is.
+ * unless the state before it is claimed. An event that is there already stays as it is. For a new one that the room's
+ * policy server has not signed it is asked once (check 7).
  */
 export const admit = Effect.fnUntraced(function* (
   room: Room,
   event: Event,
   arrival: Arrival,
-  claimed?: ClaimedState,
+  claimed?: Claim,
 ) {
   const rooms = yield* Rooms
+  const offered = arrival === "new" ? yield* asRecommended(room, event) : event
   return yield* whileWriting(
     room,
     Effect.gen(function* () {
       const held = room.dag.timeline(event.eventId)
       if (held !== undefined) return held
-      const record = room.dag.examine(event, arrival, claimed)
+      const record = room.dag.examine(offered, arrival, claimed)
       yield* rooms.commit(room, [record])
       return record
     }),

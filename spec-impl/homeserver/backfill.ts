@@ -20,7 +20,20 @@ export const backfillBefore = Effect.fnUntraced(function* (
   origin: string,
   from: readonly string[],
 ) {
-  const found = yield* askBack(room, origin, from)
+  const wanted = from.flatMap((eventId) => {
+    const event = room.dag.timeline(eventId)?.event
+    return event === undefined ? [] : room.dag.missingPrevEvents(event)
+  })
+  yield* backfillTo(room, origin, wanted)
+})
+
+/** Takes in those events, which are not part of the history here, and what came before them in the same way. */
+export const backfillTo = Effect.fnUntraced(function* (
+  room: Room,
+  origin: string,
+  latest: readonly string[],
+) {
+  const found = yield* askBack(room, origin, latest)
   yield* Semaphore.withPermits(
     room.receiving,
     1,
@@ -36,15 +49,12 @@ export const backfillBefore = Effect.fnUntraced(function* (
   )
 })
 
-const askBack = Effect.fnUntraced(function* (room: Room, origin: string, from: readonly string[]) {
+const askBack = Effect.fnUntraced(function* (room: Room, origin: string, latest: readonly string[]) {
   const client = yield* FederationClient
   const found = new Map<string, Event>()
   const isUnknown = (eventId: string): boolean =>
     !found.has(eventId) && room.dag.timeline(eventId) === undefined
-  let wanted: readonly string[] = from.flatMap((eventId) => {
-    const event = room.dag.timeline(eventId)?.event
-    return event === undefined ? [] : room.dag.missingPrevEvents(event)
-  })
+  let wanted = latest
   for (let request = 0; request < requestsMax && wanted.length > 0; request++) {
     const question = { params: { roomId: room.roomId }, query: { v: wanted, limit: eventsPerRequest } }
     const { pdus } = yield* client.call(origin, (api) => api.history.backfill(question))

@@ -10,8 +10,9 @@ import { Clock, Context, Effect, Latch, Layer } from "effect"
 import { encodeBase64Url } from "../core/base64.ts"
 import type { Event } from "../core/event.ts"
 import { sha256 } from "../core/hash.ts"
-import { transactionEdusMax, transactionPdusMax } from "../core/limits.ts"
+import { canonicalJson } from "../core/json/encode.ts"
 import { FederationClient } from "../federation/client.ts"
+import { MatrixError } from "../federation/matrix-error.ts"
 import type {
   DestinationWrite,
   EventReference,
@@ -19,24 +20,19 @@ import type {
   TransactionInFlight,
 } from "../store/event-store.ts"
 import { EventStore } from "../store/event-store.ts"
+import {
+  coveredBy,
+  type Destination,
+  eduCount,
+  eventCount,
+  hasUnsent,
+  isBehind,
+  miss,
+  takeNext,
+} from "./destination.ts"
 import { ServerIdentity } from "./identity.ts"
 import { Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
-
-interface Destination {
-  readonly name: string
-  inFlight: TransactionInFlight | undefined
-  /** In the order of sending. */
-  pending: EventReference[]
-  /** Events that it missed and that no later missed event has for a parent, by event id. */
-  readonly missed: Map<string, EventReference>
-  /** By id, in the order of sending. */
-  readonly edus: Map<string, QueuedEdu>
-  failures: number
-  sending: boolean
-  /** Closed while it waits to be tried again. */
-  readonly retry: Latch.Latch
-}
 
 /** What one destination has yet to get: for observers. */
 export interface Unsent {
@@ -62,7 +58,7 @@ export class Destinations extends Context.Service<
     ) => readonly DestinationWrite[]
     /**
      * Sends EDUs, to all of those servers but this one. One with the id of another that has not left yet takes its
-     * place. What is of the moment is not kept for a server that does not answer.
+     * place, and that of the one that it replaces. What is of the moment is not kept for a server that does not answer.
      */
     readonly sendEdus: (
       edus: readonly QueuedEdu[],
@@ -94,6 +90,9 @@ export class Destinations extends Context.Service<
         const made: Destination = {
           name,
           inFlight: undefined,
+          isKept: false,
+          covered: [],
+          keptAnew: new Set(),
           pending: [],
           missed: new Map(),
           edus: new Map(),
@@ -108,40 +107,56 @@ export class Destinations extends Context.Service<
       const eventOf = ([roomId, eventId]: EventReference): Event | undefined =>
         rooms.find(roomId)?.dag.record(eventId)?.event
 
-      const begin = Effect.fnUntraced(function* (destination: Destination, nowMs: number) {
-        const { events, edus } = takeNext(destination)
+      /** What the next transaction carries; until it is kept it does not leave. */
+      const begin = Effect.fnUntraced(function* (destination: Destination) {
+        const originServerTs = yield* Clock.currentTimeMillis
+        const { events, edus } = takeNext(destination, (roomId) => rooms.find(roomId)?.dag)
         const eduIds = edus.map(({ id }) => id)
-        const content = [serverName, destination.name, nowMs, ...events.flat(), ...eduIds].join("\n")
-        const inFlight = { transactionId: encodeBase64Url(sha256(content)).slice(0, 22), events, edus }
-        destination.inFlight = inFlight
-        yield* store.commit({ destinations: [{ destination: destination.name, inFlight }] })
-        return inFlight
+        const content = [serverName, destination.name, originServerTs, ...events.flat(), ...eduIds].join("\n")
+        const transactionId = encodeBase64Url(sha256(content)).slice(0, 22)
+        destination.inFlight = { transactionId, originServerTs, events, edus }
+        destination.isKept = false
+        return destination.inFlight
+      })
+
+      const keepInFlight = Effect.fnUntraced(function* (
+        destination: Destination,
+        inFlight: TransactionInFlight,
+      ) {
+        if (destination.isKept) return
+        const settled = destination.covered
+        yield* store.commit({ destinations: [{ destination: destination.name, settled, inFlight }] })
+        destination.isKept = true
+        destination.covered = []
       })
 
       const sendOnce = Effect.fnUntraced(function* (destination: Destination) {
-        const nowMs = yield* Clock.currentTimeMillis
-        const { transactionId, events, edus } = destination.inFlight ?? (yield* begin(destination, nowMs))
+        const inFlight = destination.inFlight ?? (yield* begin(destination))
+        yield* keepInFlight(destination, inFlight)
+        const { transactionId, originServerTs, events, edus } = inFlight
         const payload = {
           origin: serverName,
-          origin_server_ts: nowMs,
+          origin_server_ts: originServerTs,
           pdus: events.flatMap((reference) => eventOf(reference)?.pdu ?? []),
           ...(edus.length === 0 ? {} : { edus: edus.map(({ edu }) => edu) }),
         }
         yield* client.call(destination.name, (api) =>
           api.transactions.send({ params: { transactionId }, payload }),
         )
-        destination.inFlight = undefined
-        destination.failures = 0
-        const settledEdus = edus.map(({ id }) => id)
+        const settledEdus = edus.map(({ id }) => id).filter((id) => !destination.keptAnew.has(id))
         yield* store.commit({
           destinations: [{ destination: destination.name, settled: events, settledEdus, inFlight: null }],
         })
+        destination.inFlight = undefined
+        destination.keptAnew.clear()
+        destination.failures = 0
       })
 
-      const waitToRetry = Effect.fnUntraced(function* (destination: Destination) {
+      const waitToRetry = Effect.fnUntraced(function* (destination: Destination, error: unknown) {
         destination.failures += 1
         yield* settleCovered(destination)
-        const waitMs = Math.min(settings.retryMsMin * 2 ** (destination.failures - 1), settings.retryMsMax)
+        const backOffMs = settings.retryMsMin * 2 ** (destination.failures - 1)
+        const waitMs = Math.min(Math.max(backOffMs, askedToWaitMs(error)), settings.retryMsMax)
         destination.retry.closeUnsafe()
         yield* destination.retry.await.pipe(Effect.timeoutOption(waitMs))
         destination.retry.openUnsafe()
@@ -161,7 +176,7 @@ export class Destinations extends Context.Service<
 
       const sendAll = Effect.fnUntraced(function* (destination: Destination) {
         while (hasUnsent(destination)) {
-          yield* sendOnce(destination).pipe(Effect.catch(() => waitToRetry(destination)))
+          yield* sendOnce(destination).pipe(Effect.catch((error) => waitToRetry(destination, error)))
         }
         destination.sending = false
       })
@@ -175,14 +190,18 @@ export class Destinations extends Context.Service<
       for (const kept of yield* store.destinations) {
         const destination = destinationOf(kept.destination)
         destination.inFlight = kept.inFlight
+        destination.isKept = kept.inFlight !== undefined
         const inFlight = new Set(kept.inFlight?.events.map(([, eventId]) => eventId))
         for (const reference of kept.unsent) {
           const event = eventOf(reference)
           if (event !== undefined && !inFlight.has(event.eventId)) miss(destination, reference, event)
         }
-        const eduIds = new Set(kept.inFlight?.edus.map(({ id }) => id))
+        const edusInFlight = new Map(kept.inFlight?.edus.map(({ id, edu }) => [id, canonicalJson(edu)]))
         for (const queued of kept.unsentEdus) {
-          if (!eduIds.has(queued.id)) destination.edus.set(queued.id, queued)
+          const sent = edusInFlight.get(queued.id)
+          if (sent === canonicalJson(queued.edu)) continue
+          if (sent !== undefined) destination.keptAnew.add(queued.id)
+          destination.edus.set(queued.id, queued)
         }
         yield* start(destination)
       }
@@ -197,13 +216,23 @@ export class Destinations extends Context.Service<
         eduWritesFor: (edus, servers) =>
           [...servers]
             .filter((name) => name !== serverName)
-            .map((name) => ({ destination: name, queuedEdus: edus })),
+            .map((name) => {
+              const { inFlight, keptAnew } = destinationOf(name)
+              const ids = new Set(inFlight?.edus.map(({ id }) => id))
+              for (const { id } of edus) if (ids.has(id)) keptAnew.add(id)
+              return {
+                destination: name,
+                queuedEdus: edus,
+                settledEdus: edus.flatMap(({ replaces }) => replaces ?? []),
+              }
+            }),
         sendEdus: Effect.fnUntraced(function* (edus, servers, options) {
           for (const name of servers) {
             const destination = destinationOf(name)
             if (name === serverName || (options?.isOfTheMoment && destination.failures > 0)) continue
             for (const queued of edus) {
               destination.edus.delete(queued.id)
+              if (queued.replaces !== undefined) destination.edus.delete(queued.replaces)
               destination.edus.set(queued.id, queued)
             }
             yield* start(destination)
@@ -237,42 +266,8 @@ export class Destinations extends Context.Service<
   )
 }
 
-/** Until it has caught up, what is new for it joins what it missed. */
-const isBehind = ({ failures, missed }: Destination): boolean => failures > 0 || missed.size > 0
-
-const eventCount = ({ inFlight, pending, missed }: Destination): number =>
-  (inFlight?.events.length ?? 0) + pending.length + missed.size
-
-const eduCount = ({ inFlight, edus }: Destination): number => (inFlight?.edus.length ?? 0) + edus.size
-
-const hasUnsent = (destination: Destination): boolean => eventCount(destination) + eduCount(destination) > 0
-
-/** Takes what the next transaction will carry: what is pending, or else the tips of what was missed; and EDUs. */
-const takeNext = (destination: Destination): Pick<TransactionInFlight, "events" | "edus"> => {
-  const edus = [...destination.edus.values()].slice(0, transactionEdusMax)
-  for (const { id } of edus) destination.edus.delete(id)
-  if (destination.pending.length > 0) {
-    return { events: destination.pending.splice(0, transactionPdusMax), edus }
-  }
-  const events = [...destination.missed.values()].slice(0, transactionPdusMax)
-  for (const [, eventId] of events) destination.missed.delete(eventId)
-  return { events, edus }
-}
-
-const coveredBy = ({ missed }: Destination, event: Event): readonly EventReference[] =>
-  event.prevEvents.flatMap((parent) => {
-    const reference = missed.get(parent)
-    return reference === undefined ? [] : [reference]
-  })
-
-/** Notes that the destination missed `event`, and gives the missed events that are covered by it. */
-const miss = (
-  destination: Destination,
-  reference: EventReference,
-  event: Event,
-): readonly EventReference[] => {
-  const covered = coveredBy(destination, event)
-  for (const [, eventId] of covered) destination.missed.delete(eventId)
-  destination.missed.set(event.eventId, reference)
-  return covered
+/** How long a destination that was asked too often wants to be left alone (client-server API §Rate limiting). */
+const askedToWaitMs = (error: unknown): number => {
+  const waitMs = error instanceof MatrixError ? error.details?.retry_after_ms : undefined
+  return typeof waitMs === "number" ? waitMs : 0
 }

@@ -1,9 +1,13 @@
 /** What other servers tell in passing (server-server API §EDUs): who takes which kind of it. */
 import { Context, Effect, Layer } from "effect"
 import { isJsonObject, type JsonObject } from "../core/json/value.ts"
+import type { StoreFailure } from "../store/event-store.ts"
 
-/** Takes one EDU that `origin` sent. What is wrong with it is nobody's business but the receiver's: it is ignored. */
-export type EduHandler = (origin: string, content: JsonObject) => Effect.Effect<void>
+/**
+ * Takes one EDU that `origin` sent. What is wrong with it is nobody's business but the receiver's: it is ignored.
+ * Where the store fails to keep what must not be lost, the whole transaction fails, and comes again.
+ */
+export type EduHandler = (origin: string, content: JsonObject) => Effect.Effect<void, StoreFailure>
 
 export class Edus extends Context.Service<
   Edus,
@@ -11,7 +15,7 @@ export class Edus extends Context.Service<
     /** Each chapter names its handlers once, as its service is made. */
     readonly handle: (eduType: string, handler: EduHandler) => void
     /** Hands an EDU to who takes its kind; an unknown kind is ignored. */
-    readonly receive: (origin: string, edu: JsonObject) => Effect.Effect<void>
+    readonly receive: (origin: string, edu: JsonObject) => Effect.Effect<void, StoreFailure>
   }
 >()("netsplit/Edus") {
   static readonly layer = Layer.sync(Edus, () => {

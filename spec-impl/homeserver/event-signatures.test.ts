@@ -136,6 +136,18 @@ describe("an event needs the signature of", () => {
 })
 
 describe("of several signatures of one server", () => {
+  it.effect("a policy server's counts neither way, though its key be published", () =>
+    Effect.gen(function* () {
+      const { wire, verify } = yield* servers
+      const policyKey = keyFromByte("ed25519:policy_server", 6)
+      yield* startServer(wire, "policy.test", policyKey)
+      const pdu = message("10", { sender: "@user:policy.test" })
+      expect(yield* verify("10", signedWith("10", pdu, "policy.test", policyKey))).toEqual([
+        failed("policy.test has not signed it"),
+      ])
+    }),
+  )
+
   it.effect("those by unknown keys do not count, and all others must hold", () =>
     Effect.gen(function* () {
       const { verify } = yield* servers
@@ -156,15 +168,26 @@ describe("of several signatures of one server", () => {
 })
 
 describe("the validity of keys", () => {
-  it.effect("binds events from room version 5 on", () =>
+  it.effect("binds events from room version 5 on; that a key has expired counts in all", () =>
     Effect.gen(function* () {
       const { verify } = yield* servers
+      const expired = failed("expired-key")
       for (const [id, late] of [
+        ["1", "verified"],
         ["4", "verified"],
-        ["5", failed("expired-key")],
+        ["5", expired],
+        ["12", expired],
       ] as const) {
         const at = (originServerTs: number, key: SigningKey) =>
-          signedWith(id, message(id, { origin_server_ts: originServerTs }), "one.test", key)
+          signedWith(
+            id,
+            message(id, {
+              origin_server_ts: originServerTs,
+              ...(id === "12" ? { room_id: `!${"a".repeat(43)}` } : {}),
+            }),
+            "one.test",
+            key,
+          )
         const day = 24 * 60 * 60 * 1_000
         expect(
           yield* verify(
@@ -174,7 +197,7 @@ describe("the validity of keys", () => {
             at(day, keyOne),
             at(day + 1, keyOne),
           ),
-        ).toEqual(["verified", late, "verified", late])
+        ).toEqual(["verified", expired, "verified", late])
       }
     }),
   )

@@ -1,6 +1,7 @@
 /** Check 2 on receipt of a PDU: the signatures of the servers that must have signed it. */
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import type { Event } from "../core/event.ts"
+import { canonicalIntegerMax } from "../core/limits.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import {
   eventSignatureChecks,
@@ -9,6 +10,7 @@ import {
   type SignatureCheck,
   type SignatureOutcome,
 } from "../core/signing.ts"
+import type { WantedKeys } from "./key-holders.ts"
 import type { KnownKeys } from "./known-keys.ts"
 import type { Signatures } from "./signatures/signatures.ts"
 
@@ -18,8 +20,8 @@ export type EventSignatures = "verified" | { readonly failed: string }
 /** Where keys come from. */
 interface KeySource {
   readonly keysOf: (server: string) => KnownKeys
-  /** Asks the server for its keys, unless it was asked just now. */
-  readonly refresh: (server: string) => Effect.Effect<void>
+  /** Asks for keys of the server, unless that was done just now. */
+  readonly refresh: (server: string, wanted: WantedKeys) => Effect.Effect<void>
 }
 
 /** Whether one server signed one event. */
@@ -79,16 +81,26 @@ const answerQuestions = Effect.fnUntraced(function* (
   questions: readonly Question[],
   { keyValidity }: RoomVersion,
 ) {
+  let nowMs = yield* Clock.currentTimeMillis
   const keyFor = ({ event, server }: Question, { keyId }: SignatureCheck) =>
-    source.keysOf(server).forEvent(keyId, event.originServerTs, keyValidity)
-  const lacking = new Set<string>()
+    source.keysOf(server).forEvent(keyId, event.originServerTs, keyValidity, nowMs)
+  const lacking = new Map<string, Map<string, { untilTs: number; isForRequest: boolean }>>()
   for (const question of questions) {
     for (const check of question.checks) {
       const isKnown = keyFor(question, check) !== undefined
-      if (!isKnown && source.keysOf(check.server).mayChange(check.keyId)) lacking.add(check.server)
+      if (isKnown || !source.keysOf(check.server).mayChange(check.keyId)) continue
+      const ofServer = lacking.get(check.server) ?? new Map()
+      lacking.set(check.server, ofServer)
+      const untilTs = keyValidity === "enforced" ? timestampOf(question.event) : 0
+      const known = ofServer.get(check.keyId)?.untilTs ?? 0
+      ofServer.set(check.keyId, { untilTs: Math.max(untilTs, known), isForRequest: false })
     }
   }
-  yield* Effect.forEach(lacking, source.refresh, { concurrency, discard: true })
+  yield* Effect.forEach(lacking, ([server, wanted]) => source.refresh(server, wanted), {
+    concurrency,
+    discard: true,
+  })
+  nowMs = yield* Clock.currentTimeMillis
   // Looked up once: while signatures are verified, keys may come in.
   const keys = questions.map((question) => question.checks.map((check) => keyFor(question, check)))
   const asked = questions.flatMap(({ checks }, position) =>
@@ -106,6 +118,10 @@ const answerQuestions = Effect.fnUntraced(function* (
     return problemIn(question, outcomes)
   })
 })
+
+/** As far as a question about it can hold it: rooms 1–5 have timestamps of any size. */
+const timestampOf = ({ originServerTs }: Event): number =>
+  Math.max(0, Math.min(Number(originServerTs), canonicalIntegerMax))
 
 const problemIn = (
   { server, checks }: Question,

@@ -8,6 +8,7 @@ import { badAnswer } from "./failures.ts"
 import type { OutsideMembership } from "./hosting-memberships.ts"
 import { readOwn, signAsSelf } from "./local-events.ts"
 import { Outside } from "./outside.ts"
+import { putBeforePolicyServerFromOutside } from "./policy-signatures.ts"
 import { Settings } from "./settings.ts"
 
 /** §make_join and its kin: the caller must see to it that the template is what it asked for. */
@@ -38,7 +39,10 @@ export const completeTemplate = Effect.fnUntraced(function* (
   if (version === undefined) return yield* incompatibleRoomVersion(id)
   const template = yield* checkTemplate(made.event, roomId, userId, membership)
   const dated = { ...template, origin_server_ts: yield* Clock.currentTimeMillis }
-  return { version, event: yield* readOwn(yield* signAsSelf(dated, version), version) }
+  const event = yield* readOwn(yield* signAsSelf(dated, version), version).pipe(
+    Effect.mapError(({ error }) => badAnswer(`the resident server made no event: ${error}`)),
+  )
+  return { version, event: yield* putBeforePolicyServerFromOutside(roomId, version, event) }
 })
 
 /** Leaves a room that this server is not in: turns down an invite, or takes back a knock. */

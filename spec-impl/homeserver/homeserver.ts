@@ -1,8 +1,15 @@
 /** A whole homeserver: the same code in the simulator and behind HTTPS. */
 import { Layer } from "effect"
+import { CrossSigning } from "../federation/devices/cross-signing.ts"
+import { LocalDevices } from "../federation/devices/local-devices.ts"
+import { DevicesReceive } from "../federation/devices/receive.ts"
+import { RemoteDevices } from "../federation/devices/remote-devices.ts"
 import { PublishedRooms } from "../federation/directory/published-rooms.ts"
 import { DirectoryReceive } from "../federation/directory/receive.ts"
 import { DiscoveryReceive } from "../federation/discovery/receive.ts"
+import { DeviceKeyQueries } from "../federation/encryption/device-key-queries.ts"
+import { OneTimeKeys } from "../federation/encryption/one-time-keys.ts"
+import { EncryptionReceive } from "../federation/encryption/receive.ts"
 import { HistoryReceive } from "../federation/history/receive.ts"
 import { TimestampSearch } from "../federation/history/timestamp-search.ts"
 import { KeysReceive } from "../federation/keys/receive.ts"
@@ -13,6 +20,7 @@ import { LegacyMediaReceive, MediaReceive } from "../federation/media/receive.ts
 import { RemoteMedia } from "../federation/media/remote-media.ts"
 import { OpenIdReceive } from "../federation/openid/receive.ts"
 import { OpenIdTokens } from "../federation/openid/tokens.ts"
+import { PolicyReceive } from "../federation/policy/receive.ts"
 import { Presence } from "../federation/presence/presence.ts"
 import { Aliases } from "../federation/queries/aliases.ts"
 import { Profiles } from "../federation/queries/profiles.ts"
@@ -21,19 +29,24 @@ import { Receipts } from "../federation/receipts/receipts.ts"
 import { RoomsReceive } from "../federation/rooms/receive.ts"
 import { SpacesReceive } from "../federation/spaces/receive.ts"
 import { Spaces } from "../federation/spaces/spaces.ts"
+import { ThirdPartyInvitesReceive } from "../federation/third-party-invites/receive.ts"
+import { ThirdPartyInvites } from "../federation/third-party-invites/third-party-invites.ts"
+import { ToDevice } from "../federation/to-device/to-device.ts"
 import { TransactionsReceive } from "../federation/transactions/receive.ts"
 import { Typing } from "../federation/typing/typing.ts"
 import { Destinations } from "./destinations.ts"
 import { Edus } from "./edus.ts"
 import { Incoming } from "./incoming.ts"
+import { JoinsInFlight } from "./joins-in-flight.ts"
 import { KeyRing } from "./key-ring.ts"
 import { LocalUsers } from "./local-users.ts"
 import { Outside } from "./outside.ts"
+import { Resyncs } from "./resyncs.ts"
 import { type RoomListener, Rooms } from "./rooms.ts"
 
 /**
- * The services of a homeserver. What is left to give: its identity, settings, store, signatures, chance, a client
- * that reaches other servers, and one that reaches other places. `listener` hears of each event as it is applied.
+ * The services of a homeserver. What is left to give: its identity, settings, store, signatures, chance, and
+ * clients that reach other servers, identity servers, and other places. `listener` hears of each event as it is applied.
  */
 export const layerHomeserver = (listener?: RoomListener) =>
   Layer.mergeAll(
@@ -50,8 +63,15 @@ export const layerHomeserver = (listener?: RoomListener) =>
     Typing.layer,
     Presence.layer,
     Receipts.layer,
+    ThirdPartyInvites.layer,
+    OneTimeKeys.layer,
+    ToDevice.layer,
+    DeviceKeyQueries.layer,
   ).pipe(
+    Layer.provideMerge(CrossSigning.layer),
+    Layer.provideMerge(Layer.mergeAll(LocalDevices.layer, RemoteDevices.layer)),
     Layer.provideMerge(LocalUsers.layer),
+    Layer.provideMerge(Layer.mergeAll(JoinsInFlight.layer, Resyncs.layer)),
     Layer.provideMerge(Destinations.layer),
     Layer.provideMerge(Layer.mergeAll(Rooms.layer(listener), KeyRing.layer, Outside.layer, Edus.layer)),
   )
@@ -70,6 +90,10 @@ export const layerChapters = Layer.mergeAll(
   DirectoryReceive,
   SpacesReceive,
   OpenIdReceive,
+  ThirdPartyInvitesReceive,
+  PolicyReceive,
+  DevicesReceive,
+  EncryptionReceive,
   MediaReceive,
   LegacyMediaReceive,
 )

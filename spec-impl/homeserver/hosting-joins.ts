@@ -13,6 +13,7 @@ import {
 } from "./hosting-memberships.ts"
 import { ServerIdentity } from "./identity.ts"
 import { coSignAsSelf, readOwn } from "./local-events.ts"
+import { withoutMembers } from "./omitted-members.ts"
 import { authoriserOf } from "./restricted-joins.ts"
 import { joinedServersIn } from "./room-members.ts"
 import type { Room } from "./rooms.ts"
@@ -31,26 +32,41 @@ export const makeJoin = Effect.fnUntraced(function* (
   return yield* makeTemplate(room, origin, userId, { membership: "join", ...authority })
 })
 
-/** Takes in a join that another server made, sends it on, and tells the state before it. */
+/**
+ * Takes in a join that another server made, sends it on, and tells the state before it; with `omitMembers` without
+ * most memberships, and without saying in the auth chain once more what is in the state. The same join again, after an
+ * answer that was lost, gets the same answer. How old the join says it is matters as little as for any event: the
+ * state now decides (check 6).
+ */
 export const receiveJoin = Effect.fnUntraced(function* (
   origin: string,
   roomId: string,
   eventId: string,
   pdu: JsonObject,
+  omitMembers: boolean,
 ) {
   const { serverName } = yield* ServerIdentity
   const room = yield* residentRoom(roomId, origin)
-  const event = yield* coSigned(room, yield* readMembership(room, origin, eventId, pdu, "join"))
-  const { stateBefore } = yield* takeMembership(room, event, origin)
-  const stateIds = room.dag.eventIdsIn(stateBefore).sort()
+  const { dag } = room
+  const received = yield* readMembership(room, origin, eventId, pdu, "join")
+  const isKnown = dag.timeline(eventId)?.verdict === "accepted"
+  const { event, stateBefore } = yield* takeMembership(
+    room,
+    isKnown ? received : yield* coSigned(room, received),
+    origin,
+  )
+  const whole = dag.eventIdsIn(stateBefore)
+  const told = [...(omitMembers ? withoutMembers(dag, stateBefore, event.sender) : whole)].sort()
+  const isTold = new Set(omitMembers ? told : [])
+  const chain = authChain(dag, [...told, event.eventId]).filter((cited) => !isTold.has(cited.eventId))
   const pdusOf = (events: readonly Event[]): readonly JsonObject[] => events.map((held) => held.pdu)
   return {
     origin: serverName,
-    state: pdusOf(eventsOf(room.dag, stateIds)),
-    auth_chain: pdusOf(authChain(room.dag, [...stateIds, event.eventId])),
+    state: pdusOf(eventsOf(dag, told)),
+    auth_chain: pdusOf(chain),
     event: event.pdu,
-    members_omitted: false,
-    servers_in_room: [...joinedServersIn(room.dag, stateBefore)].sort(),
+    members_omitted: told.length < whole.length,
+    servers_in_room: [...joinedServersIn(dag, stateBefore)].sort(),
   }
 })
 

@@ -10,15 +10,19 @@ import { forbidden, incompatibleRoomVersion, invalidParameter, notFound } from "
 import { commitAndSend, whileWriting } from "./admission.ts"
 import { ServerIdentity } from "./identity.ts"
 import { completeDraft, draftedEvent } from "./local-events.ts"
+import { asRecommended } from "./policy-signatures.ts"
 import { checkAcl } from "./room-acl.ts"
 import { joinedServersIn, strippedState } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
-import { readPdu, vetEvents } from "./vetting.ts"
+import { readSent, vetEvents } from "./vetting.ts"
 
 /** The memberships that a user can take from outside. */
 export type OutsideMembership = "join" | "leave" | "knock"
 
-/** The room, if this server is in it, else 404, and if its ACL does not deny the asking server, else 403. */
+/**
+ * The room, if this server is in it, else 404, and if its ACL does not deny the asking server, else 403. It is 404 as
+ * well, as of Synapse, while this server does not know all memberships itself: it cannot say who may come in.
+ */
 export const residentRoom = Effect.fnUntraced(function* (roomId: string, origin: string) {
   const rooms = yield* Rooms
   const room = yield* rooms.get(roomId)
@@ -27,6 +31,7 @@ export const residentRoom = Effect.fnUntraced(function* (roomId: string, origin:
     return yield* notFound(`this server is not in room ${room.roomId}`)
   }
   yield* checkAcl(room, origin)
+  if (room.partial !== undefined) return yield* notFound(`room ${room.roomId} is not whole here yet`)
   return room
 })
 
@@ -49,7 +54,7 @@ export const makeTemplate = Effect.fnUntraced(function* (
   return { room_version: room.version.id, event }
 })
 
-/** §send_join and its kin: what makes an event unfit for its endpoint, each M_INVALID_PARAM. */
+/** §send_join and its kin: what makes an event unfit for its endpoint, each M_INVALID_PARAM but what is not canonical JSON. */
 export const readMembership = Effect.fnUntraced(function* (
   room: Room,
   origin: string,
@@ -57,11 +62,10 @@ export const readMembership = Effect.fnUntraced(function* (
   pdu: JsonObject,
   membership: OutsideMembership,
 ) {
-  const read = readPdu(pdu, room, { checkReferenceCounts: true })
-  if ("problem" in read) return yield* invalidParameter(read.problem)
-  const problem = unfitness(room, origin, eventId, read.event, membership)
+  const event = yield* readSent(pdu, room)
+  const problem = unfitness(room, origin, eventId, event, membership)
   if (problem !== undefined) return yield* invalidParameter(problem)
-  const [vetted] = yield* vetEvents(room, [read.event])
+  const [vetted] = yield* vetEvents(room, [event])
   if (vetted === undefined || "problem" in vetted) {
     return yield* invalidParameter(vetted?.problem ?? "the event is not verified")
   }
@@ -86,8 +90,12 @@ const unfitness = (
     : undefined
 }
 
-/** Takes in the event and sends it on, to all but the server it came from; 403 where it is not accepted. */
-export const takeMembership = Effect.fnUntraced(function* (room: Room, event: Event, origin: string) {
+/**
+ * Takes in the event and sends it on, to all but the server it came from; 403 where it is not accepted. Who comes from
+ * outside need not know of the room's policy server, so that is asked here.
+ */
+export const takeMembership = Effect.fnUntraced(function* (room: Room, given: Event, origin: string) {
+  const event = yield* asRecommended(room, given)
   const record = yield* whileWriting(
     room,
     Effect.gen(function* () {

@@ -1,22 +1,35 @@
 /** What comes in by `/send`: each PDU taken through the checks, its missing history fetched first. */
-import { Context, Deferred, Effect, Layer, Semaphore } from "effect"
+import { Clock, Context, Deferred, Effect, Layer, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
 import { eventIdOf } from "../core/event-id.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
 import type { FederationClient } from "../federation/client.ts"
-import type { MatrixError } from "../federation/matrix-error.ts"
+import { forbidden, type MatrixError } from "../federation/matrix-error.ts"
 import { EventStore, type TransactionAnswer } from "../store/event-store.ts"
 import { admit } from "./admission.ts"
-import { backfillBefore } from "./backfill.ts"
 import { Destinations } from "./destinations.ts"
 import { Edus } from "./edus.ts"
 import { storeFailed } from "./failures.ts"
+import type { ServerIdentity } from "./identity.ts"
+import { JoinsInFlight } from "./joins-in-flight.ts"
 import type { KeyRing } from "./key-ring.ts"
 import { fillGap } from "./missing-events.ts"
+import { Resyncs } from "./resyncs.ts"
 import { aclAllows } from "./room-acl.ts"
 import { type Room, Rooms } from "./rooms.ts"
-import type { Settings } from "./settings.ts"
-import { readPdu, vetEvents } from "./vetting.ts"
+import { Settings } from "./settings.ts"
+import type { Signatures } from "./signatures/signatures.ts"
+import { nonCanonical, readPdu, vetEvents } from "./vetting.ts"
+
+const hourMs = 60 * 60 * 1_000
+/**
+ * For how long an answer is kept for whoever repeats the transaction. The specification names no time (Synapse
+ * keeps a month of them). One that is repeated later is taken in anew, and changes nothing: PDUs are known by their
+ * ids, EDUs say what is so.
+ */
+const answersKeptMs = 24 * hourMs
+/** Between two clearings of them. */
+const clearedEveryMs = hourMs
 
 /** Takes in transactions, each once (§Transactions: the same id from the same origin gets the same answer). */
 export class Incoming extends Context.Service<
@@ -27,7 +40,7 @@ export class Incoming extends Context.Service<
       origin: string,
       transactionId: string,
       pdus: readonly JsonValue[],
-      edus: readonly JsonObject[],
+      edus: readonly JsonValue[],
     ) => Effect.Effect<TransactionAnswer, MatrixError>
     /** How many transactions and fetches of history are under way: for observers. */
     readonly busy: () => number
@@ -40,36 +53,28 @@ export class Incoming extends Context.Service<
       const chapters = yield* Edus
       const destinations = yield* Destinations
       const rooms = yield* Rooms
+      const { readings } = yield* Settings
+      const joins = yield* JoinsInFlight
+      const resyncs = yield* Resyncs
       const scope = yield* Effect.scope
-      const services = yield* Effect.context<FederationClient | KeyRing | Rooms | Settings>()
+      const services = yield* Effect.context<
+        FederationClient | KeyRing | Rooms | ServerIdentity | Settings | Signatures
+      >()
       const underWay = new Map<string, Deferred.Deferred<TransactionAnswer, MatrixError>>()
-      let backfills = 0
-
-      const backfillLater = (room: Room, origin: string, claimed: readonly string[]) => {
-        if (claimed.length === 0) return Effect.void
-        backfills += 1
-        return backfillBefore(room, origin, claimed).pipe(
-          Effect.ignore,
-          Effect.ensuring(
-            Effect.sync(() => {
-              backfills -= 1
-            }),
-          ),
-          Effect.forkIn(scope),
-          Effect.asVoid,
-        )
-      }
+      let clearedTs = 0
 
       const receiveEvent = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
         if (room.dag.timeline(event.eventId) !== undefined) return
         const claimed = yield* fillGap(room, origin, event)
         yield* admit(room, event, "new")
-        yield* backfillLater(room, origin, claimed)
+        if (room.partial === undefined) yield* resyncs.backfill(room, origin, claimed)
       })
 
       /** One entry of the answer; only a store that fails is the whole transaction's failure. */
       const receivePdu = Effect.fnUntraced(function* (origin: string, pdu: JsonValue) {
-        const room = isJsonObject(pdu) ? rooms.find(String(pdu.room_id)) : undefined
+        const roomId = isJsonObject(pdu) ? String(pdu.room_id) : ""
+        yield* joins.settled(roomId)
+        const room = rooms.find(roomId)
         if (room === undefined) return [nameOf(pdu, undefined), { error: "not in that room" }] as const
         const name = nameOf(pdu, room)
         // §Server ACLs: by the sending server, never by the event's sender.
@@ -88,7 +93,10 @@ export class Incoming extends Context.Service<
           Effect.as([name, {}] as const),
           Effect.catchTags({
             MissingHistory: ({ why }) => Effect.succeed([name, { error: why }] as const),
-            MatrixError: ({ error }) => Effect.succeed([name, { error }] as const),
+            MatrixError: (failure) =>
+              readings.missingState === "fails-transaction"
+                ? Effect.fail(failure)
+                : Effect.succeed([name, { error: failure.error }] as const),
             FederationUnreachable: ({ message }) => Effect.succeed([name, { error: message }] as const),
           }),
         )
@@ -98,18 +106,27 @@ export class Incoming extends Context.Service<
         origin: string,
         transactionId: string,
         pdus: readonly JsonValue[],
-        edus: readonly JsonObject[],
+        edus: readonly JsonValue[],
       ) {
         const known = yield* store.answer(origin, transactionId)
         if (known !== undefined) return known
+        if (readings.nonCanonicalPdu === "refuse-transaction") yield* refuseNonCanonical(rooms, pdus)
         const results: Record<string, { readonly error?: string }> = Object.create(null)
         for (const pdu of pdus) {
           const [name, result] = yield* receivePdu(origin, pdu)
-          results[name] = result
+          // Answers are by event id: what has none cannot be spoken of.
+          if (name !== undefined) results[name] = result
         }
-        for (const edu of edus) yield* chapters.receive(origin, edu)
+        // §EDUs: what is wrong with one is not told to the sender.
+        for (const edu of edus) if (isJsonObject(edu)) yield* chapters.receive(origin, edu)
         const answer: TransactionAnswer = { pdus: results }
-        yield* store.commit({ answers: [{ origin, transactionId, answer }] })
+        const answeredTs = yield* Clock.currentTimeMillis
+        const isClearing = answeredTs - clearedTs >= clearedEveryMs
+        yield* store.commit({
+          answers: [{ origin, transactionId, answer, answeredTs }],
+          ...(isClearing ? { answersForgottenBefore: answeredTs - answersKeptMs } : {}),
+        })
+        if (isClearing) clearedTs = answeredTs
         return answer
       })
 
@@ -131,16 +148,25 @@ export class Incoming extends Context.Service<
           yield* Effect.forkIn(work, scope)
           return yield* Deferred.await(answered)
         }),
-        busy: () => underWay.size + backfills,
+        busy: () => underWay.size + resyncs.busy(),
       })
     }),
   )
 }
 
-/** How the answer names a PDU: by its event id where it has one. */
-const nameOf = (pdu: JsonValue, room: Room | undefined): string => {
-  if (!isJsonObject(pdu)) return "?"
+/** The reading of those who refuse a whole transaction for one PDU that is no canonical JSON. */
+const refuseNonCanonical = (rooms: Rooms["Service"], pdus: readonly JsonValue[]) => {
+  const isOdd = (pdu: JsonValue): boolean => {
+    const room = isJsonObject(pdu) ? rooms.find(String(pdu.room_id)) : undefined
+    return room !== undefined && nonCanonical(pdu as JsonObject, room) !== undefined
+  }
+  return pdus.some(isOdd) ? Effect.fail(forbidden("a PDU is no canonical JSON")) : Effect.void
+}
+
+/** How the answer names a PDU: by its event id, which from room 3 on follows from it by the room's version. */
+const nameOf = (pdu: JsonValue, room: Room | undefined): string | undefined => {
+  if (!isJsonObject(pdu)) return undefined
   const given = pdu.event_id
   const derived = room === undefined ? undefined : eventIdOf(pdu, room.version)
-  return derived ?? (typeof given === "string" ? given : "?")
+  return derived ?? (typeof given === "string" && given.startsWith("$") ? given : undefined)
 }

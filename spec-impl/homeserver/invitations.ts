@@ -11,7 +11,7 @@ import {
   invalidParameter,
   type MatrixError,
 } from "../federation/matrix-error.ts"
-import { commitAndSend, whileWriting } from "./admission.ts"
+import { whileWriting } from "./admission.ts"
 import { badAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
 import {
@@ -21,43 +21,44 @@ import {
   readOwn,
   sendLocalEvent,
   signAsSelf,
+  takeOwn,
+  untilAuthorisable,
 } from "./local-events.ts"
 import { Outside } from "./outside.ts"
+import { putBeforePolicyServer } from "./policy-signatures.ts"
 import { checkAcl } from "./room-acl.ts"
 import { joinedServersIn, strippedState } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
-import { readPdu, vetAnswered, vetEvents } from "./vetting.ts"
+import { readPdu, readSent, vetAnswered, vetEvents } from "./vetting.ts"
 
 /**
  * Invites `target` in the name of a user of this server. The target's server signs first: what it refuses is
- * never part of the room.
+ * never part of the room. `more` is further content of the event.
  */
-export const invite = Effect.fnUntraced(function* (room: Room, sender: string, target: string) {
+export const invite = Effect.fnUntraced(function* (
+  room: Room,
+  sender: string,
+  target: string,
+  more: JsonObject = {},
+) {
   const { serverName } = yield* ServerIdentity
-  const content = { membership: "invite" }
+  const content = { ...more, membership: "invite" }
   const draft: Draft = { type: "m.room.member", sender, stateKey: target, content }
   const server = domainOf(target)
   if (server === undefined || server === serverName) return yield* sendLocalEvent(room, draft)
+  yield* untilAuthorisable(room, draft)
   const drafted = yield* whileWriting(room, draftInvite(room, draft))
-  const signed = yield* askToSign(room, drafted, server)
-  yield* whileWriting(
-    room,
-    Effect.gen(function* () {
-      const record = room.dag.examine(signed, "new")
-      if (record.objection !== undefined) {
-        return yield* forbidden(`rejected by ${record.objection.rule}: ${record.objection.reason}`)
-      }
-      yield* commitAndSend(room, record)
-    }),
-  )
+  const recommended = yield* putBeforePolicyServer(room, drafted)
+  const signed = yield* askToSign(room, recommended, server)
+  yield* whileWriting(room, takeOwn(room, signed))
   return signed
 })
 
 const draftInvite = Effect.fnUntraced(function* (room: Room, draft: Draft) {
   const pdu = yield* signAsSelf(yield* completeDraft(room, draft), room.version)
   const event = yield* readOwn(pdu, room.version)
-  const { objection } = room.dag.examine(event, "new")
+  const objection = room.dag.objectionNow(event)
   if (objection === undefined) return event
   return yield* forbidden(`rejected by ${objection.rule}: ${objection.reason}`)
 })
@@ -146,9 +147,7 @@ const readInvite = Effect.fnUntraced(function* (
   pdu: JsonObject,
 ) {
   const { serverName } = yield* ServerIdentity
-  const read = readPdu(pdu, room, { checkReferenceCounts: true })
-  if ("problem" in read) return yield* invalidParameter(read.problem)
-  const { event } = read
+  const event = yield* readSent(pdu, room)
   if (event.eventId !== eventId) return yield* invalidParameter("the event's id is not that of the path")
   if (event.type !== "m.room.member" || event.content.membership !== "invite") {
     return yield* invalidParameter("the event is not an invite")

@@ -1,74 +1,90 @@
 /** Joining a room by way of a server that is in it (server-server API §Joining Rooms). */
-import { Effect } from "effect"
+import { Effect, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
-import type { JsonObject } from "../core/json/value.ts"
+import { claimedState } from "../core/room-dag/decide-anew.ts"
 import type { OutlierRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
-import type { RoomVersion } from "../core/room-version.ts"
-import { restrictedJoinSigner } from "../core/signing.ts"
-import { StateMap } from "../core/state-resolution/state-map.ts"
 import { FederationClient } from "../federation/client.ts"
 import { forbidden } from "../federation/matrix-error.ts"
-import { admit, admitOutliers } from "./admission.ts"
+import { admit, admitOutliers, whileWriting } from "./admission.ts"
+import { backfillTo } from "./backfill.ts"
 import { badAnswer } from "./failures.ts"
 import { completeTemplate } from "./handshakes.ts"
+import { ServerIdentity } from "./identity.ts"
+import { type BelievedAnswer, believe } from "./join-answers.ts"
+import { fillGap, type MissingHistory } from "./missing-events.ts"
+import { beginPartialState } from "./partial-states.ts"
+import { Resyncs } from "./resyncs.ts"
+import { joinedServersIn } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
-import { readPdu, vetAnswered } from "./vetting.ts"
 
-/** Joins `userId`, of this server, to a room by way of the resident server `via`. */
+/**
+ * Joins `userId`, of this server, to a room by way of the resident server `via`. A room that is new here is taken up
+ * from the answer, with part of its state if the settings say so. One that this server has left is gone back to, with
+ * the whole state: it holds most of it. One that it is in gets the join as it gets any event.
+ */
 export const joinThrough = Effect.fnUntraced(function* (via: string, roomId: string, userId: string) {
-  const client = yield* FederationClient
   const rooms = yield* Rooms
+  const { partialStateJoins } = yield* Settings
+  const { version, event } = yield* makeJoin(via, roomId, userId)
+  const held = rooms.find(roomId)
+  // What was decided by part of the state, and never by all of it, is nothing to go back to.
+  const known = held?.partial === undefined || (yield* isResident(held)) ? held : undefined
+  const omitMembers = partialStateJoins && known === undefined
+  const answer = yield* sendJoin(via, roomId, event, omitMembers)
+  const room = known ?? rooms.make(roomId, version)
+  const believed = yield* believe(room, event, answer, { via, omitMembers })
+  const begin = takeUp(room, believed, via)
+  if (known === undefined) yield* held === undefined ? begin : whileWriting(held, begin)
+  else if (yield* isResident(known)) yield* takeIn(room, believed.join, via)
+  else yield* goBack(room, believed, via)
+  return believed.join
+})
+
+/** Whether this server has a member in the room. */
+export const isResident = (room: Room) =>
+  Effect.map(ServerIdentity, ({ serverName }) =>
+    joinedServersIn(room.dag, room.dag.currentState()).has(serverName),
+  )
+
+const makeJoin = Effect.fnUntraced(function* (via: string, roomId: string, userId: string) {
+  const client = yield* FederationClient
   const { roomVersions } = yield* Settings
   const ver = roomVersions.map((version) => version.id)
   const made = yield* client.call(via, (api) =>
     api.rooms.makeJoin({ params: { roomId, userId }, query: { ver } }),
   )
-  const { version, event: join } = yield* completeTemplate(made, roomId, userId, "join")
-  const params = { roomId, eventId: join.eventId }
-  const answer = yield* client.call(via, (api) =>
-    api.rooms.sendJoin({ params, query: {}, payload: join.pdu }),
-  )
-  const held = rooms.find(roomId)
-  const room = held ?? rooms.make(roomId, version)
-  const joined = yield* asSignedByAll(room, join, answer.event, via)
-  const events = yield* vetAnswered(room, [...answer.auth_chain, ...answer.state])
-  yield* checkCreate(events, version)
-  const stateIds = new Set(
-    answer.state.flatMap((pdu) => {
-      const read = readPdu(pdu, room, { checkReferenceCounts: false })
-      return "event" in read ? [read.event.eventId] : []
-    }),
-  )
-  yield* held === undefined
-    ? takeUpRoom(room, events, stateIds, joined, via)
-    : returnToRoom(room, events, stateIds, joined, via)
-  return joined
+  return yield* completeTemplate(made, roomId, userId, "join")
 })
 
-/** The join as the resident server gives it back: with its signature, where it had to let the user in. */
-const asSignedByAll = Effect.fnUntraced(function* (
-  room: Room,
-  join: Event,
-  answered: JsonObject | undefined,
+/** Sent once more where no answer comes: the resident server answers the same join as it did before. */
+const sendJoin = Effect.fnUntraced(function* (
   via: string,
+  roomId: string,
+  join: Event,
+  omitMembers: boolean,
 ) {
-  if (answered === undefined || restrictedJoinSigner(join) === undefined) return join
-  const [signed] = yield* vetAnswered(room, [answered])
-  if (signed?.eventId === join.eventId) return signed
-  return yield* badAnswer(`${via} gave another event back than the join that it got`)
+  const client = yield* FederationClient
+  const params = { roomId, eventId: join.eventId }
+  const query = omitMembers ? { omit_members: true } : {}
+  return yield* client
+    .call(via, (api) => api.rooms.sendJoin({ params, query, payload: join.pdu }))
+    .pipe(Effect.retry({ times: 1, while: (error) => error._tag === "FederationUnreachable" }))
 })
 
-/** A room that is new here becomes known with all its state, or not at all: one group. */
-const takeUpRoom = Effect.fnUntraced(function* (
+/** A room that is new here becomes known with all that was told of it, or not at all: one group. */
+const takeUp = Effect.fnUntraced(function* (
   room: Room,
-  events: readonly Event[],
-  stateIds: ReadonlySet<string>,
-  join: Event,
+  { join, events, stateIds, servers }: BelievedAnswer,
   via: string,
 ) {
   const rooms = yield* Rooms
+  const resyncs = yield* Resyncs
+  if (servers !== undefined) {
+    room.partial = beginPartialState(join.eventId, via, servers)
+    room.dag.presumedServers = new Set(servers)
+  }
   const outliers: OutlierRecord[] = []
   for (const event of parentsFirst(events)) {
     if (room.dag.record(event.eventId) !== undefined || room.dag.missingAuthEvents(event).length > 0) continue
@@ -76,40 +92,54 @@ const takeUpRoom = Effect.fnUntraced(function* (
     room.dag.apply(record)
     outliers.push(record)
   }
-  if (room.dag.missingAuthEvents(join).length > 0) {
-    return yield* badAnswer(`${via} did not give all auth events of the join`)
-  }
-  const record = room.dag.examine(join, "new", { state: stateOf(room, stateIds), by: via })
-  if (record.objection !== undefined) {
-    return yield* forbidden(`the join fails ${record.objection.rule}: ${record.objection.reason}`)
-  }
-  yield* rooms.commit(room, [...outliers, record])
+  yield* rooms.commit(room, [...outliers, yield* examineEntry(room, join, stateIds, via)])
+  yield* resyncs.makeWhole(room)
 })
 
-const returnToRoom = Effect.fnUntraced(function* (
+/**
+ * Of a room that this server was in before the past is held. What came since is fetched first: with it the join stands
+ * in one history with all that was held. Where it is not to be had the join goes in without.
+ */
+const goBack = Effect.fnUntraced(function* (
   room: Room,
-  events: readonly Event[],
-  stateIds: ReadonlySet<string>,
-  join: Event,
+  { join, events, stateIds }: BelievedAnswer,
   via: string,
 ) {
-  yield* admitOutliers(room, events)
-  yield* admit(room, join, "new", { state: stateOf(room, stateIds), by: via })
+  const rooms = yield* Rooms
+  const enter = Effect.gen(function* () {
+    if (room.dag.timeline(join.eventId) !== undefined) return
+    yield* rooms.commit(room, [yield* examineEntry(room, join, stateIds, via)])
+  })
+  yield* Semaphore.withPermits(room.receiving, 1)(admitOutliers(room, events))
+  yield* Effect.ignore(backfillTo(room, via, room.dag.missingPrevEvents(join)))
+  yield* Semaphore.withPermits(room.receiving, 1)(whileWriting(room, enter))
 })
 
-const stateOf = (room: Room, stateIds: ReadonlySet<string>): StateMap => {
-  let state = StateMap.empty
-  for (const eventId of stateIds) {
-    const index = room.dag.record(eventId)?.index ?? -1
-    if (index >= 0) state = room.dag.applied(state, index)
+/** The join by the state that was told with it, which must allow it. */
+const examineEntry = Effect.fnUntraced(function* (
+  { dag }: Room,
+  join: Event,
+  stateIds: readonly string[],
+  via: string,
+) {
+  if (dag.missingAuthEvents(join).length > 0) {
+    return yield* badAnswer(`${via} did not give all auth events of the join`)
   }
-  return state
-}
+  const record = dag.examine(join, "entry", claimedState(dag, stateIds, via))
+  if (record.objection === undefined) return record
+  const { rule, reason } = record.objection
+  return yield* badAnswer(`${via} told a state that does not allow the join: ${rule}: ${reason}`)
+})
 
-const checkCreate = (events: readonly Event[], version: RoomVersion) => {
-  const create = events.find((event) => event.type === "m.room.create" && event.stateKey === "")
-  const given = create?.content.room_version ?? "1"
-  return create !== undefined && given === version.id
-    ? Effect.void
-    : Effect.fail(badAnswer(`the room's create event is missing, or not of version ${version.id}`))
-}
+/** A join that another server had to let in, to a room that this server is in. */
+const takeIn = (room: Room, join: Event, via: string) =>
+  Effect.gen(function* () {
+    yield* fillGap(room, via, join)
+    const { objection } = yield* admit(room, join, "new")
+    if (objection !== undefined) {
+      return yield* forbidden(`rejected by ${objection.rule}: ${objection.reason}`)
+    }
+  }).pipe(
+    Effect.catchTag("MissingHistory", ({ why }: MissingHistory) => Effect.fail(badAnswer(why))),
+    Semaphore.withPermits(room.receiving, 1),
+  )

@@ -1,55 +1,115 @@
-/** The keys of other servers that this one has seen, and what each is good for. */
+/** The keys of one other server that this one has seen, and what each is good for. */
+import { decodeBase64, encodeBase64 } from "../core/base64.ts"
+import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
+import { keyValidityMsMax } from "../core/limits.ts"
+import type { Readings } from "../core/readings.ts"
 import type { ServerKeys } from "./server-keys.ts"
+
+/** What bounds the use of keys, as this server reads it. */
+export type KeyReadings = Pick<Readings, "keyValidityClamp" | "expiredKeysBefore5">
+
+/** Who says so: the server itself, or a notary that vouches for what the server once said. */
+export type Teller = "itself" | "notary"
 
 interface KnownKey {
   readonly publicKey: Uint8Array
-  /** Until when it is good for events: the end of its published validity, or when it expired. */
+  /** The `valid_until_ts` with which it was last told as a current key. */
   readonly validUntilTs: number
-  /** Whether its server published it last as a current key: the only ones that are good for requests. */
+  /** When that was heard. */
+  readonly heardTs: number
+  /** When its server ceased to sign with it, where that is known. */
+  readonly expiredTs: number | undefined
+  /** Whether it was told last as a current key: the only ones that are good for requests. */
   readonly isCurrent: boolean
+  readonly toldBy: Teller
 }
 
-/** One server's keys, by id. A key id is bound to the first key that was seen under it. */
+/**
+ * One server's keys, by id. A key id stands for the first key that was seen under it: as with Synapse and
+ * Dendrite, a server that uses an id again for another key is not believed. What the server says itself stands
+ * above what notaries say of it: they add keys that it did not name, and keys that are newer than its last word.
+ */
 export class KnownKeys {
+  readonly #readings: KeyReadings
   readonly #keys = new Map<string, KnownKey>()
+  /** Until when the server's own last word was to hold. */
+  #ownWordUntilTs = Number.NEGATIVE_INFINITY
 
-  /** Takes in what the server published now. Keys that it no longer names stay good for what they were. */
-  learn({ validUntilTs, verifyKeys, oldVerifyKeys }: ServerKeys): void {
-    for (const [keyId, known] of this.#keys) {
-      if (!verifyKeys.has(keyId)) this.#keys.set(keyId, { ...known, isCurrent: false })
+  constructor(readings: KeyReadings) {
+    this.#readings = readings
+  }
+
+  /** Takes in what the server published, heard at `nowMs`. Keys that it no longer names stay good for what they were. */
+  learn({ validUntilTs, verifyKeys, oldVerifyKeys }: ServerKeys, toldBy: Teller, nowMs: number): void {
+    const isLastWord = toldBy === "itself" || validUntilTs >= this.#ownWordUntilTs
+    if (toldBy === "itself") {
+      this.#ownWordUntilTs = validUntilTs
+      for (const [keyId, known] of this.#keys) {
+        if (!verifyKeys.has(keyId)) this.#keys.set(keyId, { ...known, isCurrent: false })
+      }
     }
     for (const [keyId, publicKey] of verifyKeys) {
-      this.#bind(keyId, { publicKey, validUntilTs, isCurrent: true })
+      const told = { publicKey, validUntilTs, heardTs: nowMs, expiredTs: undefined, toldBy }
+      this.#bind(keyId, { ...told, isCurrent: isLastWord })
     }
     for (const [keyId, { publicKey, expiredTs }] of oldVerifyKeys) {
-      if (!verifyKeys.has(keyId)) this.#bind(keyId, { publicKey, validUntilTs: expiredTs, isCurrent: false })
+      if (verifyKeys.has(keyId)) continue
+      this.#bind(keyId, {
+        ...{ publicKey, validUntilTs: expiredTs, heardTs: nowMs, expiredTs, toldBy },
+        isCurrent: false,
+      })
     }
   }
 
   #bind(keyId: string, key: KnownKey): void {
     const known = this.#keys.get(keyId)
-    if (known === undefined || sameBytes(known.publicKey, key.publicKey)) this.#keys.set(keyId, key)
+    if (known === undefined) {
+      this.#keys.set(keyId, key)
+      return
+    }
+    const isOwnWord = key.toldBy === "itself"
+    if (!sameBytes(known.publicKey, key.publicKey)) {
+      if (isOwnWord && known.toldBy === "notary") this.#keys.set(keyId, key)
+      return
+    }
+    // A notary may not have heard yet that a key is no longer used.
+    const isOutdated =
+      known.expiredTs !== undefined || !known.isCurrent || known.validUntilTs >= key.validUntilTs
+    if (!isOwnWord && key.expiredTs === undefined && isOutdated) return
+    this.#keys.set(keyId, { ...key, toldBy: isOwnWord ? "itself" : known.toldBy })
   }
 
   /** The key, if it may prove requests at `nowMs`. */
   forRequest(keyId: string, nowMs: number): Uint8Array | undefined {
     const known = this.#keys.get(keyId)
-    return known?.isCurrent && known.validUntilTs >= nowMs ? known.publicKey : undefined
+    return known?.isCurrent && this.#validUntilTs(known, nowMs) >= nowMs ? known.publicKey : undefined
   }
 
   /**
-   * The key, if it may prove events of that time. Rooms 1 to 4 ask no validity of it (§Signing key validity
-   * period of room 5).
+   * The key, if it may prove events of that time: it had not expired by then (server-server API §Validating hashes
+   * and signatures), and from room version 5 on its validity reaches so far (§Signing key validity period).
    */
   forEvent(
     keyId: string,
     originServerTs: number | bigint,
     keyValidity: "ignored" | "enforced",
+    nowMs: number,
   ): Uint8Array | undefined {
     const known = this.#keys.get(keyId)
-    return known !== undefined && (keyValidity === "ignored" || known.validUntilTs >= originServerTs)
-      ? known.publicKey
-      : undefined
+    if (known === undefined) return undefined
+    const { expiredTs, publicKey } = known
+    if (keyValidity === "enforced") {
+      return this.#validUntilTs(known, nowMs) >= originServerTs ? publicKey : undefined
+    }
+    const isLate = expiredTs !== undefined && expiredTs < originServerTs
+    return isLate && this.#readings.expiredKeysBefore5 === "ignored" ? undefined : publicKey
+  }
+
+  /** §Publishing Keys: the lesser of `valid_until_ts` and seven days into the future, as that is read. */
+  #validUntilTs({ validUntilTs, heardTs, expiredTs }: KnownKey, nowMs: number): number {
+    const clamp = expiredTs === undefined ? this.#readings.keyValidityClamp : "none"
+    if (clamp === "none") return validUntilTs
+    return Math.min(validUntilTs, (clamp === "when-heard" ? heardTs : nowMs) + keyValidityMsMax)
   }
 
   /** Whether the key has been seen at all. */
@@ -61,6 +121,43 @@ export class KnownKeys {
   mayChange(keyId: string): boolean {
     const known = this.#keys.get(keyId)
     return known === undefined || known.isCurrent
+  }
+
+  /** All that is known, to be kept. */
+  toJson(): JsonObject {
+    const keys = [...this.#keys].map(([keyId, { publicKey, expiredTs, ...rest }]) => [
+      keyId,
+      { key: encodeBase64(publicKey), ...rest, ...(expiredTs === undefined ? {} : { expiredTs }) },
+    ])
+    return {
+      keys: Object.fromEntries(keys),
+      ...(Number.isFinite(this.#ownWordUntilTs) ? { ownWordUntilTs: this.#ownWordUntilTs } : {}),
+    }
+  }
+
+  /** What `toJson` gave. */
+  static fromJson(kept: JsonObject, readings: KeyReadings): KnownKeys {
+    const known = new KnownKeys(readings)
+    if (typeof kept.ownWordUntilTs === "number") known.#ownWordUntilTs = kept.ownWordUntilTs
+    for (const [keyId, entry] of Object.entries(isJsonObject(kept.keys) ? kept.keys : {})) {
+      const key = readKept(entry)
+      if (key !== undefined) known.#keys.set(keyId, key)
+    }
+    return known
+  }
+}
+
+const readKept = (entry: JsonValue | undefined): KnownKey | undefined => {
+  if (!isJsonObject(entry)) return undefined
+  const publicKey = typeof entry.key === "string" ? decodeBase64(entry.key) : undefined
+  const { validUntilTs, heardTs, expiredTs } = entry
+  if (publicKey === undefined || typeof validUntilTs !== "number" || typeof heardTs !== "number")
+    return undefined
+  return {
+    ...{ publicKey, validUntilTs, heardTs },
+    expiredTs: typeof expiredTs === "number" ? expiredTs : undefined,
+    isCurrent: entry.isCurrent === true,
+    toldBy: entry.toldBy === "itself" ? "itself" : "notary",
   }
 }
 

@@ -10,11 +10,12 @@ import { canonicalIntegerMax, depthMaxLenient, prevEventsMax } from "../core/lim
 import { redact } from "../core/redaction.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
-import { signEvent, signingBytes, withSignature } from "../core/signing.ts"
+import { restrictedJoinSigner, signEvent, signingBytes, withSignature } from "../core/signing.ts"
 import { badJson, forbidden, type MatrixError } from "../federation/matrix-error.ts"
 import { commitAndSend, whileWriting } from "./admission.ts"
 import { Chance } from "./chance.ts"
 import { ServerIdentity } from "./identity.ts"
+import { putBeforePolicyServer } from "./policy-signatures.ts"
 import type { Room } from "./rooms.ts"
 import { Signatures } from "./signatures/signatures.ts"
 
@@ -27,23 +28,52 @@ export interface Draft {
   readonly stateKey: string | undefined
 }
 
-/** Makes an event of `draft` at the end of the room's history, and sends it. Forbidden by rule: 403. */
+/**
+ * Makes an event of `draft` at the end of the room's history, and sends it. Forbidden by rule: 403. In a room with a
+ * policy server that is asked in between, while others may write, and what it answers instead of a signature is the
+ * failure.
+ */
 export const sendLocalEvent = Effect.fnUntraced(function* (room: Room, draft: Draft) {
-  return yield* whileWriting(
+  yield* untilAuthorisable(room, draft)
+  const drafted = yield* whileWriting(
     room,
     Effect.gen(function* () {
       const pdu = yield* completeDraft(room, draft)
       const event = yield* readOwn(yield* signAsSelf(pdu, room.version), room.version)
-      const record = room.dag.examine(event, "new")
-      if (record.objection !== undefined) {
-        const { rule, reason } = record.objection
-        return yield* forbidden(`rejected by ${rule}: ${reason}`)
-      }
-      yield* commitAndSend(room, record)
-      return event
+      const { serverName } = yield* ServerIdentity
+      if (restrictedJoinSigner(event) === serverName) room.dag.noteSignedRestrictedJoin(event.eventId)
+      const isReady = room.dag.lackedPolicyServer(event) === undefined
+      if (isReady) yield* takeOwn(room, event)
+      return { event, isReady }
     }),
   )
+  if (drafted.isReady) return drafted.event
+  const event = yield* putBeforePolicyServer(room, drafted.event)
+  yield* whileWriting(room, takeOwn(room, event))
+  return event
 })
+
+/** Takes in and sends an event of this server's own making; 403 where it is not accepted. */
+export const takeOwn = Effect.fnUntraced(function* (room: Room, event: Event) {
+  const record = room.dag.examine(event, "new")
+  if (record.objection !== undefined) {
+    const { rule, reason } = record.objection
+    return yield* forbidden(`rejected by ${rule}: ${reason}`)
+  }
+  yield* commitAndSend(room, record)
+})
+
+/**
+ * Waits, in partial state, for the memberships that decide whether the draft is allowed: a user of this server can go
+ * on talking, but not, say, invite somebody who may be banned.
+ */
+export const untilAuthorisable = ({ dag, version, partial }: Room, draft: Draft): Effect.Effect<void> => {
+  const isUnknown = ([type, stateKey]: readonly [string, string]): boolean =>
+    type === "m.room.member" && dag.eventIn(dag.currentState(), type, stateKey) === undefined
+  return partial !== undefined && authEventKeys(draft, version).some(isUnknown)
+    ? partial.whole.await
+    : Effect.void
+}
 
 /** `draft` with all but hash and signature, as it would stand at the end of the room's history now. */
 export const completeDraft = Effect.fnUntraced(function* (room: Room, draft: Draft) {

@@ -6,7 +6,7 @@ import { domainOf } from "../core/identifiers.ts"
 import type { JsonObject } from "../core/json/value.ts"
 import { type RoomVersion, roomVersionDefault } from "../core/room-version.ts"
 import type { FederationClient, FederationUnreachable } from "../federation/client.ts"
-import { forbidden, invalidParameter, type MatrixError } from "../federation/matrix-error.ts"
+import { forbidden, type MatrixError } from "../federation/matrix-error.ts"
 import type { StoreFailure } from "../store/event-store.ts"
 import { whileWriting } from "./admission.ts"
 import { Chance } from "./chance.ts"
@@ -15,12 +15,13 @@ import { unsupportedRoomVersion } from "./failures.ts"
 import { knockThrough, leaveThrough } from "./handshakes.ts"
 import { ServerIdentity } from "./identity.ts"
 import { invite } from "./invitations.ts"
-import { joinThrough } from "./joining.ts"
+import type { JoinsInFlight } from "./joins-in-flight.ts"
 import type { KeyRing } from "./key-ring.ts"
 import { type Draft, readOwn, sendLocalEvent, signAsSelf } from "./local-events.ts"
+import { heldRoom, joinRoom, throughFirst } from "./local-joins.ts"
 import { Outside } from "./outside.ts"
-import { joinedServersIn } from "./room-members.ts"
-import { type Room, Rooms } from "./rooms.ts"
+import type { Resyncs } from "./resyncs.ts"
+import { Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
 import type { Signatures } from "./signatures/signatures.ts"
 
@@ -47,7 +48,10 @@ export class LocalUsers extends Context.Service<
   {
     /** Gives the id of the new room, with the creator joined. */
     readonly createRoom: (sender: string, wishes: RoomWishes) => Action<string>
-    /** Joins by way of the first of `via` that lets the user in, or at once where this server is in the room. */
+    /**
+     * Joins at once where this server is in the room, or by way of who invited the user, or of the first of `via` that
+     * lets the user in. Fails with what the room itself says (403), or the last server.
+     */
     readonly join: (userId: string, roomId: string, via: readonly string[]) => Action<Event>
     readonly send: (sender: string, roomId: string, type: string, content: JsonObject) => Action<Event>
     readonly setState: (
@@ -100,7 +104,7 @@ export class LocalUsers extends Context.Service<
 
       return LocalUsers.of({
         createRoom: (sender, wishes) => act(sender, createRoom(sender, wishes, serials)),
-        join: (userId, roomId, via) => act(userId, join(userId, roomId, via)),
+        join: (userId, roomId, via) => act(userId, joinRoom(userId, roomId, via)),
         send: (sender, roomId, type, content) =>
           inRoom(roomId, { type, sender, content, stateKey: undefined }),
         setState: (sender, roomId, type, stateKey, content) =>
@@ -126,8 +130,10 @@ type Services =
   | Chance
   | Destinations
   | FederationClient
+  | JoinsInFlight
   | KeyRing
   | Outside
+  | Resyncs
   | Rooms
   | ServerIdentity
   | Settings
@@ -221,18 +227,6 @@ const beginRoom = Effect.fnUntraced(function* (
   return room
 })
 
-const join = Effect.fnUntraced(function* (userId: string, roomId: string, via: readonly string[]) {
-  const outside = yield* Outside
-  const room = yield* heldRoom(roomId)
-  if (room !== undefined) return yield* sendLocalEvent(room, ownMembership(userId, "join"))
-  const invited = outside.standingOf(userId, roomId)?.via
-  const event = yield* throughFirst([...via, ...(invited === undefined ? [] : [invited])], (server) =>
-    joinThrough(server, roomId, userId),
-  )
-  yield* outside.end(userId, roomId)
-  return event
-})
-
 const knock = Effect.fnUntraced(function* (userId: string, roomId: string, via: readonly string[]) {
   const room = yield* heldRoom(roomId)
   if (room !== undefined) return yield* sendLocalEvent(room, ownMembership(userId, "knock"))
@@ -257,26 +251,3 @@ const ownMembership = (userId: string, membership: string): Draft => ({
   stateKey: userId,
   content: { membership },
 })
-
-/** The room, if this server is in it. */
-const heldRoom = Effect.fnUntraced(function* (roomId: string) {
-  const rooms = yield* Rooms
-  const { serverName } = yield* ServerIdentity
-  const room = rooms.find(roomId)
-  return room !== undefined && isResident(room, serverName) ? room : undefined
-})
-
-/** What the first server gives that does not refuse; the last refusal where all do. */
-const throughFirst = Effect.fnUntraced(function* <A, E, R>(
-  via: readonly string[],
-  attempt: (server: string) => Effect.Effect<A, E, R>,
-) {
-  const { serverName } = yield* ServerIdentity
-  const [first, ...others] = new Set(via.filter((server) => server !== serverName))
-  if (first === undefined)
-    return yield* invalidParameter("no server is named by which the room can be reached")
-  return yield* others.reduce((before, server) => Effect.catch(before, () => attempt(server)), attempt(first))
-})
-
-const isResident = (room: Room, serverName: string): boolean =>
-  joinedServersIn(room.dag, room.dag.currentState()).has(serverName)

@@ -4,8 +4,9 @@
  */
 import { Data, Effect } from "effect"
 import type { Event } from "../core/event.ts"
+import { eventIdOf } from "../core/event-id.ts"
+import { claimedState } from "../core/room-dag/decide-anew.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
-import { StateMap } from "../core/state-resolution/state-map.ts"
 import { FederationClient } from "../federation/client.ts"
 import { admit, admitOutliers } from "./admission.ts"
 import type { Room } from "./rooms.ts"
@@ -50,45 +51,68 @@ const askMissingEvents = Effect.fnUntraced(function* (room: Room, origin: string
     .call(origin, (api) => api.history.getMissingEvents({ params: { roomId: room.roomId }, payload }))
     .pipe(Effect.orElseSucceed(() => ({ events: [] })))
   const events = yield* vetAnswered(room, answer.events.slice(0, missingEventsLimit))
-  return parentsFirst(events).filter((found) => room.dag.timeline(found.eventId) === undefined)
+  return parentsFirst(lackedBefore(room, event, events))
 })
+
+/**
+ * Those of `events` by which one comes from `event` back to what is held. The answer goes on behind that where another
+ * branch of the history begins there, for it knows of this server's tips alone.
+ */
+const lackedBefore = ({ dag }: Room, event: Event, events: readonly Event[]): readonly Event[] => {
+  const given = new Map(events.map((one) => [one.eventId, one]))
+  const lacked = new Set<Event>()
+  const waiting = [event]
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    for (const eventId of dag.missingPrevEvents(at)) {
+      const parent = given.get(eventId)
+      if (parent === undefined || lacked.has(parent)) continue
+      lacked.add(parent)
+      waiting.push(parent)
+    }
+  }
+  return [...lacked]
+}
 
 /** Takes in each parent that is still missing, with the state before it as `origin` tells it. */
 const takeParentsFromState = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
   const missing = room.dag.missingPrevEvents(event)
   for (const eventId of missing) {
-    const state = yield* claimedState(room, origin, eventId)
+    const { stateIds, events } = yield* askState(room, origin, eventId)
+    yield* admitOutliers(room, events)
     const parent = yield* heldOrAsked(room, origin, eventId)
     yield* takeAuthEvents(room, origin, parent)
-    yield* admit(room, parent, "new", { state, by: origin })
+    yield* admit(room, parent, "new", claimedState(room.dag, stateIds, origin))
   }
   return missing
 })
 
-/** The state before `eventId` as `origin` tells it, its events and their auth chains held as outliers. */
-const claimedState = Effect.fnUntraced(function* (room: Room, origin: string, eventId: string) {
+/**
+ * The state before `eventId` as `origin` tells it, and those of its events and their auth chains that are not held
+ * here and pass checks 1 to 3. It fails unless all that is named is given: a state with a hole in its auth chain
+ * would be kept for good.
+ */
+export const askState = Effect.fnUntraced(function* (room: Room, origin: string, eventId: string) {
   const client = yield* FederationClient
   const { fullStateShareMin } = yield* Settings
   const question = { params: { roomId: room.roomId }, query: { event_id: eventId } }
   const told = yield* client.call(origin, (api) => api.history.stateIds(question))
   const wanted = new Set([...told.auth_chain_ids, ...told.pdu_ids])
   const missing = [...wanted].filter((id) => room.dag.record(id) === undefined)
-  if (missing.length > wanted.size * fullStateShareMin) {
-    const { pdus, auth_chain } = yield* client.call(origin, (api) => api.history.state(question))
-    yield* admitOutliers(room, yield* vetAnswered(room, [...auth_chain, ...pdus]))
-  } else {
-    const asked = yield* Effect.forEach(missing, (id) => askEvent(origin, id))
-    yield* admitOutliers(room, yield* vetAnswered(room, asked.flat()))
+  const given =
+    missing.length > wanted.size * fullStateShareMin
+      ? yield* Effect.map(
+          client.call(origin, (api) => api.history.state(question)),
+          ({ pdus, auth_chain }) => [...auth_chain, ...pdus],
+        )
+      : (yield* Effect.forEach(missing, (id) => askEvent(origin, id))).flat()
+  const ids = new Set(given.map((pdu) => eventIdOf(pdu, room.version)))
+  const hole = missing.find((id) => !ids.has(id))
+  if (hole !== undefined) {
+    return yield* new MissingHistory({ why: `${hole} is part of the state, and its sender does not give it` })
   }
-  return stateOf(room, told.pdu_ids)
+  const events = yield* vetAnswered(room, given)
+  return { stateIds: told.pdu_ids, chainIds: told.auth_chain_ids, events }
 })
-
-/** The state that those events make up; what is not held, or was rejected by its auth_events, is left out. */
-const stateOf = (room: Room, eventIds: readonly string[]): StateMap =>
-  eventIds.reduce((state, eventId) => {
-    const index = room.dag.record(eventId)?.index ?? -1
-    return index < 0 ? state : room.dag.applied(state, index)
-  }, StateMap.empty)
 
 /** The event, from what is held or else from `origin`; its place in the history may be unknown. */
 export const heldOrAsked = Effect.fnUntraced(function* (room: Room, origin: string, eventId: string) {

@@ -32,7 +32,10 @@ const isRestricted = ({ dag, version }: Room): boolean => {
   )
 }
 
-/** The user must be in one of the rooms that are allowed; those that this server is not in say nothing. */
+/**
+ * The user must be in one of the rooms that are allowed; those that this server is not in, or does not know all
+ * members of, say nothing against it.
+ */
 const checkConditions = Effect.fnUntraced(function* (room: Room, userId: string) {
   const rooms = yield* Rooms
   const { serverName } = yield* ServerIdentity
@@ -41,8 +44,8 @@ const checkConditions = Effect.fnUntraced(function* (room: Room, userId: string)
     .flatMap((roomId) => rooms.find(roomId) ?? [])
     .filter((other) => isIn(other, serverName))
   if (known.some((other) => memberEvent(other, userId)?.content.membership === "join")) return
-  if (allowed.length > 0 && known.length === 0) {
-    return yield* unableToAuthoriseJoin("this server is in none of the rooms whose members may join")
+  if (allowed.length > 0 && known.every(({ partial }) => partial !== undefined)) {
+    return yield* unableToAuthoriseJoin("this server knows none of the rooms whose members may join")
   }
   return yield* forbidden("the user is in none of the rooms whose members may join")
 })

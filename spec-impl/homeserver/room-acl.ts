@@ -6,7 +6,11 @@ import type { Room } from "./rooms.ts"
 
 /** Whether the room's ACL, as it stands now, lets that server take part (server-server API §Server ACLs). */
 export const aclAllows = (dag: RoomDag, server: string): boolean =>
-  serverIsAllowed(dag.eventIn(dag.currentState(), "m.room.server_acl", "")?.content, server)
+  serverIsAllowed(
+    dag.eventIn(dag.currentState(), "m.room.server_acl", "")?.content,
+    server,
+    dag.rules.readings.aclCase,
+  )
 
 /** 403 for a server that the room's ACL denies. The ACL is of the network: no event is rejected by it. */
 export const checkAcl = ({ dag, roomId }: Room, server: string) =>

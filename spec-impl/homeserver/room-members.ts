@@ -6,8 +6,13 @@ import type { StateMap } from "../core/state-resolution/state-map.ts"
 
 const serversByState = new WeakMap<StateMap, ReadonlySet<string>>()
 
-/** The servers with at least one joined member in `state`. */
+/** The servers with at least one joined member in `state`; in partial state those too that are said to have one. */
 export const joinedServersIn = (dag: RoomDag, state: StateMap): ReadonlySet<string> => {
+  const servers = knownServersIn(dag, state)
+  return dag.presumedServers === undefined ? servers : new Set([...servers, ...dag.presumedServers])
+}
+
+const knownServersIn = (dag: RoomDag, state: StateMap): ReadonlySet<string> => {
   const known = serversByState.get(state)
   if (known !== undefined) return known
   const servers = new Set<string>()
@@ -40,7 +45,10 @@ export const joinedServersByAge = (dag: RoomDag): readonly string[] => {
     .map(([server]) => server)
 }
 
-/** What a server outside may be told of a room (client-server API §Stripped state), the create event first. */
+/**
+ * What a server outside may be told of a room (client-server API §Stripped state), the create event first; and whom
+ * its events are put before.
+ */
 const strippedTypes = [
   "m.room.create",
   "m.room.join_rules",
@@ -49,6 +57,7 @@ const strippedTypes = [
   "m.room.topic",
   "m.room.canonical_alias",
   "m.room.encryption",
+  "m.room.policy",
 ]
 
 /** The events that tell an outsider what the room is, with the membership of who invites, if somebody does. */

@@ -1,14 +1,21 @@
 import { Context, Effect, Layer, Semaphore } from "effect"
 import { parseEvent } from "../core/event-format.ts"
 import type { Readings } from "../core/readings.ts"
+import { journalEntry } from "../core/room-dag/decide-anew.ts"
 import type { EventRecord } from "../core/room-dag/event-record.ts"
 import { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { roomVersion } from "../core/room-version.ts"
 import { StateMap } from "../core/state-resolution/state-map.ts"
 import { type MatrixError, notFound } from "../federation/matrix-error.ts"
-import type { StateWrite, StoredRoom, StoreFailure, StoreGroup } from "../store/event-store.ts"
-import { EventStore } from "../store/event-store.ts"
+import type { StateWrite, StoredRoom, StoreGroup } from "../store/event-store.ts"
+import { EventStore, StoreFailure } from "../store/event-store.ts"
+import {
+  keptPartialStates,
+  type PartialState,
+  partialStateRemovals,
+  partialStateWrites,
+} from "./partial-states.ts"
 import { writesOf } from "./room-writes.ts"
 import { Settings } from "./settings.ts"
 import { Signatures } from "./signatures/signatures.ts"
@@ -19,7 +26,10 @@ export interface Room {
   readonly version: RoomVersion
   /** How this server reads the specification. */
   readonly readings: Readings
-  readonly dag: RoomDag
+  /** Another one once partial state has become whole: never kept across a request. */
+  dag: RoomDag
+  /** While the memberships before this server's join are not all known. */
+  partial: PartialState | undefined
   /** Held while events are examined, committed and applied: never across a request to another server. */
   readonly writing: Semaphore.Semaphore
   /** Held while one event from another server is taken in, its missing history fetched first. */
@@ -38,7 +48,10 @@ export class Rooms extends Context.Service<
     readonly find: (roomId: string) => Room | undefined
     /** Fails with 404 M_NOT_FOUND where the room is not held here. */
     readonly get: (roomId: string) => Effect.Effect<Room, MatrixError>
-    /** A room without events; it is held, and kept, with the first commit. */
+    /**
+     * A room without events; it is held, and kept, with the first commit. What was held under that id before is
+     * forgotten then, and nothing goes into it any more: whoever begins it anew holds its `writing`.
+     */
     readonly make: (roomId: string, version: RoomVersion) => Room
     /**
      * Makes records durable together with `more` of the same group, then applies them. The caller holds
@@ -48,6 +61,15 @@ export class Rooms extends Context.Service<
       room: Room,
       records: readonly EventRecord[],
       more?: StoreGroup,
+    ) => Effect.Effect<void, StoreFailure>
+    /**
+     * Puts the room as it was decided anew in the place of the one in partial state: `records` are all that it took
+     * in. One group; the caller holds `room.receiving` and `room.writing`.
+     */
+    readonly makeWhole: (
+      room: Room,
+      dag: RoomDag,
+      records: readonly EventRecord[],
     ) => Effect.Effect<void, StoreFailure>
     /** Tells `listener` of each event from now on, once it is durable and seen by all; it must not wait. */
     readonly watch: (listener: RoomListener) => void
@@ -62,6 +84,7 @@ export class Rooms extends Context.Service<
         const settings = yield* Settings
         const signatures = yield* Signatures
         const rooms = new Map<string, Room>()
+        const forgotten = new WeakSet<Room>()
         const listeners = [listener]
 
         const make = (roomId: string, version: RoomVersion): Room => ({
@@ -74,6 +97,7 @@ export class Rooms extends Context.Service<
             resolve: settings.resolve,
             verify: signatures.verify,
           }),
+          partial: undefined,
           writing: Semaphore.makeUnsafe(1),
           receiving: Semaphore.makeUnsafe(1),
         })
@@ -83,31 +107,66 @@ export class Rooms extends Context.Service<
           records: readonly EventRecord[],
           more: StoreGroup = {},
         ) {
+          if (forgotten.has(room)) return yield* roomForgotten(room)
           const { states, events } = writesOf(room.roomId, room.dag, records)
           const last = records.findLast((record) => record.place === "timeline")
+          const { roomId, partial } = room
+          const journal = records.map(journalEntry)
+          const held = rooms.get(roomId)
+          const partialState = [
+            ...(held === room ? [] : partialStateRemovals(roomId, held?.partial)),
+            ...partialStateWrites(roomId, partial, journal),
+          ]
           yield* store.commit({
             ...more,
-            ...(rooms.has(room.roomId)
-              ? {}
-              : { rooms: [{ roomId: room.roomId, roomVersion: room.version.id }] }),
+            ...(held === undefined || held === room ? {} : { forgottenRooms: [roomId] }),
+            ...(held === room ? {} : { rooms: [{ roomId, roomVersion: room.version.id }] }),
+            ...(partialState.length === 0 ? {} : { records: [...(more.records ?? []), ...partialState] }),
             states,
             events,
             ...(last === undefined
               ? {}
-              : { extremities: [{ roomId: room.roomId, eventIds: room.dag.forwardExtremitiesWith(last) }] }),
+              : { extremities: [{ roomId, eventIds: room.dag.forwardExtremitiesWith(last) }] }),
           })
-          rooms.set(room.roomId, room)
+          rooms.set(roomId, room)
+          if (held !== undefined && held !== room) forgotten.add(held)
+          partial?.journal.push(...journal)
           for (const record of records) {
             room.dag.apply(record)
             for (const listen of listeners) yield* listen(room, record)
           }
         })
 
+        const makeWhole = Effect.fnUntraced(function* (
+          room: Room,
+          dag: RoomDag,
+          records: readonly EventRecord[],
+        ) {
+          if (forgotten.has(room)) return yield* roomForgotten(room)
+          const { roomId, partial, dag: before } = room
+          yield* store.commit({
+            ...writesOf(roomId, dag, records),
+            extremities: [{ roomId, eventIds: dag.forwardExtremities() }],
+            records: partialStateRemovals(roomId, partial),
+          })
+          room.dag = dag
+          room.partial = undefined
+          partial?.whole.openUnsafe()
+          for (const record of records) {
+            const known = before.record(record.event.eventId)
+            if (known?.place === record.place && known.verdict === record.verdict) continue
+            for (const listen of listeners) yield* listen(room, record)
+          }
+        })
+
+        const partialStates = yield* keptPartialStates(store)
         for (const stored of yield* store.rooms) {
           const version = roomVersion(stored.roomVersion)
           if (version === undefined) continue
           const room = make(stored.roomId, version)
           yield* restore(room, stored, store.state)
+          room.partial = partialStates.get(stored.roomId)
+          if (room.partial !== undefined) room.dag.presumedServers = new Set(room.partial.servers)
           rooms.set(room.roomId, room)
         }
 
@@ -122,11 +181,15 @@ export class Rooms extends Context.Service<
           },
           make,
           commit,
+          makeWhole,
           watch: (listen) => void listeners.push(listen),
         })
       }),
     )
 }
+
+const roomForgotten = ({ roomId }: Room): StoreFailure =>
+  new StoreFailure({ reason: "broken", detail: `room ${roomId} was left, and is another one now` })
 
 /** Applies what was kept of a room, in the order in which it was committed. */
 const restore = Effect.fnUntraced(function* (
@@ -150,6 +213,7 @@ const restore = Effect.fnUntraced(function* (
     const parsed = parseEvent(write.pdu, room.version, {
       checkReferenceCounts: false,
       identifierLength: room.readings.identifierLength,
+      repeatedKeys: room.readings.repeatedKeys,
     })
     if ("problem" in parsed) return []
     const { event } = parsed

@@ -1,31 +1,24 @@
 /** Keys that a server publishes are read back as far as they are believed. */
-import { describe, expect, it } from "vitest"
+import { expect, it } from "vitest"
 import { signJson } from "../core/signing.ts"
 import { keyFromByte, nodeSignatures } from "../federation/testing/servers.ts"
-import { KnownKeys } from "./known-keys.ts"
 import { publishedKeys, readServerKeys } from "./server-keys.ts"
 
 const signingKey = keyFromByte("ed25519:a", 1)
 const oldKey = { ...keyFromByte("ed25519:old", 2), expiredTs: 5 }
 const identity = { serverName: "one.test", signingKey, oldKeys: [oldKey] }
-const weekMs = 7 * 24 * 60 * 60 * 1_000
 
-const read = (validUntilTs: number, nowMs: number) =>
-  readServerKeys(publishedKeys(identity, validUntilTs, nodeSignatures), "one.test", nowMs, nodeSignatures)
+const read = (validUntilTs: number) =>
+  readServerKeys(publishedKeys(identity, validUntilTs, nodeSignatures), "one.test", nodeSignatures)
 
 it("what is published is read back", () => {
-  expect(read(100, 50)).toEqual({
+  expect(read(100)).toEqual({
     keys: {
       validUntilTs: 100,
       verifyKeys: new Map([["ed25519:a", signingKey.publicKey]]),
       oldVerifyKeys: new Map([["ed25519:old", { publicKey: oldKey.publicKey, expiredTs: 5 }]]),
     },
   })
-})
-
-it("keys are believed for seven days at most (§Publishing Keys)", () => {
-  expect(read(weekMs + 51, 50)).toMatchObject({ keys: { validUntilTs: weekMs + 50 } })
-  expect(read(weekMs + 49, 50)).toMatchObject({ keys: { validUntilTs: weekMs + 49 } })
 })
 
 it("keys of other algorithms are passed over, each Ed25519 key must have signed", () => {
@@ -43,30 +36,15 @@ it("keys of other algorithms are passed over, each Ed25519 key must have signed"
     nodeSignatures.sign(signingKey.seed, bytes),
   )
   const twice = signJson(once, "one.test", second.keyId, (bytes) => nodeSignatures.sign(second.seed, bytes))
-  expect(readServerKeys(once, "one.test", 0, nodeSignatures)).toEqual({
+  expect(readServerKeys(once, "one.test", nodeSignatures)).toEqual({
     problem: "ed25519:b has not signed them",
   })
-  expect(readServerKeys(twice, "one.test", 0, nodeSignatures)).toMatchObject({
+  expect(readServerKeys(twice, "one.test", nodeSignatures)).toMatchObject({
     keys: {
       verifyKeys: new Map([
         ["ed25519:a", signingKey.publicKey],
         ["ed25519:b", second.publicKey],
       ]),
     },
-  })
-})
-
-describe("a key that is no longer named", () => {
-  const known = new KnownKeys()
-  const key = signingKey.publicKey
-  known.learn({ validUntilTs: 100, verifyKeys: new Map([["ed25519:a", key]]), oldVerifyKeys: new Map() })
-  known.learn({ validUntilTs: 200, verifyKeys: new Map(), oldVerifyKeys: new Map() })
-  it("proves no request any more", () => {
-    expect(known.forRequest("ed25519:a", 50)).toBeUndefined()
-  })
-  it("proves events of its time as before", () => {
-    expect(known.forEvent("ed25519:a", 100, "enforced")).toEqual(key)
-    expect(known.forEvent("ed25519:a", 101n, "enforced")).toBeUndefined()
-    expect(known.forEvent("ed25519:a", 101n, "ignored")).toEqual(key)
   })
 })

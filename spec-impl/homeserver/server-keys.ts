@@ -4,14 +4,13 @@
  */
 import { decodeBase64, encodeBase64 } from "../core/base64.ts"
 import { isJsonObject, type JsonObject } from "../core/json/value.ts"
-import { keyValidityMsMax } from "../core/limits.ts"
 import { signingBytes, signJson } from "../core/signing.ts"
-import type { ServerIdentity } from "./identity.ts"
+import type { Identity } from "./identity.ts"
 import type { Signatures } from "./signatures/signatures.ts"
 
 /** What one server said of its keys, as far as it is believed. */
 export interface ServerKeys {
-  /** Until when its current keys are good, at most seven days after they were fetched. */
+  /** Until when it says that its current keys are good. */
   readonly validUntilTs: number
   /** Good for requests and events, by key id. */
   readonly verifyKeys: ReadonlyMap<string, Uint8Array>
@@ -21,7 +20,7 @@ export interface ServerKeys {
 
 /** The keys of `identity`, good until `validUntilTs`, signed with the current one. */
 export const publishedKeys = (
-  { serverName, signingKey, oldKeys }: ServerIdentity["Service"],
+  { serverName, signingKey, oldKeys }: Identity,
   validUntilTs: number,
   signatures: Signatures["Service"],
 ): JsonObject => {
@@ -44,13 +43,12 @@ export const publishedKeys = (
 const keyIdForm = /^ed25519:[a-zA-Z0-9_]+$/
 
 /**
- * What `answer`, fetched from `serverName` at `nowMs`, says of its keys; or what is wrong with it. It must be
+ * What `answer`, as `serverName` is to have published it, says of its keys; or what is wrong with it. It must be
  * signed with each of the current keys; keys of other algorithms are passed over.
  */
 export const readServerKeys = (
   answer: JsonObject,
   serverName: string,
-  nowMs: number,
   signatures: Signatures["Service"],
 ): { readonly keys: ServerKeys } | { readonly problem: string } => {
   if (answer.server_name !== serverName) return { problem: "the keys are of another server" }
@@ -73,7 +71,7 @@ export const readServerKeys = (
   if (verifyKeys.size === 0) return { problem: "there is no Ed25519 key" }
   return {
     keys: {
-      validUntilTs: Math.min(validUntilTs, nowMs + keyValidityMsMax),
+      validUntilTs,
       verifyKeys,
       oldVerifyKeys: readOldKeys(isJsonObject(old) ? old : {}),
     },

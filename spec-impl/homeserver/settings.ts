@@ -1,9 +1,16 @@
 import { Context, Layer } from "effect"
+import type { Event } from "../core/event.ts"
 import type { Readings } from "../core/readings.ts"
 import { readingsDefault } from "../core/readings.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { roomVersions } from "../core/room-version.ts"
 import { type Resolve, resolve } from "../core/state-resolution/resolve.ts"
+
+/**
+ * Why a policy server will not recommend an event that `asker` puts before it, or undefined where it will
+ * (server-server API §Policy Servers: what it looks at is its own business).
+ */
+export type Policy = (event: Event, asker: string) => string | undefined
 
 /** How this homeserver reads the specification, and the seams at which a mutant or a memo may stand. */
 export interface HomeserverSettings {
@@ -22,6 +29,12 @@ export interface HomeserverSettings {
   readonly missingEventsLimit: number
   /** Servers that are asked, in turn, for the keys of servers that do not answer themselves. */
   readonly notaries: readonly string[]
+  /** What a policy server thinks of events; without it this server is none. */
+  readonly policy: Policy | undefined
+  /** How many events one server may put before a policy server in a minute. */
+  readonly policyRequestsPerMinuteMax: number
+  /** Whether it joins rooms without being told all memberships first, as Synapse does (`omit_members`). */
+  readonly partialStateJoins: boolean
   /** Above this share of unknown events `/state` is asked instead of each `/event`. */
   readonly fullStateShareMin: number
   /** Whether media is given and fetched with signed requests first, as since v1.11; else as before it. */
@@ -55,6 +68,9 @@ export const homeserverSettingsDefault: HomeserverSettings = {
   retryMsMax: 300_000,
   missingEventsLimit: 10,
   notaries: [],
+  policy: undefined,
+  policyRequestsPerMinuteMax: 600,
+  partialStateJoins: false,
   fullStateShareMin: 0.5,
   authenticatedMedia: true,
   mediaFreezeTs: Number.POSITIVE_INFINITY,

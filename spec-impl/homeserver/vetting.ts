@@ -2,9 +2,11 @@
 import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { parseEvent, redactEvent } from "../core/event-format.ts"
-import { contentHash } from "../core/hash.ts"
+import { contentHash, without } from "../core/hash.ts"
+import { canonicalProblem } from "../core/json/canonical.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
 import { readingsDefault } from "../core/readings.ts"
+import { badJson, invalidParameter } from "../federation/matrix-error.ts"
 import { KeyRing } from "./key-ring.ts"
 import type { Room } from "./rooms.ts"
 
@@ -21,10 +23,27 @@ export const readPdu = (
   options: { readonly checkReferenceCounts: boolean },
 ): Vetted => {
   if (!isJsonObject(pdu)) return { problem: "a PDU must be an object" }
-  const { identifierLength } = room.readings ?? readingsDefault
-  const parsed = parseEvent(pdu, room.version, { ...options, identifierLength })
+  const { identifierLength, repeatedKeys } = room.readings ?? readingsDefault
+  const parsed = parseEvent(pdu, room.version, { ...options, identifierLength, repeatedKeys })
   if ("problem" in parsed) return parsed
   return parsed.event.roomId === room.roomId ? parsed : { problem: `the event is not of room ${room.roomId}` }
+}
+
+/** What makes the event no canonical JSON where its room wants that (rooms/v6 §Canonical JSON). */
+export const nonCanonical = (pdu: JsonObject, { version, readings }: Pick<Room, "version" | "readings">) =>
+  version.canonicalJson === "strict"
+    ? canonicalProblem(without(pdu, ["unsigned"]), readings.repeatedKeys)
+    : undefined
+
+/**
+ * Check 1 on the event that is an endpoint's body: 400 M_BAD_JSON where it is no canonical JSON and the room wants
+ * that (rooms/v6 §Canonical JSON), 400 M_INVALID_PARAM where anything else is wrong with its form.
+ */
+export const readSent = (pdu: JsonObject, room: Room) => {
+  const oddity = nonCanonical(pdu, room)
+  if (oddity !== undefined) return Effect.fail(badJson(oddity))
+  const read = readPdu(pdu, room, { checkReferenceCounts: true })
+  return "problem" in read ? Effect.fail(invalidParameter(read.problem)) : Effect.succeed(read.event)
 }
 
 /**

@@ -7,7 +7,8 @@
  *
  * - a local event: the event, the room's extremities, and a queue entry for each destination;
  * - a received event: the event (of the history or an outlier) and the extremities after it;
- * - a join: the room, its state and auth chain as outliers, the join event, the extremities;
+ * - a join: the room, its state and auth chain as outliers, the join event, the extremities; where memberships were
+ *   left out also records of that, which go with the group of all events that are decided anew once they are known;
  * - an invite or a knock by which a user stands outside a room, and that this is over;
  * - what a chapter keeps of its own (profiles, devices, keys …) as records, with the EDUs that tell of it;
  * - a file, as a record and its bytes; and with it the files that make room for it;
@@ -52,6 +53,8 @@ export type EventReference = readonly [roomId: string, eventId: string]
 /** The transaction that a destination must acknowledge before it gets another (§Transactions). */
 export interface TransactionInFlight {
   readonly transactionId: string
+  /** As it stands in the body: whoever repeats a transaction repeats every byte. */
+  readonly originServerTs: number
   readonly events: readonly EventReference[]
   readonly edus: readonly QueuedEdu[]
 }
@@ -62,6 +65,8 @@ export interface QueuedEdu {
   readonly id: string
   /** `{edu_type, content}`. */
   readonly edu: JsonObject
+  /** The id of an EDU that need not be sent any more, unless it has left already. */
+  readonly replaces?: string
 }
 
 /** A change to what one destination has yet to get; its parts are applied in the order of the fields. */
@@ -125,6 +130,8 @@ export type TransactionAnswer = { readonly pdus: Readonly<Record<string, { reado
 
 /** One atomic, durable change. The parts are applied in the order of the fields. */
 export interface StoreGroup {
+  /** Rooms of which nothing is kept any more but what the rest of the group says: events and extremities go. */
+  readonly forgottenRooms?: readonly string[]
   readonly rooms?: readonly { readonly roomId: string; readonly roomVersion: string }[]
   readonly states?: readonly StateWrite[]
   readonly events?: readonly EventWrite[]
@@ -137,7 +144,10 @@ export interface StoreGroup {
     readonly origin: string
     readonly transactionId: string
     readonly answer: TransactionAnswer
+    readonly answeredTs: number
   }[]
+  /** Answers to transactions that were given before that time are not needed any more. */
+  readonly answersForgottenBefore?: number
 }
 
 /** A room as it was kept; the events in the order in which they were committed. */

@@ -36,11 +36,24 @@ describe("a group", () => {
     expect(kept!.events.map(({ eventId }) => eventId)).toEqual(["$a", "$b"])
   })
 
+  it("that forgets a room keeps of it what else the group says", () => {
+    const before = { ...room, events: [event("$a")], extremities: [{ roomId: "!r", eventIds: ["$a"] }] }
+    const anew = {
+      forgottenRooms: ["!r"],
+      rooms: [{ roomId: "!r", roomVersion: "12" }],
+      events: [event("$b")],
+    }
+    const [kept] = Effect.runSync(onDisk(before, anew).store.rooms)
+    expect(kept).toMatchObject({ roomVersion: "12", extremities: [] })
+    expect(kept!.events.map(({ eventId }) => eventId)).toEqual(["$b"])
+    expect(Effect.runSync(onDisk(before, { forgottenRooms: ["!r"] }).store.rooms)).toEqual([])
+  })
+
   it("that cannot be kept leaves nothing behind", () => {
     const { store } = onDisk(room)
     const group: StoreGroup = {
       events: [event("$a"), event("$x", { roomId: "!unknown" })],
-      answers: [{ origin: "s2", transactionId: "1", answer: { pdus: {} } }],
+      answers: [{ origin: "s2", transactionId: "1", answer: { pdus: {} }, answeredTs: 1 }],
     }
     const exit = Effect.runSyncExit(store.commit(group))
     expect(Exit.isFailure(exit)).toBe(true)
@@ -100,7 +113,7 @@ describe("states", () => {
 
 describe("destinations", () => {
   it("have what was queued and not settled, in order, and what is in flight", () => {
-    const inFlight = { transactionId: "t1", events: [["!r", "$a"]], edus: [] } as const
+    const inFlight = { transactionId: "t1", originServerTs: 1, events: [["!r", "$a"]], edus: [] } as const
     const { store } = onDisk(
       {
         destinations: [
@@ -143,10 +156,19 @@ describe("destinations", () => {
 describe("answers", () => {
   it("are told by origin and id", () => {
     const answer = { pdus: { $a: {}, $b: { error: "no" } } }
-    const { store } = onDisk({ answers: [{ origin: "s2", transactionId: "1", answer }] })
+    const { store } = onDisk({ answers: [{ origin: "s2", transactionId: "1", answer, answeredTs: 1 }] })
     expect(Effect.runSync(store.answer("s2", "1"))).toEqual(answer)
     expect(Effect.runSync(store.answer("s3", "1"))).toBeUndefined()
     expect(Effect.runSync(store.answer("s2", "2"))).toBeUndefined()
+  })
+
+  it("are forgotten when their time is over", () => {
+    const answers = [1, 2, 3].map((answeredTs) => {
+      return { origin: "s2", transactionId: `${answeredTs}`, answer: { pdus: {} }, answeredTs }
+    })
+    const { store } = onDisk({ answers }, { answersForgottenBefore: 3 })
+    const told = answers.map(({ transactionId }) => Effect.runSync(store.answer("s2", transactionId)))
+    expect(told).toEqual([undefined, undefined, { pdus: {} }])
   })
 })
 

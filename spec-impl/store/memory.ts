@@ -34,7 +34,7 @@ export class MemoryDisk {
   readonly states = new Map<string, StateWrite>()
   readonly destinations = new Map<string, KeptDestination>()
   readonly outside = new Map<string, OutsideWrite>()
-  readonly answers = new Map<string, TransactionAnswer>()
+  readonly answers = new Map<string, { readonly answer: TransactionAnswer; readonly answeredTs: number }>()
   /** By collection, then by key. */
   readonly records = new Map<string, Map<string, JsonValue>>()
   /** By collection, then by key. */
@@ -79,7 +79,8 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
         (a, b) => compareCodePoints(a.userId, b.userId) || compareCodePoints(a.roomId, b.roomId),
       ),
     ),
-    answer: (origin, transactionId) => Effect.sync(() => disk.answers.get(answerKey(origin, transactionId))),
+    answer: (origin, transactionId) =>
+      Effect.sync(() => disk.answers.get(answerKey(origin, transactionId))?.answer),
   })
 
 /** The layer in memory. */
@@ -97,6 +98,7 @@ const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreF
   if (homeless !== undefined) {
     return new StoreFailure({ reason: "broken", detail: `no room ${homeless.roomId} is kept here` })
   }
+  for (const roomId of group.forgottenRooms ?? []) disk.rooms.delete(roomId)
   for (const { roomId, roomVersion } of group.rooms ?? []) {
     if (!disk.rooms.has(roomId)) disk.rooms.set(roomId, { roomVersion, events: new Map(), extremities: [] })
   }
@@ -123,8 +125,11 @@ const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreF
     if (bytes === null) kept.delete(key)
     else kept.set(key, bytes)
   }
-  for (const { origin, transactionId, answer } of group.answers ?? []) {
-    disk.answers.set(answerKey(origin, transactionId), answer)
+  for (const { origin, transactionId, answer, answeredTs } of group.answers ?? []) {
+    disk.answers.set(answerKey(origin, transactionId), { answer, answeredTs })
+  }
+  for (const [key, { answeredTs }] of group.answersForgottenBefore === undefined ? [] : disk.answers) {
+    if (answeredTs < group.answersForgottenBefore!) disk.answers.delete(key)
   }
   return Effect.void
 }

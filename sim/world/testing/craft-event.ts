@@ -14,27 +14,28 @@ const signatures = nodeSignatures("libsodium")
 
 /**
  * `draft` as it would stand at the end of the room's history on `server`, with whatever `change` does to it,
- * hashed and signed by that server: neither examined, nor kept, nor sent.
+ * hashed and signed by that server, or by `signer`: neither examined, nor kept, nor sent.
  */
 export const craftPdu = Effect.fnUntraced(function* (
-  { servers }: Played,
+  { servers }: Pick<Played, "servers">,
   server: string,
   roomId: string,
   draft: Omit<Draft, "stateKey"> & { readonly stateKey?: string },
   change: (pdu: JsonObject) => JsonObject = (pdu) => pdu,
+  signer = server,
 ) {
-  const { rooms, identity } = servers.get(server)!
-  const room = rooms.find(roomId)!
+  const { identity } = servers.get(signer)!
+  const room = servers.get(server)!.rooms.find(roomId)!
   const completed = yield* completeDraft(room, { ...draft, stateKey: draft.stateKey }).pipe(
     Effect.provideService(Chance, { bytes: (length) => new Uint8Array(length) }),
   )
   const pdu = change(completed)
   const isOpaque = room.version.eventId === "opaque"
   const named = isOpaque
-    ? { event_id: `$${encodeBase64Url(sha256(canonicalJson(pdu)))}:${server}`, ...pdu }
+    ? { event_id: `$${encodeBase64Url(sha256(canonicalJson(pdu)))}:${signer}`, ...pdu }
     : pdu
   const { keyId, seed } = identity.signingKey
-  return signEvent(named, room.version, server, keyId, (message) => signatures.sign(seed, message))
+  return signEvent(named, room.version, signer, keyId, (message) => signatures.sign(seed, message))
 })
 
 /** A message of `sender`. */

@@ -1,12 +1,14 @@
 /** For tests: homeservers in a world, and a piece of a story played on them. */
 import { Cause, Effect, Exit } from "effect"
 import { MatrixError } from "#spec-impl/federation/matrix-error.ts"
+import type { WireRequest } from "#spec-impl/federation/wire.ts"
 import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
 import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { Kernel } from "../../kernel/kernel.ts"
 import { Trace } from "../../kernel/trace.ts"
 import { Network } from "../../network/network.ts"
+import { bootIdentityServer, type VirtualIdentityServer } from "../identity-server.ts"
 import { makeStage } from "../make-stage.ts"
 import type { Stage } from "../stage.ts"
 import { bootServer, type Transport, type VirtualServer } from "../world.ts"
@@ -15,14 +17,23 @@ import { bootServer, type Transport, type VirtualServer } from "../world.ts"
 export interface Played {
   readonly stage: Stage
   readonly servers: ReadonlyMap<string, VirtualServer>
+  readonly identityServers: ReadonlyMap<string, VirtualIdentityServer>
   readonly network: Network["Service"]
   readonly kernel: Kernel
+  /** All requests that the servers sent, in order, those into a cut too. */
+  readonly requests: readonly SentRequest[]
+}
+
+export interface SentRequest extends WireRequest {
+  readonly virtualMs: number
 }
 
 export interface PlayOptions {
   readonly servers?: number
   readonly roomVersion?: string
   readonly seed?: number
+  /** Names of identity servers. */
+  readonly identityServers?: readonly string[]
   readonly settings?: Partial<HomeserverSettings>
   readonly transport?: Transport
   /** What is otherwise on one server. */
@@ -35,7 +46,15 @@ export const play = async <A, E>(
   story: (played: Played) => Effect.Effect<A, E>,
 ): Promise<A> => {
   const kernel = Kernel.make({ seed: options.seed ?? 1, trace: new Trace({ keep: true }) })
-  const network = Network.make(kernel)
+  const whole = Network.make(kernel)
+  const requests: SentRequest[] = []
+  const network: Network["Service"] = {
+    ...whole,
+    send: (request) => {
+      requests.push({ ...request, virtualMs: kernel.elapsedMs })
+      return whole.send(request)
+    },
+  }
   const signatures = withVerifyAll(nodeSignatures("libsodium"))
   const exit = await kernel.run(
     Effect.scoped(
@@ -47,17 +66,26 @@ export const play = async <A, E>(
           const { transport = "http" } = options
           servers.set(name, yield* bootServer(name, { kernel, network, signatures, settings, transport }))
         }
+        const identityServers = new Map<string, VirtualIdentityServer>()
+        for (const name of options.identityServers ?? []) {
+          identityServers.set(
+            name,
+            yield* bootIdentityServer(name, { kernel, network, signatures, settings: {} }),
+          )
+        }
         const scope = yield* Effect.scope
         const roomVersion = options.roomVersion ?? "12"
         const stage = makeStage({
           roomVersion,
           servers,
+          identityServers,
           network,
           omit: new Set(),
           tell: () => undefined,
+          notes: new Map(),
           scope,
         })
-        return yield* story({ stage, servers, network, kernel })
+        return yield* story({ stage, servers, identityServers, network, kernel, requests })
       }),
     ),
   )

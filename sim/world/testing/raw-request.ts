@@ -26,6 +26,8 @@ export interface RawRequest {
   readonly key?: SigningKey
   /** Leaves the Authorization header out. */
   readonly unsigned?: boolean
+  /** Undefined: no such header. */
+  readonly contentType?: string | undefined
 }
 
 /** What was answered: its status, and its body, of which `errcode` is undefined unless it is an error. */
@@ -33,11 +35,15 @@ export interface RawAnswer {
   readonly status: number
   readonly errcode: JsonValue | undefined
   readonly body: JsonObject
+  /** The body as it is: an endpoint of old answers in pairs. */
+  readonly json: JsonValue
+  readonly contentType: string | undefined
 }
 
 /** Sends it, and gives the answer, whatever its status. */
 export const sendRaw = Effect.fnUntraced(function* ({ network, servers }: Played, request: RawRequest) {
   const { from, to, method, target, body } = request
+  const { contentType } = { contentType: "application/json", ...request }
   const bytes = request.bytes ?? (body === undefined ? new Uint8Array(0) : canonicalJsonBytes(body))
   const origin = request.origin ?? from
   const destination = request.destination ?? to
@@ -51,12 +57,21 @@ export const sendRaw = Effect.fnUntraced(function* ({ network, servers }: Played
     destination: to,
     method,
     target,
-    headers: { "content-type": "application/json", ...(request.unsigned ? {} : { authorization }) },
+    headers: {
+      ...(contentType === undefined ? {} : { "content-type": contentType }),
+      ...(request.unsigned ? {} : { authorization }),
+    },
     body: bytes,
   })
   const value = readJson(answer.body) ?? {}
   const json = isJsonObject(value) ? value : {}
-  return { status: answer.status, errcode: json.errcode, body: json } satisfies RawAnswer
+  return {
+    status: answer.status,
+    errcode: json.errcode,
+    body: json,
+    json: value,
+    contentType: answer.headers["content-type"],
+  } satisfies RawAnswer
 })
 
 /** Ways to sign a request that every signed endpoint must answer with 401 M_UNAUTHORIZED. */

@@ -1,5 +1,6 @@
 /** The rules on an event's auth_events: 2 in rooms 1–11, 3 in room 12 (rooms §Authorisation rules). */
 import type { Event } from "../event.ts"
+import type { Readings } from "../readings.ts"
 import type { RoomVersion } from "../room-version.ts"
 import type { AuthContext, AuthOutcome } from "./auth-context.ts"
 import { authEventKeys } from "./auth-events-selection.ts"
@@ -13,6 +14,8 @@ export interface Citation {
 interface CitationRule {
   readonly says: string
   readonly objects: (event: Event, citations: readonly Citation[], version: RoomVersion) => boolean
+  /** Readings that do not have the rule. */
+  readonly unlessBy?: (readings: Readings) => boolean
 }
 
 /** A rule on citations with its number. */
@@ -47,6 +50,7 @@ const rules: readonly (CitationRule & { readonly unless?: (version: RoomVersion)
   {
     says: "an auth event is of another room",
     objects: (event, citations) => citations.some((citation) => citation.event.roomId !== event.roomId),
+    unlessBy: ({ foreignAuthEvents }) => foreignAuthEvents === "taken",
   },
 ]
 
@@ -75,8 +79,9 @@ export const objectionToCitations = (
   rulesToTry: readonly NumberedCitationRule[],
   event: Event,
   citations: readonly Citation[],
-  { version }: AuthContext,
+  { version, readings }: AuthContext,
 ): AuthOutcome | undefined =>
   event.type === "m.room.create"
     ? undefined
-    : rulesToTry.find((rule) => rule.objects(event, citations, version))?.outcome
+    : rulesToTry.find((rule) => rule.unlessBy?.(readings) !== true && rule.objects(event, citations, version))
+        ?.outcome

@@ -21,3 +21,15 @@ export const viewOfCitations = (cited: readonly Event[], create: Event | undefin
       ? create
       : cited.find((event) => event.type === type && event.stateKey === stateKey),
 })
+
+/**
+ * A state from which memberships were left out, filled up with those that an event's own `auth_events` name: all
+ * that there is to judge it by while the rest is fetched (MSC3706 §Proposal, MSC3902).
+ */
+export const viewOfPartialState = (known: AuthState, cited: readonly Event[]): AuthState => ({
+  get: (type, stateKey) =>
+    known.get(type, stateKey) ??
+    (type === "m.room.member"
+      ? cited.find((event) => event.type === type && event.stateKey === stateKey)
+      : undefined),
+})

@@ -3,15 +3,34 @@ import type { StateMap } from "../state-resolution/state-map.ts"
 
 /**
  * What a server made of an event that it keeps (server-server API §Checks performed on receipt of a PDU).
- * A dropped event leaves no record.
+ * A dropped event leaves no record: what cites events that are not to be had is dropped, not rejected, and may come again.
+ *
+ * A verdict stands. By its own auth_events an event is judged the same wherever it stands, and the state before it is
+ * what its parents, or whoever claimed it, once said. Two things alone are decided anew: an outlier whose place in the
+ * history is found faces checks 5 to 7 as well, so that an accepted one may be rejected (what cited it before stays),
+ * but never the other way round; and all that came in partial state, once the state is whole (`decide-anew.ts`).
  */
 export type Verdict = "accepted" | "rejected" | "soft-failed"
 
-/** Where the state before an event came from: from its parents, or from what another server claimed. */
-export type StateSource = { readonly kind: "computed" } | { readonly kind: "claimed"; readonly by: string }
+/** The state before an event as another server told it. */
+export interface Claim {
+  readonly state: StateMap
+  readonly by: string
+  /** Ids that it named too, of events that have no part in a state here: their own auth_events reject them. */
+  readonly leftOut?: readonly string[]
+}
 
-/** How an event stands to the room's present: `new` ones face the current state too (checks 6 and 7). */
-export type Arrival = "new" | "historical"
+/** Where the state before an event came from: from its parents, or from what another server claimed. */
+export type StateSource =
+  | { readonly kind: "computed" }
+  | { readonly kind: "claimed"; readonly by: string; readonly leftOut?: readonly string[] }
+
+/**
+ * How an event stands to the room's present: `new` ones face the current state too (checks 6 and 7), `historical`
+ * ones were fetched of the past, and `entry` is the join by which this server came in: the present is what it was
+ * told with it, whatever it held before.
+ */
+export type Arrival = "new" | "historical" | "entry"
 
 /** An event that a server holds, with what it decided about it. */
 export type EventRecord = OutlierRecord | TimelineRecord

@@ -23,6 +23,9 @@ export interface Newcomer {
  *
  * What is fetched of the past is never an extremity, though its children may be yet to come; once it is connected
  * with the present it covers whatever comes before it.
+ *
+ * A server that comes back covers by its join what it held before and what the join comes after. Where history between
+ * the two is missing it cannot know what that is, and the join is all that it goes by.
  */
 export const extremitiesWith = (
   before: ReadonlySet<string>,
@@ -30,6 +33,7 @@ export const extremitiesWith = (
   history: History,
 ): ReadonlySet<string> => {
   const accepted = newcomer.verdict === "accepted"
+  if (newcomer.arrival === "entry" && accepted) return extremitiesAfterEntry(before, newcomer, history)
   const covered =
     nearestAccepted(history.childrenOf(newcomer.eventId), history, history.childrenOf).length > 0
   const isHistorical = newcomer.arrival === "historical"
@@ -43,6 +47,21 @@ export const extremitiesWith = (
   return after
 }
 
+const extremitiesAfterEntry = (
+  before: ReadonlySet<string>,
+  { eventId, prevEvents }: Newcomer,
+  history: History,
+): ReadonlySet<string> => {
+  const earlier = ancestors(prevEvents, history)
+  const knownGaps = new Set(gapsIn(ancestors([...before], history), history))
+  const isConnected = gapsIn(earlier, history).every((gap) => knownGaps.has(gap))
+  return new Set([...(isConnected ? [...before].filter((tip) => !earlier.has(tip)) : []), eventId])
+}
+
+const gapsIn = (eventIds: ReadonlySet<string>, history: History): readonly string[] =>
+  [...eventIds].filter((eventId) => history.verdictOf(eventId) === undefined)
+
+/** `start` and all that comes before it, with the ids at which the history breaks off. */
 const ancestors = (start: readonly string[], history: History): ReadonlySet<string> => {
   const seen = new Set<string>()
   const waiting = [...start]

@@ -10,20 +10,20 @@ import { viewOfState } from "./auth-views.ts"
 /** A policy server as the state of its room names it. */
 export interface PolicyServer {
   readonly via: string
+  /** Empty where the room's key is no base64: then nothing verifies. */
   readonly publicKey: Uint8Array
 }
 
 /**
- * The policy server that a room uses: `m.room.policy` has a `via` and `public_keys.ed25519`, and a user of `via`
- * is joined. Undefined where it uses none.
+ * The policy server that a room uses (§Determining if a Policy Server is enabled in a room): `m.room.policy` has
+ * strings for `via` and `public_keys.ed25519`, and a user of `via` is joined. Undefined where it uses none.
  */
 export const policyServerOf = (graph: AuthGraph, state: StateMap): PolicyServer | undefined => {
   const content = viewOfState(graph, state).get("m.room.policy", "")?.content
   const via = content?.via
   const keys = content?.public_keys
   const key = isJsonObject(keys) ? keys.ed25519 : undefined
-  const publicKey = typeof key === "string" ? decodeBase64(key) : undefined
-  if (typeof via !== "string" || publicKey === undefined) return undefined
+  if (typeof via !== "string" || typeof key !== "string") return undefined
   let isThere = false
   state.forEach((index) => {
     const { type, stateKey, content: membership } = graph.event(index)
@@ -31,7 +31,7 @@ export const policyServerOf = (graph: AuthGraph, state: StateMap): PolicyServer 
       isThere = true
     }
   })
-  return isThere ? { via, publicKey } : undefined
+  return isThere ? { via, publicKey: decodeBase64(key) ?? new Uint8Array(0) } : undefined
 }
 
 /** The event by which a room names its policy server is not put before it. */

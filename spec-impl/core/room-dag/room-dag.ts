@@ -12,9 +12,10 @@ import { policyServerSignatureCheck } from "../signing.ts"
 import { AuthGraph } from "../state-resolution/auth-graph.ts"
 import type { Resolve } from "../state-resolution/resolve.ts"
 import { StateMap } from "../state-resolution/state-map.ts"
-import { viewOfCitations, viewOfState } from "./auth-views.ts"
+import { viewOfCitations, viewOfPartialState, viewOfState } from "./auth-views.ts"
 import type {
   Arrival,
+  Claim,
   EventRecord,
   Objection,
   OutlierRecord,
@@ -23,7 +24,7 @@ import type {
   Verdict,
 } from "./event-record.ts"
 import { extremitiesWith, type History } from "./forward-extremities.ts"
-import { isPolicyEvent, policyServerOf } from "./policy-server.ts"
+import { isPolicyEvent, type PolicyServer, policyServerOf } from "./policy-server.ts"
 
 /** What a room needs from outside: its rules, its readings, and the two pure functions that may be shared. */
 export interface RoomRules {
@@ -38,15 +39,21 @@ export class RoomDag {
   readonly graph: AuthGraph
   readonly #records = new Map<string, EventRecord>()
   readonly #children = new Map<string, string[]>()
-  readonly #signedRestrictedJoins = new Set<string>()
+  readonly #signedRestrictedJoins: Set<string>
   readonly #history: History
   /** By what rules events of the room are judged. */
   readonly context: AuthContext
+  /**
+   * While the memberships before this server's join are not all known (partial state): the servers that are said
+   * to be in the room. Undefined where the state is whole.
+   */
+  presumedServers: ReadonlySet<string> | undefined
   #extremities: ReadonlySet<string> = new Set()
   #currentState: StateMap | undefined
 
-  constructor(rules: RoomRules) {
+  constructor(rules: RoomRules, signedRestrictedJoins = new Set<string>()) {
     this.rules = rules
+    this.#signedRestrictedJoins = signedRestrictedJoins
     this.graph = new AuthGraph(rules.version)
     this.context = {
       version: rules.version,
@@ -61,6 +68,11 @@ export class RoomDag {
       parentsOf: (eventId) => this.timeline(eventId)?.event.prevEvents ?? [],
       childrenOf: (eventId) => this.childrenOf(eventId),
     }
+  }
+
+  /** The room without its events: as it was before the first came, but for the signatures that were noted. */
+  withoutEvents(): RoomDag {
+    return new RoomDag(this.rules, this.#signedRestrictedJoins)
   }
 
   /** What is held of `eventId`, outliers included. */
@@ -166,24 +178,22 @@ export class RoomDag {
   /**
    * Checks 4 to 7 (§Checks performed on receipt of a PDU), for an event whose auth events are all held.
    * `claimed` is the state before it as another server gave it; without it all parents must be in the history.
+   * In partial state checks 6 and 7 are put off: whether an event is soft-failed is decided once the state is whole.
    */
-  examine(
-    event: Event,
-    arrival: Arrival,
-    claimed?: { readonly state: StateMap; readonly by: string },
-  ): TimelineRecord {
+  examine(event: Event, arrival: Arrival, claimed?: Claim): TimelineRecord {
     const stateBefore = claimed?.state ?? this.stateBeforeChildOf(event.prevEvents)
+    const { by, leftOut = [] } = claimed ?? {}
+    const named = leftOut.length > 0 ? { leftOut } : {}
     const stateSource: StateSource =
-      claimed === undefined ? { kind: "computed" } : { kind: "claimed", by: claimed.by }
+      by === undefined ? { kind: "computed" } : { kind: "claimed", by, ...named }
     const byCitations = this.#objectionByCitations(event)
     const objection =
       byCitations ??
       this.#objectionByState(event, stateBefore, 5) ??
-      (arrival === "historical" || this.#extremities.size === 0
-        ? undefined
-        : (this.#objectionByState(event, this.currentState(), 6) ?? this.#objectionByPolicy(event)))
-    const verdict: Verdict =
-      objection === undefined ? "accepted" : objection.check >= 6 ? "soft-failed" : "rejected"
+      (arrival === "new" && this.#extremities.size > 0 && this.presumedServers === undefined
+        ? (this.#objectionByState(event, this.currentState(), 6) ?? this.#objectionByPolicy(event))
+        : undefined)
+    const verdict = verdictBy(objection, this.rules.readings)
     const index = byCitations === undefined ? this.#intern(event) : -1
     const applies = verdict !== "rejected" && index >= 0
     return {
@@ -204,6 +214,18 @@ export class RoomDag {
     const signatures = { ...this.context.signatures, restrictedJoinIsSigned: () => true }
     const view = viewOfState(this.graph, this.currentState())
     return objectionIn(authorise(draft, view, { ...this.context, signatures }), 6)
+  }
+
+  /** The policy server whose signature the event needs to be recommended for the room, and does not have; if any. */
+  lackedPolicyServer(event: Event): PolicyServer | undefined {
+    const { readings, version, verify } = this.rules
+    if (readings.policyServers === "unknown" || isPolicyEvent(event)) return undefined
+    const policy = policyServerOf(this.graph, this.currentState())
+    if (policy === undefined) return undefined
+    const check = policyServerSignatureCheck(event, version, policy.via)
+    return check !== undefined && verify(policy.publicKey, check.message, check.signature)
+      ? undefined
+      : policy
   }
 
   /** `state` with the event at `index` in its place. */
@@ -246,14 +268,18 @@ export class RoomDag {
   }
 
   #objectionByState(event: Event, state: StateMap, check: 5 | 6): Objection | undefined {
-    return objectionIn(authorise(event, viewOfState(this.graph, state), this.context), check)
+    const known = viewOfState(this.graph, state)
+    const view = this.presumedServers === undefined ? known : viewOfPartialState(known, this.#citedBy(event))
+    return objectionIn(authorise(event, view, this.context), check)
+  }
+
+  #citedBy(event: Event): readonly Event[] {
+    return event.authEvents.flatMap((eventId) => this.#records.get(eventId)?.event ?? [])
   }
 
   #objectionByPolicy(event: Event): Objection | undefined {
-    const policy = isPolicyEvent(event) ? undefined : policyServerOf(this.graph, this.currentState())
-    if (policy === undefined) return undefined
-    const check = policyServerSignatureCheck(event, this.rules.version, policy.via)
-    return check !== undefined && this.rules.verify(policy.publicKey, check.message, check.signature)
+    const policy = this.lackedPolicyServer(event)
+    return policy === undefined
       ? undefined
       : { check: 7, rule: "policy", reason: `the policy server ${policy.via} did not sign it` }
   }
@@ -273,6 +299,11 @@ export class RoomDag {
     )
     return objectionIn(authorise(event, view, this.context), 4)
   }
+}
+
+const verdictBy = (objection: Objection | undefined, { softFailedEvents }: Readings): Verdict => {
+  if (objection === undefined) return "accepted"
+  return objection.check >= 6 && softFailedEvents === "take-part" ? "soft-failed" : "rejected"
 }
 
 const objectionIn = (outcome: AuthOutcome, check: Objection["check"]): Objection | undefined =>

@@ -80,14 +80,25 @@ const breadthFirst = (
   return parentsFirst(found)
 }
 
-/** `events` ordered so that each comes after those of its parents and auth events that are among them. */
+/**
+ * `events` ordered so that each comes after those of its parents and auth events that are among them. The create event
+ * comes first: in room 12 all others rest on it, and none cites it.
+ */
 export const parentsFirst = (events: readonly Event[]): readonly Event[] => {
   const byId = new Map(events.map((event) => [event.eventId, event]))
   const ordered: Event[] = []
   const entered = new Set<string>()
   const finished = new Set<string>()
   const start = [...events].sort((a, b) =>
-    a.depth < b.depth ? -1 : a.depth > b.depth ? 1 : a.eventId < b.eventId ? -1 : 1,
+    isCreate(a) !== isCreate(b)
+      ? Number(isCreate(b)) - Number(isCreate(a))
+      : a.depth < b.depth
+        ? -1
+        : a.depth > b.depth
+          ? 1
+          : a.eventId < b.eventId
+            ? -1
+            : 1,
   )
   for (const root of start) {
     const waiting = [root.eventId]
@@ -109,3 +120,5 @@ export const parentsFirst = (events: readonly Event[]): readonly Event[] => {
   }
   return ordered
 }
+
+const isCreate = ({ type, stateKey }: Event): boolean => type === "m.room.create" && stateKey === ""

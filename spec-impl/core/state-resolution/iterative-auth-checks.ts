@@ -8,7 +8,8 @@ import type { PartialState } from "./partial-state.ts"
  * The iterative auth checks algorithm (rooms/v2 §State resolution): goes through `order`, and puts into `state`
  * each event that the authorisation rules allow there; the others are ignored.
  *
- * What `state` lacks is taken from the event's auth_events unless it was rejected. A rejected event in `state`
+ * What `state` lacks is taken from the event's auth_events unless it was rejected, or is lacking (`auth-fallback`).
+ * A rejected event in `state`
  * itself counts as lacking or not by the reading `rejected-in-partial-state`; one in `order` is handled as usual
  * (§Rejected events) or never admitted by `rejected-in-state`.
  */
@@ -21,7 +22,7 @@ export const iterativeAuthChecks = (
 ): void => {
   const { readings } = context
   const view = new AuthView(graph, state, {
-    fallsBack: true,
+    fallsBack: readings.authFallback === "auth-events",
     skipsRejected: readings.rejectedInPartialState === "skip",
   })
   for (const index of order) {

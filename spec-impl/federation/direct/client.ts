@@ -29,13 +29,15 @@ export const layerDirectClient = (
   Layer.effect(
     FederationClient,
     Effect.gen(function* () {
-      const { serverName, signingKey } = yield* ServerIdentity
+      const identity = yield* ServerIdentity
       return {
         call: (destination, request) =>
-          Effect.provideService(
-            request(directCalls) as unknown as Effect.Effect<never, Failure, DirectCall>,
-            DirectCall,
-            { source: serverName, keyId: signingKey.keyId, destination, send },
+          Effect.suspend(() =>
+            Effect.provideService(
+              request(directCalls) as unknown as Effect.Effect<never, Failure, DirectCall>,
+              DirectCall,
+              { source: identity.serverName, keyId: identity.signingKey.keyId, destination, send },
+            ),
           ),
       }
     }),

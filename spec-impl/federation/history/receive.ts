@@ -112,7 +112,7 @@ const roomFor = Effect.fnUntraced(function* (roomId: string, about: readonly str
 })
 
 const timelineEvent = Effect.fnUntraced(function* (room: Room, eventId: string) {
-  const record = room.dag.timeline(eventId)
+  const record = room.partial === undefined ? room.dag.timeline(eventId) : undefined
   return record ?? (yield* notFound(`the state at event ${eventId} is not known here`))
 })
 

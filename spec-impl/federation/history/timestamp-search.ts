@@ -10,6 +10,7 @@ import { heldOrAsked, takeAuthEvents } from "../../homeserver/missing-events.ts"
 import { joinedServersByAge } from "../../homeserver/room-members.ts"
 import { type Room, Rooms } from "../../homeserver/rooms.ts"
 import type { Settings } from "../../homeserver/settings.ts"
+import type { Signatures } from "../../homeserver/signatures/signatures.ts"
 import { FederationClient } from "../client.ts"
 import { forbidden, type MatrixError, notFound } from "../matrix-error.ts"
 import { closestEvent, type Direction } from "./timestamp-order.ts"
@@ -59,7 +60,7 @@ export class TimestampSearch extends Context.Service<
   )
 }
 
-type Services = FederationClient | KeyRing | Rooms | ServerIdentity | Settings
+type Services = FederationClient | KeyRing | Rooms | ServerIdentity | Settings | Signatures
 
 interface Search {
   readonly room: Room

@@ -4,7 +4,9 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { JsonObject } from "../../core/json/value.ts"
 import { jsonSignatureChecks } from "../../core/signing.ts"
-import { keyFromByte, makeWire, nodeSignatures, startServer } from "../testing/servers.ts"
+import { MemoryDisk } from "../../store/memory.ts"
+import { matrixErrorFromAnswer } from "../matrix-error.ts"
+import { carry, keyFromByte, makeWire, nodeSignatures, startServer } from "../testing/servers.ts"
 
 const keys = {
   asker: keyFromByte("ed25519:a", 1),
@@ -85,6 +87,59 @@ describe("a notary", () => {
       wire.handlers.delete("gone.test")
       yield* TestClock.adjust("3 days")
       expect(yield* query("gone.test")).toEqual(before)
+    }),
+  )
+
+  it.effect("goes on telling them after a restart of its own", () =>
+    Effect.gen(function* () {
+      const wire = makeWire()
+      const disk = new MemoryDisk()
+      const asker = yield* startServer(wire, "asker.test", keys.asker)
+      yield* startServer(wire, "notary.test", keys.notary, [], { disk })
+      yield* startServer(wire, "gone.test", keys.gone)
+      const ask = asker.client.call("notary.test", (api) =>
+        api.keys.queryKeys({ params: { serverName: "gone.test" }, query: {} }),
+      )
+      const before = yield* ask
+      wire.handlers.delete("gone.test")
+      yield* startServer(wire, "notary.test", keys.notary, [], { disk })
+      yield* TestClock.adjust("3 days")
+      expect(yield* ask).toEqual(before)
+    }),
+  )
+
+  it.effect("tells of no name that no server can have, and asks for none", () =>
+    Effect.gen(function* () {
+      const { wire, query } = yield* three
+      expect(yield* query("no name/at all")).toEqual([])
+      expect(wire.sent.filter(({ source }) => source === "notary.test")).toEqual([])
+    }),
+  )
+
+  it.effect("answers badly asked questions with 400", () =>
+    Effect.gen(function* () {
+      const { wire } = yield* three
+      const errorOf = Effect.fnUntraced(function* (method: string, target: string, json: string) {
+        const body = new TextEncoder().encode(json)
+        const addressed = { source: "asker.test", destination: "notary.test", headers: {} }
+        const answer = yield* carry(wire)({ ...addressed, method, target, body })
+        return matrixErrorFromAnswer(answer.status, answer.body)
+      })
+      const query = "/_matrix/key/v2/query"
+      for (const [body, errcode] of [
+        ["", "M_NOT_JSON"],
+        ["[]", "M_BAD_JSON"],
+        ["{}", "M_BAD_JSON"],
+        ['{"server_keys":[]}', "M_BAD_JSON"],
+        ['{"server_keys":{"a":7}}', "M_BAD_JSON"],
+        ['{"server_keys":{"a":{"ed25519:a":{"minimum_valid_until_ts":"now"}}}}', "M_BAD_JSON"],
+      ] as const) {
+        expect(yield* errorOf("POST", query, body)).toMatchObject({ status: 400, errcode })
+      }
+      const late = yield* errorOf("GET", `${query}/gone.test?minimum_valid_until_ts=late`, "")
+      expect(late).toMatchObject({ status: 400, errcode: "M_INVALID_PARAM" })
+      const unsupported = yield* errorOf("PUT", "/_matrix/key/v2/server", "{}")
+      expect(unsupported).toMatchObject({ status: 405, errcode: "M_UNRECOGNIZED" })
     }),
   )
 

@@ -1,8 +1,10 @@
 /** Server-server API §Retrieving server keys: the receiving half. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
+import { isServerName } from "../../core/identifiers.ts"
 import { KeyRing } from "../../homeserver/key-ring.ts"
 import { FederationApi } from "../api.ts"
+import { ifLegacy } from "../legacy.ts"
 
 /** More servers than this are not looked up for one question. */
 const serversPerQueryMax = 100
@@ -23,7 +25,7 @@ export const KeysReceive = HttpApiBuilder.group(
     ) =>
       Effect.map(
         Effect.forEach(
-          wanted.slice(0, serversPerQueryMax),
+          wanted.filter(([server]) => isServerName(server)).slice(0, serversPerQueryMax),
           ([server, validUntilTsMin]) => keyRing.vouchedKeys(server, Number(validUntilTsMin ?? 0)),
           { concurrency: 8 },
         ),
@@ -31,10 +33,10 @@ export const KeysReceive = HttpApiBuilder.group(
       )
     return handlers
       .handle("serverKeys", () => keyRing.published)
-      .handle("serverKeysById", () => keyRing.published)
+      .handle("serverKeysById", () => ifLegacy(keyRing.published))
       .handle("queryKeys", ({ params, query }) => answer([[params.serverName, query.minimum_valid_until_ts]]))
       .handle("queryKeysById", ({ params, query }) =>
-        answer([[params.serverName, query.minimum_valid_until_ts]]),
+        ifLegacy(answer([[params.serverName, query.minimum_valid_until_ts]])),
       )
       .handle("queryManyKeys", ({ payload }) =>
         answer(Object.entries(payload.server_keys).map(([server, keys]) => [server, latestWanted(keys)])),

@@ -157,7 +157,7 @@ export class LocalMedia extends Context.Service<
           const firstTs = Math.min(...waiting.map(([, { createdTs }]) => createdTs))
           return yield* limitExceeded(
             `${userId} has announced ${waiting.length} files that are not there yet`,
-            firstTs + announcedMs - nowMs,
+            { retry_after_ms: firstTs + announcedMs - nowMs },
           )
         }
         const mediaId = newId(userId, nowMs)

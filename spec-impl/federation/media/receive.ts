@@ -1,5 +1,5 @@
 /** Server-server API §Content Repository: the receiving half. */
-import { Effect, Option } from "effect"
+import { Clock, Effect, Option } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { isServerName } from "../../core/identifiers.ts"
@@ -9,13 +9,13 @@ import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Settings } from "../../homeserver/settings.ts"
 import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
-import { cannotThumbnail, MatrixError, notFound, unrecognised } from "../matrix-error.ts"
+import { cannotThumbnail, limitExceeded, MatrixError, notFound, unrecognised } from "../matrix-error.ts"
+import { Turns } from "../turns.ts"
 import { contentHeaders } from "./content-headers.ts"
 import { type ContentUri, isMediaId } from "./content-uri.ts"
 import type { HeldMedia } from "./local-media.ts"
 import { Media } from "./media.ts"
 import { type MediaPart, writeMultipart } from "./multipart.ts"
-import { RequestLimit } from "./request-limit.ts"
 import type { ThumbnailWish } from "./thumbnails/thumbnail.ts"
 
 /** What a thumbnail's query says; `scale` and no animation where it says nothing. */
@@ -31,6 +31,12 @@ const wishOf = ({ width, height, method = "scale", animated = false }: WishQuery
     ? Effect.succeed<ThumbnailWish>({ width, height, method, animated })
     : Effect.fail(cannotThumbnail(`there is no method ${method}`))
 
+/** 429 with the time to wait for whoever has asked too often. */
+const takeTurn = Effect.fnUntraced(function* (turns: Turns, who: string) {
+  const waitMs = turns.take(who, yield* Clock.currentTimeMillis)
+  if (waitMs > 0) return yield* limitExceeded(`${who} has asked for too much`, { retry_after_ms: waitMs })
+})
+
 /** For other servers, which sign: what is this server's own, and nothing else. */
 export const MediaReceive = HttpApiBuilder.group(
   FederationApi,
@@ -40,12 +46,12 @@ export const MediaReceive = HttpApiBuilder.group(
     const chance = yield* Chance
     const settings = yield* Settings
     const { serverName } = yield* ServerIdentity
-    const limit = new RequestLimit(settings.mediaRequestsPerMinuteMax)
+    const turns = new Turns(settings.mediaRequestsPerMinuteMax)
 
     /** Who may ask now, and what it asks for. */
     const asked = Effect.fnUntraced(function* (mediaId: string) {
       if (!settings.authenticatedMedia) return yield* unrecognised("no such endpoint")
-      yield* limit.check(yield* Origin)
+      yield* takeTurn(turns, yield* Origin)
       if (!isMediaId(mediaId)) return yield* notFound(`${mediaId} is no media id`)
       return { serverName, mediaId }
     })
@@ -104,12 +110,15 @@ export const LegacyMediaReceive = HttpApiBuilder.group(
     const media = yield* Media
     const settings = yield* Settings
     const { serverName } = yield* ServerIdentity
-    const limit = new RequestLimit(settings.mediaRequestsPerMinuteMax)
+    const turns = new Turns(settings.mediaRequestsPerMinuteMax)
 
     const asked = Effect.fnUntraced(function* (uri: ContentUri, isRemoteAllowed: boolean) {
       if (!settings.legacyEndpoints) return yield* unrecognised("no such endpoint")
       const { remoteAddress } = yield* HttpServerRequest.HttpServerRequest
-      yield* limit.check(Option.getOrElse(remoteAddress, () => "somebody"))
+      yield* takeTurn(
+        turns,
+        Option.getOrElse(remoteAddress, () => "somebody"),
+      )
       if (!isServerName(uri.serverName) || !isMediaId(uri.mediaId))
         return yield* notFound("there is no such media")
       if (uri.serverName !== serverName && !isRemoteAllowed) {

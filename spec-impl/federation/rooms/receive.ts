@@ -5,11 +5,11 @@ import { storeFailed } from "../../homeserver/failures.ts"
 import { makeJoin, receiveJoin } from "../../homeserver/hosting-joins.ts"
 import { makeKnock, makeLeave, receiveKnock, receiveLeave } from "../../homeserver/hosting-memberships.ts"
 import { inviteOfV1, receiveInvite } from "../../homeserver/invitations.ts"
-import { Settings } from "../../homeserver/settings.ts"
 import type { StoreFailure } from "../../store/event-store.ts"
 import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
-import { type MatrixError, unrecognised } from "../matrix-error.ts"
+import { ifLegacy } from "../legacy.ts"
+import type { MatrixError } from "../matrix-error.ts"
 
 /** Hands on who asks; a store that fails is this server's own fault. */
 const asked = <A, R>(answer: (origin: string) => Effect.Effect<A, MatrixError | StoreFailure, R>) =>
@@ -17,11 +17,7 @@ const asked = <A, R>(answer: (origin: string) => Effect.Effect<A, MatrixError | 
     Effect.catchTag("StoreFailure", ({ detail }) => Effect.fail(storeFailed(detail))),
   )
 
-/** An endpoint that is gone from the specification answers as if it were unknown where it is switched off. */
-const legacy = Effect.fnUntraced(function* <A, E, R>(answer: Effect.Effect<A, E, R>) {
-  const { legacyEndpoints } = yield* Settings
-  return legacyEndpoints ? yield* inPair(answer) : yield* unrecognised("no such endpoint")
-})
+const legacy = <A, E, R>(answer: Effect.Effect<A, E, R>) => ifLegacy(inPair(answer))
 
 const inPair = <A, E, R>(answer: Effect.Effect<A, E, R>) =>
   Effect.map(answer, (body) => [200 as const, body] as const)
@@ -31,8 +27,8 @@ export const RoomsReceive = HttpApiBuilder.group(FederationApi, "rooms", (handle
     .handle("makeJoin", ({ params: { roomId, userId }, query }) =>
       asked((origin) => makeJoin(origin, roomId, userId, query.ver ?? ["1"])),
     )
-    .handle("sendJoin", ({ params: { roomId, eventId }, payload }) =>
-      asked((origin) => receiveJoin(origin, roomId, eventId, payload)),
+    .handle("sendJoin", ({ params: { roomId, eventId }, query, payload }) =>
+      asked((origin) => receiveJoin(origin, roomId, eventId, payload, query.omit_members ?? false)),
     )
     .handle("makeLeave", ({ params: { roomId, userId } }) =>
       asked((origin) => makeLeave(origin, roomId, userId)),
@@ -59,7 +55,7 @@ export const RoomsReceive = HttpApiBuilder.group(FederationApi, "rooms", (handle
       inPair(asked((origin) => receiveInvite(origin, roomId, eventId, inviteOfV1(payload)))),
     )
     .handle("sendJoinV1", ({ params: { roomId, eventId }, payload }) =>
-      legacy(asked((origin) => receiveJoin(origin, roomId, eventId, payload))),
+      legacy(asked((origin) => receiveJoin(origin, roomId, eventId, payload, false))),
     )
     .handle("sendLeaveV1", ({ params: { roomId, eventId }, payload }) =>
       legacy(asked((origin) => receiveLeave(origin, roomId, eventId, payload))),

@@ -4,15 +4,18 @@ import { Context, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
 import { HttpApiBuilder, type HttpApiGroup } from "effect/http-api"
 import { encodeBase64 } from "../../core/base64.ts"
+import { sha256 } from "../../core/hash.ts"
 import { canonicalJson } from "../../core/json/encode.ts"
 import type { JsonObject } from "../../core/json/value.ts"
+import { Chance } from "../../homeserver/chance.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { KeyRing } from "../../homeserver/key-ring.ts"
-import { Settings } from "../../homeserver/settings.ts"
+import { type HomeserverSettings, Settings } from "../../homeserver/settings.ts"
 import { withVerifyAll } from "../../homeserver/signatures/noble.ts"
 import { nodeSignatures as makeNodeSignatures } from "../../homeserver/signatures/node-crypto.ts"
 import { Signatures } from "../../homeserver/signatures/signatures.ts"
 import type { SigningKey } from "../../homeserver/signatures/signing-key.ts"
+import { layerMemory, MemoryDisk } from "../../store/memory.ts"
 import { FederationApi, type FederationChapters } from "../api.ts"
 import { Origin } from "../authentication.ts"
 import { FederationClient } from "../client.ts"
@@ -119,6 +122,7 @@ export interface TestServer {
   readonly name: string
   readonly client: FederationClient["Service"]
   readonly keyRing: KeyRing["Service"]
+  readonly identity: ServerIdentity["Service"]
   readonly received: readonly Received[]
 }
 
@@ -162,21 +166,33 @@ export const signedBy = (key: SigningKey, request: WireRequest): WireRequest => 
   return { ...request, headers: { ...request.headers, authorization } }
 }
 
+/** What a test server has that is not the same for all. */
+interface TestSurroundings {
+  /** What an earlier start of the server left. */
+  readonly disk: MemoryDisk
+  readonly settings: Partial<HomeserverSettings>
+}
+
 /** A server on that wire. */
 export const startServer = Effect.fnUntraced(function* (
   wire: TestWire,
   name: string,
   signingKey: SigningKey,
   oldKeys: ServerIdentity["Service"]["oldKeys"] = [],
+  { disk = new MemoryDisk(), settings = {} }: Partial<TestSurroundings> = {},
 ) {
   const received: Received[] = []
   const services = KeyRing.layer.pipe(
     Layer.provideMerge(FederationClient.layer),
+    Layer.provideMerge(ServerIdentity.layer({ serverName: name, signingKey, oldKeys })),
     Layer.provideMerge(
       Layer.mergeAll(
-        ServerIdentity.layer({ serverName: name, signingKey, oldKeys }),
+        layerMemory(disk),
+        Layer.succeed(Chance, {
+          bytes: (length, ...key) => Uint8Array.from(sha256(key.join("\n")).subarray(0, length)),
+        }),
         Layer.succeed(Signatures, nodeSignatures),
-        Settings.layer({}),
+        Settings.layer(settings),
         Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, carry(wire))),
       ),
     ),
@@ -190,6 +206,7 @@ export const startServer = Effect.fnUntraced(function* (
     name,
     client: Context.get(context, FederationClient),
     keyRing: Context.get(context, KeyRing),
+    identity: Context.get(context, ServerIdentity),
     received,
   }
   return server

@@ -12,7 +12,7 @@ export const Transaction = Schema.Struct({
   origin: Schema.optionalKey(Schema.String),
   origin_server_ts: Schema.optionalKey(AnyJsonInteger),
   pdus: Schema.Array(AnyJson).check(Schema.isMaxLength(transactionPdusMax)),
-  edus: Schema.optionalKey(Schema.Array(AnyJsonObject).check(Schema.isMaxLength(transactionEdusMax))),
+  edus: Schema.optionalKey(Schema.Array(AnyJson).check(Schema.isMaxLength(transactionEdusMax))),
 })
 
 /** `PUT /_matrix/federation/v1/send/{txnId}`. */

@@ -3,7 +3,7 @@ import { authEventKeys } from "../../auth-rules/auth-events-selection.ts"
 import type { Event } from "../../event.ts"
 import { parseEvent } from "../../event-format.ts"
 import type { JsonObject, JsonValue } from "../../json/value.ts"
-import { readingsDefault } from "../../readings.ts"
+import { type Readings, readingsDefault } from "../../readings.ts"
 import { type RoomVersion, roomVersion } from "../../room-version.ts"
 import { signEvent } from "../../signing.ts"
 import { resolve } from "../../state-resolution/resolve.ts"
@@ -27,8 +27,8 @@ const verify = (publicKey: Uint8Array, _message: Uint8Array, signature: Uint8Arr
   publicKey[0] === signature[0]
 
 /** A room as a server would hold it, without events. */
-export const emptyRoom = (id: string): RoomDag =>
-  new RoomDag({ version: roomVersion(id)!, readings: readingsDefault, resolve, verify })
+export const emptyRoom = (id: string, readings: Partial<Readings> = {}): RoomDag =>
+  new RoomDag({ version: roomVersion(id)!, readings: { ...readingsDefault, ...readings }, resolve, verify })
 
 let drafts = 0
 
@@ -49,10 +49,11 @@ export const draftIn = (dag: RoomDag, drafted: Drafted): Event => {
     content: { ...drafted.content, nth: drafts },
     origin_server_ts: drafted.originServerTs ?? drafts,
     depth: Math.max(0, ...depths) + 1,
-    prev_events: prevEvents,
-    auth_events: authEvents,
+    prev_events: references(prevEvents, version),
+    auth_events: references(authEvents, version),
     signatures: {},
   }
+  if (version.eventId === "opaque") pdu.event_id = `$draft${drafts}:one`
   if (drafted.stateKey !== undefined) pdu.state_key = drafted.stateKey
   const create = dag.create()
   if (create !== undefined) pdu.room_id = create.roomId
@@ -62,6 +63,9 @@ export const draftIn = (dag: RoomDag, drafted: Drafted): Event => {
     version,
   )
 }
+
+const references = (eventIds: readonly string[], version: RoomVersion): JsonValue =>
+  version.eventReferences === "ids" ? eventIds : eventIds.map((eventId) => [eventId, { sha256: "" }])
 
 const read = (pdu: JsonObject, version: RoomVersion): Event => {
   const parsed = parseEvent(pdu, version)

@@ -203,7 +203,7 @@ const iterativeAuthChecks = (
         if (held !== undefined && (readings.rejectedInPartialState === "use" || !isRejected(held)))
           return held
         const own = authEventsOf(room, event).find((other) => naiveKey(other) === key && !isRejected(other))
-        if (own !== undefined) return own
+        if (own !== undefined && readings.authFallback === "auth-events") return own
         const implied = version.auth.createInAuthEvents === "forbidden" && key === "m.room.create|"
         return implied && !isRejected(room.create) ? room.create : undefined
       },

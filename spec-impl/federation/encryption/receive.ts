@@ -1,0 +1,24 @@
+/** Server-server API §End-to-End Encryption: the receiving half. */
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { storeFailed } from "../../homeserver/failures.ts"
+import { FederationApi } from "../api.ts"
+import { DeviceKeyQueries } from "./device-key-queries.ts"
+import { OneTimeKeys } from "./one-time-keys.ts"
+
+export const EncryptionReceive = HttpApiBuilder.group(
+  FederationApi,
+  "encryption",
+  Effect.fnUntraced(function* (handlers) {
+    const oneTimeKeys = yield* OneTimeKeys
+    const queries = yield* DeviceKeyQueries
+    return handlers
+      .handle("claimKeys", ({ payload }) =>
+        oneTimeKeys.claimLocal(payload.one_time_keys).pipe(
+          Effect.map((claimed) => ({ one_time_keys: claimed })),
+          Effect.catchTag("StoreFailure", ({ detail }) => Effect.fail(storeFailed(detail))),
+        ),
+      )
+      .handle("queryKeys", ({ payload }) => Effect.sync(() => queries.answerFor(payload.device_keys)))
+  }),
+)

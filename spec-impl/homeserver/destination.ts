@@ -1,0 +1,113 @@
+/** The record of what one destination has yet to get, and what it turns into: no time, no store, no network. */
+import type { Latch } from "effect"
+import type { Event } from "../core/event.ts"
+import { transactionEdusMax, transactionPdusMax } from "../core/limits.ts"
+import type { RoomDag } from "../core/room-dag/room-dag.ts"
+import type { EventReference, QueuedEdu, TransactionInFlight } from "../store/event-store.ts"
+
+/** What one destination has yet to get. */
+export interface Destination {
+  readonly name: string
+  inFlight: TransactionInFlight | undefined
+  /** Whether the store has what is in flight. */
+  isKept: boolean
+  /** Missed events that the store has as unsent still, though a later one covers them. */
+  covered: readonly EventReference[]
+  /** In the order of sending. */
+  pending: EventReference[]
+  /** Events that it missed and that no later missed event has for a parent, by event id. */
+  readonly missed: Map<string, EventReference>
+  /** By id, in the order of sending. */
+  readonly edus: Map<string, QueuedEdu>
+  /** Ids of EDUs in flight that were kept anew since: what is acknowledged is not the last of them. */
+  readonly keptAnew: Set<string>
+  failures: number
+  sending: boolean
+  /** Closed while it waits to be tried again. */
+  readonly retry: Latch.Latch
+}
+
+/** Until it has caught up, what is new for it joins what it missed. */
+export const isBehind = ({ failures, missed }: Destination): boolean => failures > 0 || missed.size > 0
+
+export const eventCount = ({ inFlight, pending, missed }: Destination): number =>
+  (inFlight?.events.length ?? 0) + pending.length + missed.size
+
+export const eduCount = ({ inFlight, edus }: Destination): number => (inFlight?.edus.length ?? 0) + edus.size
+
+export const hasUnsent = (destination: Destination): boolean =>
+  eventCount(destination) + eduCount(destination) > 0
+
+/** Takes what the next transaction will carry: what is pending, or else the tips of what was missed; and EDUs. */
+export const takeNext = (
+  destination: Destination,
+  dagOf: (roomId: string) => RoomDag | undefined,
+): Pick<TransactionInFlight, "events" | "edus"> => {
+  const edus = [...destination.edus.values()].slice(0, transactionEdusMax)
+  for (const { id } of edus) destination.edus.delete(id)
+  if (destination.pending.length > 0) {
+    return { events: destination.pending.splice(0, transactionPdusMax), edus }
+  }
+  destination.covered = dropCovered(destination, dagOf)
+  const events = [...destination.missed.values()].slice(0, transactionPdusMax)
+  for (const [, eventId] of events) destination.missed.delete(eventId)
+  return { events, edus }
+}
+
+export const coveredBy = ({ missed }: Destination, event: Event): readonly EventReference[] =>
+  event.prevEvents.flatMap((parent) => {
+    const reference = missed.get(parent)
+    return reference === undefined ? [] : [reference]
+  })
+
+/** Notes that the destination missed `event`, and gives the missed events that are covered by it. */
+export const miss = (
+  destination: Destination,
+  reference: EventReference,
+  event: Event,
+): readonly EventReference[] => {
+  const covered = coveredBy(destination, event)
+  for (const [, eventId] of covered) destination.missed.delete(eventId)
+  destination.missed.set(event.eventId, reference)
+  return covered
+}
+
+/**
+ * Leaves of what was missed the forward extremities, room by room: events of other servers may stand between two
+ * of this one. Gives what is covered by a later one.
+ */
+const dropCovered = (
+  { missed }: Destination,
+  dagOf: (roomId: string) => RoomDag | undefined,
+): readonly EventReference[] => {
+  const byRoom = Map.groupBy(missed.values(), ([roomId]) => roomId)
+  const covered = [...byRoom].flatMap(([roomId, references]) => {
+    const dag = dagOf(roomId)
+    if (dag === undefined || references.length < 2) return []
+    const eventIds = references.map(([, eventId]) => eventId)
+    const before = ancestorsOf(dag, eventIds)
+    return references.filter(([, eventId]) => before.has(eventId))
+  })
+  for (const [, eventId] of covered) missed.delete(eventId)
+  return covered
+}
+
+/** All events before those, as deep as the least deep of them. */
+const ancestorsOf = (dag: RoomDag, eventIds: readonly string[]): ReadonlySet<string> => {
+  let depthMin: number | bigint = Number.POSITIVE_INFINITY
+  for (const eventId of eventIds) {
+    const depth = dag.record(eventId)?.event.depth
+    if (depth !== undefined && depth < depthMin) depthMin = depth
+  }
+  const seen = new Set<string>()
+  const open = [...eventIds]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    for (const parent of dag.record(next)?.event.prevEvents ?? []) {
+      const depth = dag.record(parent)?.event.depth
+      if (depth === undefined || depth < depthMin || seen.has(parent)) continue
+      seen.add(parent)
+      open.push(parent)
+    }
+  }
+  return seen
+}

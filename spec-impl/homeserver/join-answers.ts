@@ -1,0 +1,125 @@
+/** What a resident server answers to send_join, and what of it the joining server believes. */
+import { Effect } from "effect"
+import type { Event } from "../core/event.ts"
+import { isServerName } from "../core/identifiers.ts"
+import { canonicalJson } from "../core/json/encode.ts"
+import type { JsonObject } from "../core/json/value.ts"
+import type { RoomVersion } from "../core/room-version.ts"
+import { restrictedJoinSigner } from "../core/signing.ts"
+import type { MatrixError } from "../federation/matrix-error.ts"
+import { badAnswer } from "./failures.ts"
+import { ServerIdentity } from "./identity.ts"
+import type { Room } from "./rooms.ts"
+import { readPdu, vetAnswered } from "./vetting.ts"
+
+/** The body of an answer to send_join. */
+export interface JoinAnswer {
+  readonly state: readonly JsonObject[]
+  readonly auth_chain: readonly JsonObject[]
+  readonly event?: JsonObject
+  readonly members_omitted?: boolean
+  readonly servers_in_room?: readonly string[]
+}
+
+/** What is left of it. */
+export interface BelievedAnswer {
+  /** The join, signed by all who must. */
+  readonly join: Event
+  /** State and auth chain without what fails checks 1 to 3: such events are dropped, the join does not fail. */
+  readonly events: readonly Event[]
+  /** Ids of the state before the join. */
+  readonly stateIds: readonly string[]
+  /** Where memberships were left out of it, the servers in the room but for this one. */
+  readonly servers: readonly string[] | undefined
+}
+
+/** Fails with 502 where the answer is of no use; another server may give a better one. */
+export const believe = Effect.fnUntraced(function* (
+  room: Room,
+  join: Event,
+  answer: JoinAnswer,
+  asked: { readonly via: string; readonly omitMembers: boolean },
+) {
+  const { serverName } = yield* ServerIdentity
+  const joined = yield* signedByAll(room, join, answer.event, asked.via)
+  const state = answer.state.flatMap((pdu) => {
+    const read = readPdu(pdu, room, { checkReferenceCounts: false })
+    return "event" in read ? [read.event] : []
+  })
+  const doubled = doubledKey(state)
+  if (doubled !== undefined)
+    return yield* badAnswer(`the state before the join has two events for ${doubled}`)
+  const events = yield* vetAnswered(room, [...answer.auth_chain, ...answer.state])
+  const stateIds = [...new Set(state.map(({ eventId }) => eventId))]
+  yield* checkCreate(events, stateIds, room.version)
+  const servers = yield* serversIn(answer, asked)
+  return {
+    join: joined,
+    events,
+    stateIds,
+    servers: servers?.filter((server) => server !== serverName),
+  } satisfies BelievedAnswer
+})
+
+/**
+ * The join as the resident server gives it back. Where a user of another server had to let the user in the answer must
+ * have it (§send_join), with that server's signature. Otherwise the join is what this server made it, unless it comes
+ * back with the signature of a policy server that the resident had to ask.
+ */
+const signedByAll = Effect.fnUntraced(function* (
+  room: Room,
+  join: Event,
+  answered: JsonObject | undefined,
+  via: string,
+) {
+  if (!room.version.auth.restricted || restrictedJoinSigner(join) === undefined) {
+    const isSignedAnew =
+      answered !== undefined &&
+      canonicalJson(answered.signatures ?? {}) !== canonicalJson(join.pdu.signatures ?? {})
+    const [signed] = isSignedAnew ? yield* vetAnswered(room, [answered]) : []
+    return signed?.eventId === join.eventId ? signed : join
+  }
+  if (answered === undefined) return yield* badAnswer(`${via} did not give the join back that it had to sign`)
+  const [signed] = yield* vetAnswered(room, [answered])
+  if (signed?.eventId !== join.eventId) {
+    return yield* badAnswer(`${via} gave another event back than the join that it got`)
+  }
+  if (room.dag.restrictedJoinIsSigned(signed.eventId)) return signed
+  return yield* badAnswer(`${via} gave the join back without the signature of who lets the user in`)
+})
+
+const doubledKey = (state: readonly Event[]): string | undefined => {
+  const eventIds = new Map<string, string>()
+  for (const { type, stateKey, eventId } of state) {
+    const key = JSON.stringify([type, stateKey])
+    if ((eventIds.get(key) ?? eventId) !== eventId) return key
+    eventIds.set(key, eventId)
+  }
+  return undefined
+}
+
+/** §Joining Rooms: the room must have begun as make_join said. */
+const checkCreate = (
+  events: readonly Event[],
+  stateIds: readonly string[],
+  version: RoomVersion,
+): Effect.Effect<void, MatrixError> => {
+  const create = events.find(
+    ({ type, stateKey, eventId }) =>
+      type === "m.room.create" && stateKey === "" && stateIds.includes(eventId),
+  )
+  return create !== undefined && (create.content.room_version ?? "1") === version.id
+    ? Effect.void
+    : Effect.fail(badAnswer(`the room's create event is missing, or not of version ${version.id}`))
+}
+
+const serversIn = Effect.fnUntraced(function* (
+  { members_omitted: isPartial, servers_in_room: servers }: JoinAnswer,
+  { via, omitMembers }: { readonly via: string; readonly omitMembers: boolean },
+) {
+  if (isPartial !== true) return undefined
+  if (!omitMembers) return yield* badAnswer(`${via} left members out, and was not asked to`)
+  if (servers === undefined)
+    return yield* badAnswer(`${via} left members out, and does not say who is in the room`)
+  return [...new Set([via, ...servers])].filter(isServerName)
+})

@@ -1,0 +1,104 @@
+/** What is known of each server's keys, kept so that a restart forgets none: a server may be gone by then. */
+import { Effect } from "effect"
+import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
+import { EventStore } from "../store/event-store.ts"
+import { type KeyReadings, KnownKeys } from "./known-keys.ts"
+import { Settings } from "./settings.ts"
+
+/** Which keys of one server are wanted, by id, and until when they must be good. */
+export type WantedKeys = ReadonlyMap<string, { readonly untilTs: number; readonly isForRequest: boolean }>
+
+/** One server's keys as they are known here, and how asking for them went. */
+export interface KeyHolder {
+  readonly server: string
+  readonly keys: KnownKeys
+  /** Of notaries, by all who wait for their answers. */
+  readonly wanted: Map<string, { readonly untilTs: number; readonly isForRequest: boolean }>
+  failures: number
+  /** Not to be asked again before. */
+  askedAgainTs: number
+  /** Why it has not answered when it was asked last. */
+  problem: string | undefined
+  /** Its key object as it was last given, by itself or by a notary. */
+  given: GivenKeys | undefined
+  notaryFailures: number
+  notariesAskedAgainTs: number
+}
+
+interface GivenKeys {
+  readonly keys: JsonObject
+  readonly fetchedTs: number
+  readonly validUntilTs: number
+}
+
+const collection = "server-keys"
+
+const holderWith = (server: string, keys: KnownKeys, given?: GivenKeys): KeyHolder => ({
+  ...{ server, keys, given },
+  wanted: new Map(),
+  failures: 0,
+  askedAgainTs: 0,
+  notaryFailures: 0,
+  notariesAskedAgainTs: 0,
+  problem: undefined,
+})
+
+/** The holders of all servers' keys, with what the store has of them. */
+export const keyHolders = Effect.gen(function* () {
+  const store = yield* EventStore
+  const { readings } = yield* Settings
+  const holders = new Map<string, KeyHolder>()
+  for (const [server, value] of yield* store.records(collection)) {
+    const holder = readHolder(server, value, readings)
+    if (holder !== undefined) holders.set(server, holder)
+  }
+  return {
+    holderOf: (server: string): KeyHolder => {
+      const known = holders.get(server)
+      if (known !== undefined) return known
+      const holder = holderWith(server, new KnownKeys(readings))
+      holders.set(server, holder)
+      return holder
+    },
+    /** A store that fails takes nothing from what is known now: keys can be fetched again. */
+    keep: ({ server, keys, given }: KeyHolder): Effect.Effect<void> => {
+      const value = { ...keys.toJson(), ...(given === undefined ? {} : { given: { ...given } }) }
+      return Effect.ignore(store.commit({ records: [{ collection, key: server, value }] }))
+    },
+  }
+})
+
+const readHolder = (server: string, value: JsonValue, readings: KeyReadings): KeyHolder | undefined => {
+  if (!isJsonObject(value)) return undefined
+  return holderWith(server, KnownKeys.fromJson(value, readings), readGiven(value.given))
+}
+
+const readGiven = (given: JsonValue | undefined): GivenKeys | undefined => {
+  if (!isJsonObject(given) || !isJsonObject(given.keys)) return undefined
+  const { keys, fetchedTs, validUntilTs } = given
+  return typeof fetchedTs === "number" && typeof validUntilTs === "number"
+    ? { keys, fetchedTs, validUntilTs }
+    : undefined
+}
+
+/** Adds to what is wanted. */
+export const want = ({ wanted }: KeyHolder, more: WantedKeys): void => {
+  for (const [keyId, { untilTs, isForRequest }] of more) {
+    const known = wanted.get(keyId)
+    wanted.set(keyId, {
+      untilTs: Math.max(untilTs, known?.untilTs ?? 0),
+      isForRequest: isForRequest && (known?.isForRequest ?? true),
+    })
+  }
+}
+
+/**
+ * Whether something of what is wanted is not known. Which keys are good for requests a server knows itself, where it has
+ * answered: no notary is asked for those that it did not name.
+ */
+export const lacks = ({ keys, problem }: KeyHolder, wanted: WantedKeys, nowMs: number): boolean =>
+  [...wanted].some(([keyId, { untilTs, isForRequest }]) =>
+    isForRequest
+      ? problem !== undefined && keys.forRequest(keyId, nowMs) === undefined
+      : keys.forEvent(keyId, untilTs, "enforced", nowMs) === undefined,
+  )
