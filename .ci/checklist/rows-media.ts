@@ -1,7 +1,9 @@
 /** The user's checklist, chapter 24, and what the list of endpoints has beyond it. */
-import type { Part } from "./row.ts"
+import { endpoint, type Part } from "./row.ts"
 
 const media = "spec-impl/federation/media"
+const receive = `${media}/receive.ts`
+const deprecated = "client-server API §Content repository (deprecated in v1.11)"
 const tests = "sim/world/media.test.ts"
 const multipart = `${media}/multipart.test.ts > a multipart answer`
 const thumbnails = `${media}/thumbnails/thumbnail.test.ts`
@@ -17,22 +19,8 @@ export const mediaPart: Part = {
       test: `${tests} > a download > gives the same file to every server that asks, and asks once (http)`,
       removal: { file: `${media}/media.ts`, from: "yield* cache.keep(key, file)", to: "" },
     },
-    {
-      id: "#34",
-      title: "GET /_matrix/federation/v1/media/download/{mediaId}",
-      section: "§Content Repository",
-      route: "GET /_matrix/federation/v1/media/download/{mediaId}",
-      handler: `${media}/receive.ts`,
-      test: `${tests} > a download > answers whoever signs, and nobody else; with two parts`,
-    },
-    {
-      id: "#35",
-      title: "GET /_matrix/federation/v1/media/thumbnail/{mediaId}",
-      section: "§Content Repository; client-server API §Thumbnails",
-      route: "GET /_matrix/federation/v1/media/thumbnail/{mediaId}",
-      handler: `${media}/receive.ts`,
-      test: `${tests} > a thumbnail > is made by the image's server, kept, and made here once the image is here (http)`,
-    },
+    endpoint("#34", "GET /_matrix/federation/v1/media/download/{mediaId}", "§Content Repository", receive),
+    endpoint("#35", "GET /_matrix/federation/v1/media/thumbnail/{mediaId}", "§Content Repository", receive),
     {
       id: "media in two parts",
       title: "multipart/mixed of exactly two parts",
@@ -69,11 +57,11 @@ export const mediaPart: Part = {
       id: "media rate limit",
       title: "429 M_LIMIT_EXCEEDED",
       section: "§Content Repository; client-server API §Rate limiting",
-      handler: `${media}/request-limit.ts`,
+      handler: receive,
       test: `${tests} > a download > asked too often is 429 with the time to wait, which the user is told (http)`,
       removal: {
-        file: `${media}/receive.ts`,
-        from: "yield* limit.check(yield* Origin)",
+        file: receive,
+        from: "yield* takeTurn(turns, yield* Origin)",
         to: "yield* Origin",
       },
     },
@@ -117,37 +105,33 @@ export const mediaPart: Part = {
       id: "unauthenticated media fallback, allow_remote",
       title: "… with allow_remote=false, after which media of other servers is not fetched",
       section: '§Content Repository: "MUST be sure to set allow_remote to false"',
-      handler: `${media}/receive.ts`,
+      handler: receive,
       test: `${tests} > the endpoints of before v1.11 > give media of other servers only where that is not forbidden, and 404 for what is none`,
       removal: {
-        file: `${media}/receive.ts`,
+        file: receive,
         from: "serverName && !isRemoteAllowed",
         to: "serverName && !settings",
       },
     },
-    {
-      id: "unauthenticated media download",
-      title: "GET /_matrix/media/v3/download/{serverName}/{mediaId}",
-      section: "client-server API §Content repository (deprecated in v1.11)",
-      route: "GET /_matrix/media/v3/download/{serverName}/{mediaId}",
-      handler: `${media}/receive.ts`,
-      test: `${tests} > the endpoints of before v1.11 > answer without a signature, with the headers that keep a browser safe`,
-    },
-    {
-      id: "unauthenticated media thumbnail",
-      title: "GET /_matrix/media/v3/thumbnail/{serverName}/{mediaId}",
-      section: "client-server API §Content repository (deprecated in v1.11)",
-      route: "GET /_matrix/media/v3/thumbnail/{serverName}/{mediaId}",
-      handler: `${media}/receive.ts`,
-      test: `${tests} > the endpoints of before v1.11 > of thumbnails have the same errors`,
-    },
+    endpoint(
+      "unauthenticated media download",
+      "GET /_matrix/media/v3/download/{serverName}/{mediaId}",
+      deprecated,
+      receive,
+    ),
+    endpoint(
+      "unauthenticated media thumbnail",
+      "GET /_matrix/media/v3/thumbnail/{serverName}/{mediaId}",
+      deprecated,
+      receive,
+    ),
     {
       id: "media freeze",
       title: "What came after the freeze is given to signed requests alone",
       section: "client-server API §Content repository, Client behaviour",
-      handler: `${media}/receive.ts`,
+      handler: receive,
       test: `${tests} > the endpoints of before v1.11 > are gone where they are switched off, and keep back what came after the freeze`,
-      removal: { file: `${media}/receive.ts`, from: "sinceTs < settings.mediaFreezeTs", to: "sinceTs > 0" },
+      removal: { file: receive, from: "sinceTs < settings.mediaFreezeTs", to: "sinceTs > 0" },
     },
     {
       id: "inline content",

@@ -1,5 +1,5 @@
 /** Media: what users upload, how other servers get it, by new endpoints and old ones, and every way in which they do not. */
-import { Context, Effect, Fiber } from "effect"
+import { Context, Effect, Fiber, Result } from "effect"
 import { describe, expect, it } from "vitest"
 import { dispositionOf, type MediaFile } from "#spec-impl/federation/media/content-headers.ts"
 import { LocalMedia } from "#spec-impl/federation/media/local-media.ts"
@@ -197,6 +197,22 @@ describe("a download", () => {
       ))
   }
 
+  it("that must wait for as long as a header says passes that on as well", async () => {
+    for (const transport of transports) {
+      await withFile(
+        (played, uri) =>
+          Effect.gen(function* () {
+            const body = bytes('{"errcode":"M_LIMIT_EXCEEDED","error":"not now"}')
+            const response = { status: 429, headers: { "retry-after": "7" }, body }
+            yield* rule(played, signedPath, { kind: "reply", response })
+            const error = yield* Effect.flip(download(played, uri))
+            expect(error).toMatchObject({ status: 429, details: { retry_after_ms: 7_000 } })
+          }),
+        { transport },
+      )
+    }
+  })
+
   it("that is refused for its number says so in seconds, too", () =>
     withFile(
       ({ network }, uri) =>
@@ -298,6 +314,35 @@ describe("an upload", () => {
         }),
       ))
   }
+
+  it("that a crash meets is there whole or not at all, and what was acknowledged is there", async () => {
+    const outcomes = new Set<string>()
+    for (let seed = 1; seed <= 12; seed++) {
+      await withFile(
+        (played, uri) =>
+          Effect.gen(function* () {
+            const { stage } = played
+            const announced = yield* stage.user(alice).announceUpload()
+            const uploading = yield* Effect.forkDetach(stage.user(alice).upload(textFile("whole"), announced))
+            for (let step = 0; step < seed; step++) yield* Effect.yieldNow
+            yield* stage.crash("s1")
+            const isAcknowledged = uploading.pollUnsafe() !== undefined
+            yield* stage.restart("s1")
+            expect(yield* download(played, uri)).toEqual(textFile("hello"))
+            const found = yield* Effect.result(download(played, announced, 0))
+            if (Result.isSuccess(found)) expect(found.success).toEqual(textFile("whole"))
+            else {
+              expect(isAcknowledged).toBe(false)
+              expect(found.failure.message).toContain("M_NOT_YET_UPLOADED")
+              yield* stage.user(alice).upload(textFile("again"), announced)
+            }
+            outcomes.add(found._tag)
+          }),
+        { seed },
+      )
+    }
+    expect(outcomes.size).toBe(2)
+  })
 
   it("outlives a restart, and so does what was announced and what was fetched", () =>
     play({ servers: 1 }, (played) =>

@@ -53,12 +53,16 @@ const retryAfterOf = ({ details }: MatrixError): Readonly<Record<string, string>
 
 /**
  * The error that a server meant by an answer of this status and body. A body that is not a standard error
- * gives `M_UNKNOWN`.
+ * gives `M_UNKNOWN`. A `Retry-After` in seconds counts as `retry_after_ms` where the body has none.
  */
-export const matrixErrorFromAnswer = (status: number, body: Uint8Array): MatrixError => {
+export const matrixErrorFromAnswer = (
+  status: number,
+  body: Uint8Array,
+  headers: Readonly<Record<string, string | undefined>> = {},
+): MatrixError => {
   const value = readJson(body)
   if (isJsonObject(value) && typeof value.errcode === "string") {
-    const { errcode, error, ...details } = value
+    const { errcode, error, ...details } = { ...waitIn(headers), ...value }
     return new MatrixError({
       status,
       errcode: value.errcode,
@@ -68,6 +72,9 @@ export const matrixErrorFromAnswer = (status: number, body: Uint8Array): MatrixE
   }
   return new MatrixError({ status, errcode: "M_UNKNOWN", error: `answered ${status} without a Matrix error` })
 }
+
+const waitIn = ({ "retry-after": seconds }: Readonly<Record<string, string | undefined>>): JsonObject =>
+  seconds !== undefined && /^[0-9]{1,9}$/.test(seconds) ? { retry_after_ms: Number(seconds) * 1_000 } : {}
 
 /** How the API declares its errors. Servers and clients map them themselves, for the sake of the status. */
 export const MatrixErrorSchema = AnyJsonObject.pipe(

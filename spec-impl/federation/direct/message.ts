@@ -87,7 +87,7 @@ export const readAnswer = (
       : Effect.fail(response.result.error)
   }
   if (response.status < 200 || response.status >= 300) {
-    return Effect.fail(matrixErrorFromAnswer(response.status, response.body))
+    return Effect.fail(matrixErrorFromAnswer(response.status, response.body, response.headers))
   }
   const [success] = endpoint.success
   return Schema.decodeUnknownEffect(success as unknown as Schema.ConstraintDecoder<unknown>)(response.body)

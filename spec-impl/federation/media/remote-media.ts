@@ -6,12 +6,16 @@ import { Settings } from "../../homeserver/settings.ts"
 import { type FederationCalls, FederationClient, FederationUnreachable } from "../client.ts"
 import { MatrixError, notFound, tooLargeToServe } from "../matrix-error.ts"
 import { PlainHttp } from "../plain-http.ts"
+import { WireError } from "../wire-message.ts"
 import { fileOf, type MediaFile, plainType, thumbnailTypes } from "./content-headers.ts"
 import type { ContentUri } from "./content-uri.ts"
 import { readMultipart } from "./multipart.ts"
 import type { ThumbnailWish } from "./thumbnails/thumbnail.ts"
 
 type Failure = MatrixError | FederationUnreachable
+
+/** How long a place that is no homeserver may take. */
+const elsewhereWithin = "1 minute"
 
 /**
  * What is asked fails with what a user is to be told: 404 M_NOT_FOUND, 429 M_LIMIT_EXCEEDED with the other server's
@@ -48,9 +52,13 @@ export class RemoteMedia extends Context.Service<
         if (url === null || !/^https?:$/.test(url.protocol)) {
           return yield* badAnswer(`${location} is no place where media could be`)
         }
-        const { status, headers, body } = yield* http
-          .get(url)
-          .pipe(Effect.mapError(({ reason }) => new FederationUnreachable({ destination: url.host, reason })))
+        const { status, headers, body } = yield* http.get(url).pipe(
+          Effect.timeoutOrElse({
+            duration: elsewhereWithin,
+            orElse: () => Effect.fail(new WireError({ reason: "timed-out" })),
+          }),
+          Effect.mapError(({ reason }) => new FederationUnreachable({ destination: url.host, reason })),
+        )
         if (status === 404) return yield* notFound(`there is nothing at ${url.host}`)
         if (status !== 200) return yield* badAnswer(`${url.host} answered ${status}`)
         return fileOf(headers["content-type"], headers["content-disposition"], body)

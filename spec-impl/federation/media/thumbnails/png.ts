@@ -11,8 +11,8 @@ export interface PngHead {
   /** Whether it is an APNG: an acTL chunk stands before the first image data. */
   readonly isAnimated: boolean
   readonly isInterlaced: boolean
-  /** All image data, packed. */
-  readonly packed: Buffer
+  /** The image data as it is packed, in pieces. */
+  readonly packed: readonly Buffer[]
 }
 
 /** Undefined for what is no PNG. */
@@ -35,14 +35,14 @@ export const readPngHead = (bytes: Uint8Array): PngHead | undefined => {
     height: png.readUInt32BE(20),
     isAnimated,
     isInterlaced: png[28] === 1,
-    packed: Buffer.concat(packed),
+    packed,
   }
 }
 
 /** The still image; throws where the bytes are no sound PNG. */
 export const decodePng = (bytes: Uint8Array, head: PngHead): Image => {
   // pngjs bounds what it unpacks by the size in the header, but not where an image is interlaced.
-  if (head.isInterlaced) inflateSync(head.packed, { maxOutputLength: unpackedBytesMax(head) })
+  if (head.isInterlaced) inflateSync(Buffer.concat(head.packed), { maxOutputLength: unpackedBytesMax(head) })
   const { width, height, data } = PNG.sync.read(Buffer.from(bytes))
   return { width, height, rgba: data }
 }
