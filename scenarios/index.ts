@@ -6,6 +6,7 @@ import { invitesAndKnocks } from "./invites-and-knocks.ts"
 import { joinsOfEveryKind } from "./joins-of-every-kind.ts"
 import { keysRotateWhileCutOff } from "./keys-rotate-while-cut-off.ts"
 import { lostPromotionChain } from "./lost-promotion-chain.ts"
+import { mediaAcrossACut } from "./media-across-a-cut.ts"
 import { netsplitAndHeal } from "./netsplit-and-heal.ts"
 import { phantomJoinRules } from "./phantom-join-rules.ts"
 import { spaceWalk } from "./space-walk.ts"
@@ -26,4 +27,5 @@ export const scenarios: readonly Scenario[] = [
   joinsOfEveryKind,
   keysRotateWhileCutOff,
   discoveryGoesWrong,
+  mediaAcrossACut,
 ]

@@ -5,6 +5,7 @@ import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/thi
 import { deviceActs } from "./device-acts.ts"
 import { ephemeralActs } from "./ephemeral-acts.ts"
 import type { VirtualIdentityServer } from "./identity-server.ts"
+import { mediaActs } from "./media-acts.ts"
 import type { Actor } from "./stage.ts"
 import type { VirtualServer } from "./world.ts"
 
@@ -22,6 +23,7 @@ export const makeActor = ({ server, userId, roomVersion, identityServerOf }: Act
   return {
     ...ephemeralActs(services, userId),
     ...deviceActs(server, userId),
+    ...mediaActs(services, userId),
     userId,
     createRoom: (wishes = {}) => users.createRoom(userId, { roomVersion, ...wishes }),
     join: (roomId, via = []) => users.join(userId, roomId, typeof via === "string" ? [via] : via),

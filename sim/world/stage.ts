@@ -13,6 +13,7 @@ import type { Names } from "../network/names.ts"
 import type { RequestMatch, RuleAction } from "../network/rules.ts"
 import type { DeviceActs } from "./device-acts.ts"
 import type { EphemeralActs } from "./ephemeral-acts.ts"
+import type { MediaActs } from "./media-acts.ts"
 
 /** Why a story could not go on: an action in it was refused. */
 export type StageFailure = MatrixError | FederationUnreachable | StoreFailure
@@ -20,7 +21,7 @@ export type StageFailure = MatrixError | FederationUnreachable | StoreFailure
 type Act<A> = Effect.Effect<A, StageFailure>
 
 /** A user of one of the servers, acting through that server as a client would. */
-export interface Actor extends EphemeralActs, DeviceActs {
+export interface Actor extends EphemeralActs, DeviceActs, MediaActs {
   readonly userId: string
   readonly createRoom: (wishes?: RoomWishes) => Act<string>
   /** By way of `via`, the first that lets the user in, or of its own server where that is in the room. */

@@ -1,12 +1,15 @@
 /** Homeservers on a simulated network, each of them whole: the code that serves HTTPS, over bytes in memory. */
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
+import { encodeBase64 } from "#spec-impl/core/base64.ts"
+import { sha256 } from "#spec-impl/core/hash.ts"
 import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
 import { JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
 import { policyServerKeyId } from "#spec-impl/core/signing.ts"
 import { FederationClient } from "#spec-impl/federation/client.ts"
 import { layerDirectClient } from "#spec-impl/federation/direct/client.ts"
 import { directHandler } from "#spec-impl/federation/direct/server.ts"
+import { PlainHttp } from "#spec-impl/federation/plain-http.ts"
 import { federationRoutes } from "#spec-impl/federation/server.ts"
 import { IdentityServers } from "#spec-impl/federation/third-party-invites/identity-servers.ts"
 import { type WireHandler, wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
@@ -92,6 +95,22 @@ const layerClientOf = (name: string, parts: WorldParts, fence: Fence) => {
       )
 }
 
+/** Places outside the federation are on the network under their host names. */
+const layerPlainHttpOf = (name: string, { network }: WorldParts, fence: Fence) =>
+  Layer.succeed(PlainHttp, {
+    get: ({ host, pathname, search }) =>
+      fence.guard(
+        network.send({
+          source: name,
+          destination: host,
+          method: "GET",
+          target: `${pathname}${search}`,
+          headers: {},
+          body: new Uint8Array(0),
+        }),
+      ),
+  })
+
 /** Identity servers are asked by bytes on either transport: they are no homeservers. */
 const layerIdentityServersOf = (name: string, { network }: WorldParts, fence: Fence) =>
   IdentityServers.layer.pipe(
@@ -155,6 +174,7 @@ const bootBehind = Effect.fnUntraced(function* (
   const homeserver = layerHomeserver(verdictTracer(name, kernel, fence)).pipe(
     Layer.provideMerge(layerClientOf(name, parts, fence)),
     Layer.provide(layerIdentityServersOf(name, parts, fence)),
+    Layer.provide(layerPlainHttpOf(name, parts, fence)),
     Layer.provideMerge(identity),
     Layer.provideMerge(surroundings),
   )
@@ -185,6 +205,7 @@ const fencedStore = (fence: Fence, store: EventStore["Service"]): EventStore["Se
   state: (digest) => fence.guard(store.state(digest)),
   destinations: fence.guard(store.destinations),
   records: (collection) => fence.guard(store.records(collection)),
+  blob: (collection, key) => fence.guard(store.blob(collection, key)),
   outside: fence.guard(store.outside),
   answer: (origin, transactionId) => fence.guard(store.answer(origin, transactionId)),
 })
@@ -201,19 +222,21 @@ const tracedStore = (name: string, kernel: Kernel, store: EventStore["Service"])
       ),
 })
 
-/** A group is JSON but for what is undefined in it, which says nothing; PDUs are JSON throughout, and of any depth. */
+/** A group is JSON but for bytes, and for what is undefined in it, which says nothing; PDUs are JSON throughout, and of any depth. */
 const groupBytes = (group: StoreGroup): Uint8Array => canonicalJsonBytes(withoutUndefined(group))
 
 const withoutUndefined = (value: unknown): JsonValue =>
-  typeof value !== "object" || value === null || value instanceof JsonFloat
-    ? (value as JsonValue)
-    : Array.isArray(value)
-      ? value.map(withoutUndefined)
-      : Object.fromEntries(
-          Object.entries(value).flatMap(([key, child]) =>
-            child === undefined ? [] : [[key, key === "pdu" ? child : withoutUndefined(child)]],
-          ),
-        )
+  value instanceof Uint8Array
+    ? encodeBase64(sha256(value))
+    : typeof value !== "object" || value === null || value instanceof JsonFloat
+      ? (value as JsonValue)
+      : Array.isArray(value)
+        ? value.map(withoutUndefined)
+        : Object.fromEntries(
+            Object.entries(value).flatMap(([key, child]) =>
+              child === undefined ? [] : [[key, key === "pdu" ? child : withoutUndefined(child)]],
+            ),
+          )
 
 /** What each server decided about each event: what a report draws. */
 const verdictTracer =

@@ -9,6 +9,7 @@ import { DiscoveryApi } from "./discovery/api.ts"
 import { EncryptionApi } from "./encryption/api.ts"
 import { HistoryApi } from "./history/api.ts"
 import { KeysApi } from "./keys/api.ts"
+import { LegacyMediaApi, MediaApi } from "./media/api.ts"
 import { OpenIdApi } from "./openid/api.ts"
 import { PolicyApi } from "./policy/api.ts"
 import { QueriesApi } from "./queries/api.ts"
@@ -30,7 +31,9 @@ export class FederationApi extends HttpApi.make("federation")
   .add(ThirdPartyInvitesApi)
   .add(PolicyApi)
   .add(DevicesApi)
-  .add(EncryptionApi) {}
+  .add(EncryptionApi)
+  .add(MediaApi)
+  .add(LegacyMediaApi) {}
 
 /** The groups of `FederationApi`. */
 export type FederationGroups =

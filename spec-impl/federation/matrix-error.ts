@@ -42,16 +42,27 @@ export const matrixErrorResponse = (error: MatrixError): HttpServerResponse.Http
   HttpServerResponse.uint8Array(canonicalJsonBytes(error.body), {
     status: error.status,
     contentType: "application/json",
+    headers: retryAfterOf(error),
   })
+
+/** Client-server API §Rate limiting: the header says in seconds what the body says in milliseconds. */
+const retryAfterOf = ({ details }: MatrixError): Readonly<Record<string, string>> =>
+  typeof details?.retry_after_ms === "number"
+    ? { "retry-after": String(Math.ceil(details.retry_after_ms / 1_000)) }
+    : {}
 
 /**
  * The error that a server meant by an answer of this status and body. A body that is not a standard error
- * gives `M_UNKNOWN`.
+ * gives `M_UNKNOWN`. A `Retry-After` in seconds counts as `retry_after_ms` where the body has none.
  */
-export const matrixErrorFromAnswer = (status: number, body: Uint8Array): MatrixError => {
+export const matrixErrorFromAnswer = (
+  status: number,
+  body: Uint8Array,
+  headers: Readonly<Record<string, string | undefined>> = {},
+): MatrixError => {
   const value = readJson(body)
   if (isJsonObject(value) && typeof value.errcode === "string") {
-    const { errcode, error, ...details } = value
+    const { errcode, error, ...details } = { ...waitIn(headers), ...value }
     return new MatrixError({
       status,
       errcode: value.errcode,
@@ -61,6 +72,9 @@ export const matrixErrorFromAnswer = (status: number, body: Uint8Array): MatrixE
   }
   return new MatrixError({ status, errcode: "M_UNKNOWN", error: `answered ${status} without a Matrix error` })
 }
+
+const waitIn = ({ "retry-after": seconds }: Readonly<Record<string, string | undefined>>): JsonObject =>
+  seconds !== undefined && /^[0-9]{1,9}$/.test(seconds) ? { retry_after_ms: Number(seconds) * 1_000 } : {}
 
 /** How the API declares its errors. Servers and clients map them themselves, for the sake of the status. */
 export const MatrixErrorSchema = AnyJsonObject.pipe(
@@ -97,6 +111,14 @@ export const unknownToken = withStatus(401, "M_UNKNOWN_TOKEN")
 export const conflict = withStatus(409, "M_UNKNOWN")
 /** 413: more than this server keeps. */
 export const tooLarge = withStatus(413, "M_TOO_LARGE")
+/** 502: more than this server gives, or takes from another. */
+export const tooLargeToServe = withStatus(502, "M_TOO_LARGE")
+/** 504: the content was announced, and is not there yet (§Content Repository). */
+export const notYetUploaded = withStatus(504, "M_NOT_YET_UPLOADED")
+/** 409: the content is there already (client-server API §Content repository). */
+export const cannotOverwriteMedia = withStatus(409, "M_CANNOT_OVERWRITE_MEDIA")
+/** 400: there can be no such thumbnail, or none of this content (§Content Repository). */
+export const cannotThumbnail = withStatus(400, "M_UNKNOWN")
 /** 403. */
 export const forbidden = withStatus(403, "M_FORBIDDEN")
 /** 403: the user does not want to be invited (client-server API §Invite permission). */

@@ -119,7 +119,7 @@ const send = Effect.fnUntraced(function* (
     }),
   )
   if (response.status >= 200 && response.status < 300) return response
-  return yield* matrixErrorFromAnswer(response.status, new Uint8Array(bytes))
+  return yield* matrixErrorFromAnswer(response.status, new Uint8Array(bytes), response.headers)
 })
 
 /** The one client of the process. Nothing in its making waits or fails. */

@@ -94,7 +94,7 @@ export const wireHttpClient = (
     (prepared: Effect.Effect<HttpClientRequest.HttpClientRequest>) =>
       Effect.flatMap(prepared, (request) =>
         send(fromClient(source, request)).pipe(
-          Effect.map((response) => toClient(request, response)),
+          Effect.map((response) => toClientResponse(response, request)),
           Effect.mapError(
             (cause) =>
               new HttpClientError.HttpClientError({
@@ -118,7 +118,8 @@ const fromClient = (source: string, request: HttpClientRequest.HttpClientRequest
   }
 }
 
-const toClient = (request: HttpClientRequest.HttpClientRequest, response: WireResponse) =>
+/** An answer as a client sees it. */
+export const toClientResponse = (response: WireResponse, request?: HttpClientRequest.HttpClientRequest) =>
   HttpServerResponse.toClientResponse(
     HttpServerResponse.uint8Array(response.body, { status: response.status, headers: response.headers }),
     { request },

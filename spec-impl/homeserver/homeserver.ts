@@ -13,6 +13,11 @@ import { EncryptionReceive } from "../federation/encryption/receive.ts"
 import { HistoryReceive } from "../federation/history/receive.ts"
 import { TimestampSearch } from "../federation/history/timestamp-search.ts"
 import { KeysReceive } from "../federation/keys/receive.ts"
+import { LocalMedia } from "../federation/media/local-media.ts"
+import { Media } from "../federation/media/media.ts"
+import { MediaCache } from "../federation/media/media-cache.ts"
+import { LegacyMediaReceive, MediaReceive } from "../federation/media/receive.ts"
+import { RemoteMedia } from "../federation/media/remote-media.ts"
 import { OpenIdReceive } from "../federation/openid/receive.ts"
 import { OpenIdTokens } from "../federation/openid/tokens.ts"
 import { PolicyReceive } from "../federation/policy/receive.ts"
@@ -42,7 +47,7 @@ import { type RoomListener, Rooms } from "./rooms.ts"
 
 /**
  * The services of a homeserver. What is left to give: its identity, settings, store, signatures, chance, and
- * clients that reach other servers and identity servers. `listener` hears of each event as it is applied.
+ * clients that reach other servers, identity servers, and other places. `listener` hears of each event as it is applied.
  */
 export const layerHomeserver = (listener?: RoomListener) =>
   Layer.mergeAll(
@@ -51,6 +56,9 @@ export const layerHomeserver = (listener?: RoomListener) =>
     PublishedRooms.layer,
     Spaces.layer,
     OpenIdTokens.layer,
+    Media.layer.pipe(
+      Layer.provideMerge(Layer.mergeAll(LocalMedia.layer, RemoteMedia.layer, MediaCache.layer)),
+    ),
     TimestampSearch.layer,
     Typing.layer,
     Presence.layer,
@@ -88,4 +96,6 @@ export const layerChapters = Layer.mergeAll(
   PolicyReceive,
   DevicesReceive,
   EncryptionReceive,
+  MediaReceive,
+  LegacyMediaReceive,
 )

@@ -41,6 +41,25 @@ export interface HomeserverSettings {
   readonly partialStateJoins: boolean
   /** Above this share of unknown events `/state` is asked instead of each `/event`. */
   readonly fullStateShareMin: number
+  /** Whether media is given and fetched with signed requests first, as since v1.11; else as before it. */
+  readonly authenticatedMedia: boolean
+  /** Media that came to this server at this instant or later is no longer given without a signature: the freeze. */
+  readonly mediaFreezeTs: number
+  /** Where this server's media is to be had instead of here, as `<url>/<media id>`: a delivery network. */
+  readonly mediaRedirectUrl: string | undefined
+  /** The size of one file: of a user's upload, or of what is taken from another server. */
+  readonly mediaBytesMax: number
+  /** All that one user may upload, and how many files it may announce that are not there yet. */
+  readonly mediaBytesOfUserMax: number
+  readonly mediaPendingMax: number
+  /** What is kept of other servers' media. */
+  readonly mediaCacheBytesMax: number
+  /** How long a request for media waits at most for an upload. */
+  readonly mediaTimeoutMsMax: number
+  /** Of each server. */
+  readonly mediaRequestsPerMinuteMax: number
+  /** The largest image of which thumbnails are made. */
+  readonly thumbnailPixelsMax: number
 }
 
 export const homeserverSettingsDefault: HomeserverSettings = {
@@ -58,6 +77,16 @@ export const homeserverSettingsDefault: HomeserverSettings = {
   policyRequestsPerMinuteMax: 600,
   partialStateJoins: false,
   fullStateShareMin: 0.5,
+  authenticatedMedia: true,
+  mediaFreezeTs: Number.POSITIVE_INFINITY,
+  mediaRedirectUrl: undefined,
+  mediaBytesMax: 50 * 1_048_576,
+  mediaBytesOfUserMax: 1_024 * 1_048_576,
+  mediaPendingMax: 5,
+  mediaCacheBytesMax: 1_024 * 1_048_576,
+  mediaTimeoutMsMax: 60_000,
+  mediaRequestsPerMinuteMax: 600,
+  thumbnailPixelsMax: 32_000_000,
 }
 
 /** The settings of this homeserver. */

@@ -11,7 +11,8 @@
  * - a join: the room, its state and auth chain as outliers, the join event, the extremities; where memberships were
  *   left out also records of that, which go with the group of all events that are decided anew once they are known;
  * - an invite or a knock by which a user stands outside a room, and that this is over;
- * - what a chapter keeps of its own (profiles, devices, keys, media …) as records, with the EDUs that tell of it;
+ * - what a chapter keeps of its own (profiles, devices, keys …) as records, with the EDUs that tell of it;
+ * - a file, as a record and its bytes; and with it the files that make room for it;
  * - the answer to a transaction, by (origin, transaction id), after all its events;
  * - a transaction about to be sent, before it is sent; and that it was acknowledged.
  */
@@ -98,6 +99,14 @@ export interface RecordWrite {
   readonly value: JsonValue
 }
 
+/** Bytes that belong to one chapter; what they are stands in a record of the same collection and key. */
+export interface BlobWrite {
+  readonly collection: string
+  readonly key: string
+  /** Null removes them. */
+  readonly bytes: Uint8Array | null
+}
+
 /** What a user of this server is to a room that the server is not in: invited, or knocking. */
 export interface OutsideWrite {
   readonly userId: string
@@ -131,6 +140,7 @@ export interface StoreGroup {
   readonly destinations?: readonly DestinationWrite[]
   readonly outside?: readonly OutsideWrite[]
   readonly records?: readonly RecordWrite[]
+  readonly blobs?: readonly BlobWrite[]
   readonly answers?: readonly {
     readonly origin: string
     readonly transactionId: string
@@ -170,6 +180,8 @@ export class EventStore extends Context.Service<
     readonly records: (
       collection: string,
     ) => Effect.Effect<readonly (readonly [key: string, value: JsonValue])[], StoreFailure>
+    /** The bytes under one key of a collection; nobody changes them, neither who gives nor who gets them. */
+    readonly blob: (collection: string, key: string) => Effect.Effect<Uint8Array | undefined, StoreFailure>
     /** All that is not over, by user and room in code-point order. */
     readonly outside: Effect.Effect<readonly OutsideWrite[], StoreFailure>
     readonly answer: (

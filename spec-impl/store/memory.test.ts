@@ -198,3 +198,32 @@ describe("what chapters keep", () => {
     expect(Effect.runSync(store.destinations)).toMatchObject([{ destination: "s2", unsentEdus: [edu] }])
   })
 })
+
+describe("bytes", () => {
+  it("are kept by collection and key with the rest of their group, until they are taken out", () => {
+    const write = (collection: string, key: string, bytes: Uint8Array | null) => ({ collection, key, bytes })
+    const { disk, store } = onDisk({
+      blobs: [
+        write("media", "a", Uint8Array.of(1)),
+        write("media", "b", Uint8Array.of(2)),
+        write("other", "a", Uint8Array.of(3)),
+      ],
+    })
+    const blob = (collection: string, key: string) => Effect.runSync(memoryStore(disk).blob(collection, key))
+    expect([blob("media", "a"), blob("other", "a"), blob("media", "c")]).toEqual([
+      Uint8Array.of(1),
+      Uint8Array.of(3),
+      undefined,
+    ])
+    Effect.runSync(
+      store.commit({ blobs: [write("media", "a", null), write("media", "b", Uint8Array.of(4))] }),
+    )
+    expect([blob("media", "a"), blob("media", "b"), blob("other", "a")]).toEqual([
+      undefined,
+      Uint8Array.of(4),
+      Uint8Array.of(3),
+    ])
+    Effect.runSyncExit(store.commit({ events: [event("$x")], blobs: [write("media", "b", null)] }))
+    expect(blob("media", "b")).toEqual(Uint8Array.of(4))
+  })
+})

@@ -37,6 +37,8 @@ export class MemoryDisk {
   readonly answers = new Map<string, { readonly answer: TransactionAnswer; readonly answeredTs: number }>()
   /** By collection, then by key. */
   readonly records = new Map<string, Map<string, JsonValue>>()
+  /** By collection, then by key. */
+  readonly blobs = new Map<string, Map<string, Uint8Array>>()
 }
 
 /** The contract of `EventStore` over a `MemoryDisk`: a group is applied between two steps of one task. */
@@ -71,6 +73,7 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
       Effect.sync(() =>
         [...(disk.records.get(collection) ?? [])].sort(([a], [b]) => compareCodePoints(a, b)),
       ),
+    blob: (collection, key) => Effect.sync(() => disk.blobs.get(collection)?.get(key)),
     outside: Effect.sync(() =>
       [...disk.outside.values()].sort(
         (a, b) => compareCodePoints(a.userId, b.userId) || compareCodePoints(a.roomId, b.roomId),
@@ -115,6 +118,12 @@ const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreF
     disk.records.set(collection, kept)
     if (value === null) kept.delete(key)
     else kept.set(key, value)
+  }
+  for (const { collection, key, bytes } of group.blobs ?? []) {
+    const kept = disk.blobs.get(collection) ?? new Map<string, Uint8Array>()
+    disk.blobs.set(collection, kept)
+    if (bytes === null) kept.delete(key)
+    else kept.set(key, bytes)
   }
   for (const { origin, transactionId, answer, answeredTs } of group.answers ?? []) {
     disk.answers.set(answerKey(origin, transactionId), { answer, answeredTs })

@@ -3,6 +3,7 @@ import type { EndpointCases } from "./cases.ts"
 import { joinCases, knockCases, leaveCases } from "./cases-handshakes.ts"
 import { historyCases } from "./cases-history.ts"
 import { inviteCases } from "./cases-invites.ts"
+import { mediaCases } from "./cases-media.ts"
 import { queryCases } from "./cases-queries.ts"
 import { serverCases, transactionCases } from "./cases-servers.ts"
 import { policyCases, thirdPartyCases } from "./cases-third-party.ts"
@@ -19,6 +20,7 @@ export const allCases: readonly EndpointCases[] = [
   ...queryCases,
   ...thirdPartyCases,
   ...policyCases,
+  ...mediaCases,
 ]
 
 /** Endpoints that this server does not have yet. */
@@ -27,10 +29,6 @@ export const awaitedRoutes: readonly Route[] = [
   "GET /_matrix/federation/v1/user/devices/{userId}",
   "POST /_matrix/federation/v1/user/keys/claim",
   "POST /_matrix/federation/v1/user/keys/query",
-  "GET /_matrix/federation/v1/media/download/{mediaId}",
-  "GET /_matrix/federation/v1/media/thumbnail/{mediaId}",
-  "GET /_matrix/media/v3/download/{serverName}/{mediaId}",
-  "GET /_matrix/media/v3/thumbnail/{serverName}/{mediaId}",
 ]
 
 /** Errors of endpoints that it has, which it cannot give yet: `route: error`. */

@@ -6,7 +6,7 @@ import { FederationApi } from "../api.ts"
 import { type FederationCalls, FederationClient, FederationUnreachable } from "../client.ts"
 import { AnswerWithin } from "../matrix-endpoint.ts"
 import type { MatrixError } from "../matrix-error.ts"
-import type { WireError, WireRequest, WireResponse } from "../wire.ts"
+import { toClientResponse, type WireError, type WireRequest, type WireResponse } from "../wire.ts"
 import { DirectRequest, type Given, readAnswer } from "./message.ts"
 
 /** While a call is made: who calls whom, and what carries it. */
@@ -67,6 +67,7 @@ const makeCall = (group: string, endpoint: HttpApiEndpoint.Top, makeTarget: (giv
         orElse: () => Effect.fail(failed("timed-out")),
       }),
     )
+    if (given.responseMode === "response-only" && response.status < 300) return toClientResponse(response)
     return yield* readAnswer(endpoint, response).pipe(
       Effect.mapError((error) => (Schema.isSchemaError(error) ? failed("malformed-answer") : error)),
     )

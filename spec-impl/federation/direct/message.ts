@@ -14,6 +14,8 @@ export interface Given {
   readonly params?: unknown
   readonly query?: unknown
   readonly payload?: JsonValue
+  /** Where the head of the answer is wanted: then it is not decoded. */
+  readonly responseMode?: "response-only"
 }
 
 const nothing = new Uint8Array(0)
@@ -94,7 +96,7 @@ export const readAnswer = (
       : Effect.fail(response.result.error)
   }
   if (response.status < 200 || response.status >= 300) {
-    return Effect.fail(matrixErrorFromAnswer(response.status, response.body))
+    return Effect.fail(matrixErrorFromAnswer(response.status, response.body, response.headers))
   }
   const [success] = endpoint.success
   return Schema.decodeUnknownEffect(success as unknown as Schema.ConstraintDecoder<unknown>)(response.body)

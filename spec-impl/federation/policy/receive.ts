@@ -14,6 +14,7 @@ import { readPdu } from "../../homeserver/vetting.ts"
 import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
 import { badJson, limitExceeded, notFound, refusedByPolicy, unrecognised } from "../matrix-error.ts"
+import { Turns } from "../turns.ts"
 import { recommend } from "./recommendation.ts"
 
 export const PolicyReceive = HttpApiBuilder.group(
@@ -55,25 +56,3 @@ const sign = Effect.fnUntraced(function* (origin: string, pdu: JsonObject) {
   const signature = yield* recommend(read.event, room.version, origin)
   return { [serverName]: { [policyServerKeyId]: encodeBase64(signature) } }
 })
-
-const minuteMs = 60_000
-
-/** How often each server has asked in the minute that began with its first question. */
-class Turns {
-  readonly #perMinuteMax: number
-  readonly #taken = new Map<string, { readonly sinceMs: number; count: number }>()
-
-  constructor(perMinuteMax: number) {
-    this.#perMinuteMax = perMinuteMax
-  }
-
-  /** Takes one turn of `server`; where it has none left, how many milliseconds it must wait for the next. */
-  take(server: string, nowMs: number): number {
-    for (const [name, { sinceMs }] of this.#taken) if (nowMs - sinceMs >= minuteMs) this.#taken.delete(name)
-    const taken = this.#taken.get(server) ?? { sinceMs: nowMs, count: 0 }
-    if (taken.count >= this.#perMinuteMax) return taken.sinceMs + minuteMs - nowMs
-    taken.count += 1
-    this.#taken.set(server, taken)
-    return 0
-  }
-}
