@@ -39,7 +39,6 @@ export interface PlayOptions {
   readonly serverNames?: readonly string[]
   readonly transport?: Transport
   readonly settings?: Partial<HomeserverSettings>
-  readonly transport?: Transport
   /** What is otherwise on one server. */
   readonly settingsOf?: (server: string) => Partial<HomeserverSettings>
 }
