@@ -569,7 +569,7 @@ describe("media that is to be had elsewhere", () => {
         expect(yield* refusal(download(played, uri))).toContain("cdn.test: refused")
       }),
     )
-    for (const url of ["file:///etc", "nonsense"]) {
+    for (const url of ["file:///etc", "http://cdn.test", "nonsense"]) {
       await redirected(
         "http",
         (played, uri) =>

@@ -9,10 +9,10 @@ import { policyServerKeyId } from "#spec-impl/core/signing.ts"
 import { FederationClient } from "#spec-impl/federation/client.ts"
 import { layerDirectClient } from "#spec-impl/federation/direct/client.ts"
 import { directHandler } from "#spec-impl/federation/direct/server.ts"
-import { PlainHttp } from "#spec-impl/federation/plain-http.ts"
 import { federationRoutes } from "#spec-impl/federation/server.ts"
 import { IdentityServers } from "#spec-impl/federation/third-party-invites/identity-servers.ts"
-import { type WireHandler, wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
+import { WebClient } from "#spec-impl/federation/web-client.ts"
+import { WireError, type WireHandler, wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
 import { Chance } from "#spec-impl/homeserver/chance.ts"
 import { Destinations } from "#spec-impl/homeserver/destinations.ts"
 import { type HomeserverServices, layerChapters, layerHomeserver } from "#spec-impl/homeserver/homeserver.ts"
@@ -95,20 +95,27 @@ const layerClientOf = (name: string, parts: WorldParts, fence: Fence) => {
       )
 }
 
-/** Places outside the federation are on the network under their host names. */
-const layerPlainHttpOf = (name: string, { network }: WorldParts, fence: Fence) =>
-  Layer.succeed(PlainHttp, {
-    get: ({ host, pathname, search }) =>
-      fence.guard(
-        network.send({
-          source: name,
-          destination: host,
-          method: "GET",
-          target: `${pathname}${search}`,
-          headers: {},
-          body: new Uint8Array(0),
-        }),
-      ),
+/** Web servers are on the network under their host names, and asked by bytes on either transport. */
+const layerWebClientOf = (name: string, { network }: WorldParts, fence: Fence) =>
+  Layer.succeed(WebClient, {
+    get: ({ host, pathname, search }, answerBytesMax) =>
+      fence
+        .guard(
+          network.send({
+            source: name,
+            destination: host,
+            method: "GET",
+            target: `${pathname}${search}`,
+            headers: {},
+            body: new Uint8Array(0),
+          }),
+        )
+        .pipe(
+          Effect.filterOrFail(
+            ({ body }) => body.length <= answerBytesMax,
+            () => new WireError({ reason: "reset", detail: `more than ${answerBytesMax} bytes` }),
+          ),
+        ),
   })
 
 /** Identity servers are asked by bytes on either transport: they are no homeservers. */
@@ -174,7 +181,7 @@ const bootBehind = Effect.fnUntraced(function* (
   const homeserver = layerHomeserver(verdictTracer(name, kernel, fence)).pipe(
     Layer.provideMerge(layerClientOf(name, parts, fence)),
     Layer.provide(layerIdentityServersOf(name, parts, fence)),
-    Layer.provide(layerPlainHttpOf(name, parts, fence)),
+    Layer.provide(layerWebClientOf(name, parts, fence)),
     Layer.provideMerge(identity),
     Layer.provideMerge(surroundings),
   )

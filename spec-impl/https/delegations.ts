@@ -7,11 +7,8 @@
  * (well_known_resolver.py). A server that answers otherwise, be it 404, has withdrawn it.
  */
 import { Clock, Deferred, Effect, type Scope } from "effect"
-import type { Dns } from "effect/net"
-import { parseServerName } from "../core/identifiers.ts"
-import type { WireError, WireResponse } from "../federation/wire.ts"
-import { addressesOf, Unresolved } from "./addresses.ts"
-import type { SecureTransport } from "./secure-transport.ts"
+import type { WireResponse } from "../federation/wire.ts"
+import { type WebParts, webGet } from "./web-get.ts"
 import {
   delegatedName,
   errorLifeMs,
@@ -46,11 +43,7 @@ export interface Delegation {
   readonly dueTs: number
 }
 
-export interface DelegationParts {
-  readonly dns: Dns.Dns["Service"]
-  readonly transport: SecureTransport["Service"]
-  /** The server that asks. */
-  readonly source: string
+export interface DelegationParts extends WebParts {
   /** Fetches live as long as this: whoever asked first may give up, and others wait. */
   readonly scope: Scope.Scope
 }
@@ -128,7 +121,7 @@ const fetchWellKnown = (parts: DelegationParts, hostname: string): Effect.Effect
     while (url !== undefined) {
       if (url === null || visited.size > redirectsMax || visited.has(url.href)) return answer
       visited.add(url.href)
-      answer = yield* get(parts, url)
+      answer = yield* webGet(parts, url, wellKnownBytesMax, { accept: "application/json" })
       url = redirection(answer, url)
     }
     return answer
@@ -136,29 +129,3 @@ const fetchWellKnown = (parts: DelegationParts, hostname: string): Effect.Effect
     Effect.timeoutOrElse({ duration: fetchMsMax, orElse: () => Effect.succeed(undefined) }),
     Effect.orElseSucceed(() => undefined),
   )
-
-/** A GET of any web server, at the first of its addresses that takes a connection. */
-const get = Effect.fnUntraced(function* (
-  { dns, transport, source }: DelegationParts,
-  url: URL,
-): Effect.fn.Return<WireResponse, WireError | Unresolved> {
-  const named = parseServerName(url.host)
-  if (named === undefined) return yield* new Unresolved({ name: url.host, reason: "invalid-name" })
-  const { hostname, port, kind } = named
-  const addresses = kind === "dns" ? yield* addressesOf(dns, hostname) : [hostname]
-  const exchanges = addresses.map((address) =>
-    transport.exchange(
-      { address, port: port ?? 443, host: url.host, certificateName: hostname },
-      {
-        source,
-        destination: hostname,
-        method: "GET",
-        target: `${url.pathname}${url.search}`,
-        headers: { accept: "application/json" },
-        body: new Uint8Array(0),
-      },
-      wellKnownBytesMax,
-    ),
-  )
-  return yield* Effect.firstSuccessOf(exchanges)
-})

@@ -5,7 +5,7 @@ import { badAnswer } from "../../homeserver/failures.ts"
 import { Settings } from "../../homeserver/settings.ts"
 import { type FederationCalls, FederationClient, FederationUnreachable } from "../client.ts"
 import { MatrixError, notFound, tooLargeToServe } from "../matrix-error.ts"
-import { PlainHttp } from "../plain-http.ts"
+import { WebClient } from "../web-client.ts"
 import { WireError } from "../wire-message.ts"
 import { fileOf, type MediaFile, plainType, thumbnailTypes } from "./content-headers.ts"
 import type { ContentUri } from "./content-uri.ts"
@@ -40,7 +40,7 @@ export class RemoteMedia extends Context.Service<
     RemoteMedia,
     Effect.gen(function* () {
       const client = yield* FederationClient
-      const http = yield* PlainHttp
+      const web = yield* WebClient
       const { authenticatedMedia, mediaBytesMax } = yield* Settings
 
       const call = (server: string, ask: Ask) =>
@@ -49,10 +49,10 @@ export class RemoteMedia extends Context.Service<
       /** Where the media is to be had instead; that URL is asked once and not kept, for it may be of the moment. */
       const follow = Effect.fnUntraced(function* (location: string) {
         const url = URL.parse(location)
-        if (url === null || !/^https?:$/.test(url.protocol)) {
+        if (url?.protocol !== "https:") {
           return yield* badAnswer(`${location} is no place where media could be`)
         }
-        const { status, headers, body } = yield* http.get(url).pipe(
+        const { status, headers, body } = yield* web.get(url, mediaBytesMax).pipe(
           Effect.timeoutOrElse({
             duration: elsewhereWithin,
             orElse: () => Effect.fail(new WireError({ reason: "timed-out" })),
