@@ -9,6 +9,7 @@ import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Settings } from "../../homeserver/settings.ts"
 import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
+import { ifLegacy } from "../legacy.ts"
 import { cannotThumbnail, limitExceeded, MatrixError, notFound, unrecognised } from "../matrix-error.ts"
 import { Turns } from "../turns.ts"
 import { contentHeaders } from "./content-headers.ts"
@@ -61,7 +62,9 @@ export const MediaReceive = HttpApiBuilder.group(
       for (let attempt = 1; ; attempt++) {
         const drawn = chance.bytes(16, "media-boundary", mediaId, String(attempt))
         const boundary = Buffer.from(drawn).toString("hex")
-        if (part.kind === "elsewhere" || !Buffer.from(part.file.bytes).includes(boundary)) return boundary
+        if (part.kind === "elsewhere") return boundary
+        const { buffer, byteOffset, byteLength } = part.file.bytes
+        if (!Buffer.from(buffer, byteOffset, byteLength).includes(boundary)) return boundary
       }
     }
 
@@ -113,7 +116,6 @@ export const LegacyMediaReceive = HttpApiBuilder.group(
     const turns = new Turns(settings.mediaRequestsPerMinuteMax)
 
     const asked = Effect.fnUntraced(function* (uri: ContentUri, isRemoteAllowed: boolean) {
-      if (!settings.legacyEndpoints) return yield* unrecognised("no such endpoint")
       const { remoteAddress } = yield* HttpServerRequest.HttpServerRequest
       yield* takeTurn(
         turns,
@@ -137,6 +139,7 @@ export const LegacyMediaReceive = HttpApiBuilder.group(
         asked(params, query.allow_remote ?? true).pipe(
           Effect.flatMap((uri) => found(media.find(uri, query.timeout_ms))),
           Effect.flatMap(answer),
+          ifLegacy,
         ),
       )
       .handle("thumbnail", ({ params, query }) =>
@@ -145,6 +148,7 @@ export const LegacyMediaReceive = HttpApiBuilder.group(
             Effect.flatMap(wishOf(query), (wish) => found(media.findThumbnail(uri, wish, query.timeout_ms))),
           ),
           Effect.flatMap(answer),
+          ifLegacy,
         ),
       )
   }),
