@@ -49,8 +49,8 @@ export const discoveryPart: Part = {
       test: `${named} > who asks > is who signs, whatever connection it comes by (§Client TLS Certificates)`,
       removal: {
         file: "spec-impl/federation/authenticate.ts",
-        from: "!isServerName(stated.origin)",
-        to: "(request.remoteAddress as { value?: string }).value !== stated.origin",
+        from: "!isServerName(origin)",
+        to: "(request.remoteAddress as { value?: string }).value !== origin",
       },
     },
     {

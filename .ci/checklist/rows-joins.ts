@@ -92,8 +92,8 @@ export const joinsPart: Part = {
       handler: `${homeserver}/local-joins.ts`,
       test: `${world}/join-answers.test.ts > what a resident answers > is passed on as a 5xx where it says that the request was faulty`,
       removal: {
-        file: `${homeserver}/local-joins.ts`,
-        from: '["M_INVALID_PARAM", "M_MISSING_PARAM"].includes(error.errcode)',
+        file: `${homeserver}/failures.ts`,
+        from: `(error.errcode === "M_MISSING_PARAM" || error.errcode === "M_INVALID_PARAM")`,
         to: "false",
       },
     },

@@ -177,18 +177,6 @@ export const aclPart: Part = {
         to: "room === undefined ?",
       },
     },
-    {
-      id: "ACL: names",
-      title: "Server names match in either case, without their port",
-      section: "client-server API §Server Access Control Lists, v1.19",
-      handler: "spec-impl/core/server-acl.ts",
-      test: `${acl} > a server is denied > in whatever case it writes its name: Evil.Example`,
-      removal: {
-        file: "spec-impl/core/server-acl.ts",
-        from: "[...text.toLowerCase()]",
-        to: "[...text]",
-      },
-    },
   ],
 }
 

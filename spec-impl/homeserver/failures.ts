@@ -1,7 +1,4 @@
-import { canonicalProblem } from "../core/json/canonical.ts"
-import { isJsonObject, type JsonValue } from "../core/json/value.ts"
-import type { RoomVersion } from "../core/room-version.ts"
-import { badJson, invalidParameter, MatrixError } from "../federation/matrix-error.ts"
+import { MatrixError } from "../federation/matrix-error.ts"
 
 /** 502: another server's answer cannot be used; its own fault, and nothing the user did wrong. */
 export const badAnswer = (error: string): MatrixError =>
@@ -23,12 +20,3 @@ export const asClientSees = <E extends { readonly _tag: string }>(error: E): E |
   error instanceof MatrixError && (error.errcode === "M_MISSING_PARAM" || error.errcode === "M_INVALID_PARAM")
     ? badAnswer(`the other server found the request faulty: ${error.error}`)
     : error
-
-/**
- * 400: an endpoint was given what is no event of the room's version: M_BAD_JSON where it is not canonical JSON and
- * must be (rooms/v6 §Canonical JSON), else M_INVALID_PARAM.
- */
-export const notAnEvent = (pdu: JsonValue, version: RoomVersion, problem: string): MatrixError =>
-  version.canonicalJson === "strict" && isJsonObject(pdu) && canonicalProblem(pdu) !== undefined
-    ? badJson(problem)
-    : invalidParameter(problem)

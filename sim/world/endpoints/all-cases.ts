@@ -1,15 +1,16 @@
-/** The cases of all chapters, and what is still to come. */
+/** The cases of all chapters. */
 import type { EndpointCases } from "./cases.ts"
+import { deviceCases } from "./cases-devices.ts"
 import { joinCases, knockCases, leaveCases } from "./cases-handshakes.ts"
 import { historyCases } from "./cases-history.ts"
 import { inviteCases } from "./cases-invites.ts"
 import { mediaCases } from "./cases-media.ts"
 import { queryCases } from "./cases-queries.ts"
-import { serverCases, transactionCases } from "./cases-servers.ts"
+import { delegationCases, serverCases, transactionCases } from "./cases-servers.ts"
 import { policyCases, thirdPartyCases } from "./cases-third-party.ts"
-import type { Route } from "./specified.ts"
 
 export const allCases: readonly EndpointCases[] = [
+  ...delegationCases,
   ...serverCases,
   ...transactionCases,
   ...historyCases,
@@ -20,19 +21,6 @@ export const allCases: readonly EndpointCases[] = [
   ...queryCases,
   ...thirdPartyCases,
   ...policyCases,
+  ...deviceCases,
   ...mediaCases,
-]
-
-/** Endpoints that this server does not have yet. */
-export const awaitedRoutes: readonly Route[] = [
-  "GET /.well-known/matrix/server",
-  "GET /_matrix/federation/v1/user/devices/{userId}",
-  "POST /_matrix/federation/v1/user/keys/claim",
-  "POST /_matrix/federation/v1/user/keys/query",
-]
-
-/** Errors of endpoints that it has, which it cannot give yet: `route: error`. */
-export const awaitedErrors: readonly string[] = [
-  "PUT /_matrix/federation/v1/invite/{roomId}/{eventId}: 403 M_INVITE_BLOCKED",
-  "PUT /_matrix/federation/v2/invite/{roomId}/{eventId}: 403 M_INVITE_BLOCKED",
 ]

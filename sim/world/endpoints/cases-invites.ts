@@ -1,9 +1,10 @@
 /** Being invited by another server. */
-import { Effect } from "effect"
+import { Context, Effect } from "effect"
 import { expect } from "vitest"
 import { eventIdOf } from "#spec-impl/core/event-id.ts"
 import { JsonFloat, type JsonObject } from "#spec-impl/core/json/value.ts"
 import { roomVersion as versionOf } from "#spec-impl/core/room-version.ts"
+import { InvitePermission } from "#spec-impl/homeserver/invite-permission.ts"
 import { strippedState } from "#spec-impl/homeserver/room-members.ts"
 import { craftPdu } from "../testing/craft-event.ts"
 import type { Played } from "../testing/play.ts"
@@ -97,6 +98,11 @@ const common = (of: "v1" | "v2"): Cases<BobsRoom> => ({
     // By the room's ACL: nothing else forbids an invite.
     "403 M_FORBIDDEN": Effect.fnUntraced(function* (scene, played) {
       yield* played.stage.user("@alice:s1").setState(scene.roomId, "m.room.server_acl", { allow: ["s1"] })
+      return yield* invite(of)(scene, played)
+    }),
+    "403 M_INVITE_BLOCKED": Effect.fnUntraced(function* (scene, played) {
+      const permission = Context.get(played.servers.get("s1")!.services, InvitePermission)
+      yield* permission.configure(carol, { default_action: "block" })
       return yield* invite(of)(scene, played)
     }),
   },

@@ -46,6 +46,19 @@ export const serverCases = casesOf(() => Effect.void, {
   },
 })
 
+/** Where s1 sends those who look for it. */
+export const delegationCases = casesOf(
+  () => Effect.succeed({}),
+  {
+    "GET /.well-known/matrix/server": {
+      succeeds: () => get("/.well-known/matrix/server"),
+      answers: () => ({ "m.server": "elsewhere.test:4433" }),
+      refuses: { "404 M_NOT_FOUND": () => ({ ...get("/.well-known/matrix/server"), to: "s3" }) },
+    },
+  },
+  { settingsOf: (server) => (server === "s1" ? { delegatedTo: "elsewhere.test:4433" } : {}) },
+)
+
 /** Alice's room on s1, with Bob of s2, who says something. */
 const transaction = Effect.fnUntraced(function* (played: Played) {
   const { stage } = played

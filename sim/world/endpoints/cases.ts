@@ -1,8 +1,7 @@
 /**
  * How the cases of an endpoint are written down. A chapter's cases stand in `cases-<chapter>.ts`, which exports what
- * `casesOf(scene, { "<method and path of specified.ts>": { … } })` gives, and is listed in `all-cases.ts`; the
- * endpoint is then struck off `awaited` there. Servers are s1, s2 and s3; requests go from s2 to s1 unless they say
- * otherwise. `endpoints.test.ts` adds what is the same for all: signatures, ACLs, methods, bodies.
+ * `casesOf(scene, { "<method and path of specified.ts>": { … } })` gives, and is listed in `all-cases.ts`.
+ * Servers are s1, s2 and s3; requests go from s2 to s1 unless they say otherwise. `endpoints.test.ts` adds what is the same for all: signatures, ACLs, methods, bodies.
  */
 import { Effect } from "effect"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"

@@ -10,9 +10,9 @@ import { FederationApi } from "#spec-impl/federation/api.ts"
 import { Authentication } from "#spec-impl/federation/authentication.ts"
 import { type Played, type PlayOptions, play } from "../testing/play.ts"
 import { sendRaw, wrongSignatures } from "../testing/raw-request.ts"
-import { allCases, awaitedErrors, awaitedRoutes } from "./all-cases.ts"
+import { allCases } from "./all-cases.ts"
 import type { Ask, EndpointCases } from "./cases.ts"
-import { type Route, type SpecifiedEndpoint, specifiedEndpoints } from "./specified.ts"
+import { type SpecifiedEndpoint, specifiedEndpoints } from "./specified.ts"
 
 const onStage = <A>(options: PlayOptions, story: (played: Played) => Effect.Effect<A, unknown>) =>
   play({ servers: 3, ...options }, story)
@@ -37,26 +37,21 @@ HttpApi.reflect(FederationApi, {
     ),
 })
 const endpoints: readonly SpecifiedEndpoint[] = specifiedEndpoints
-const there = endpoints.filter(({ route }) => !awaitedRoutes.includes(route as Route))
 
 describe("the API", () => {
   it("has every endpoint of the specification, and no other; the same of them want signatures", () => {
     expect([...signedRoutes].sort()).toEqual(
-      there.map(({ route, signed }) => [shapeOf(route), signed] as const).sort(),
+      endpoints.map(({ route, signed }) => [shapeOf(route), signed] as const).sort(),
     )
-  })
-
-  it("has none that is still awaited", () => {
-    expect(awaitedRoutes.filter((route) => signedRoutes.has(shapeOf(route)))).toEqual([])
   })
 
   it("has cases of each endpoint, once, and of each error", () => {
-    expect(allCases.map(({ route }) => route).sort()).toEqual(there.map(({ route }) => route).sort())
+    expect(allCases.map(({ route }) => route).sort()).toEqual(endpoints.map(({ route }) => route).sort())
     const errors = new Map<string, readonly string[]>(allCases.map((one) => [one.route, one.errors]))
-    const without = there.flatMap(({ route, errors: wanted }) =>
+    const without = endpoints.flatMap(({ route, errors: wanted }) =>
       wanted.filter((error) => !errors.get(route)?.includes(error)).map((error) => `${route}: ${error}`),
     )
-    expect(without.sort()).toEqual([...awaitedErrors].sort())
+    expect(without).toEqual([])
   })
 
   it("knows of each room's endpoint which room it is, where an ACL protects it", () =>
@@ -188,20 +183,8 @@ const describeEndpoint = (specified: SpecifiedEndpoint, cases: EndpointCases): v
     ))
 }
 
-for (const specified of there) {
+for (const specified of endpoints) {
   const cases = allCases.find(({ route }) => route === specified.route)
   if (cases === undefined) continue
   describe(specified.route, () => describeEndpoint(specified, cases))
-}
-
-for (const route of awaitedRoutes) {
-  it(`${route}: 404 M_UNRECOGNIZED`, () =>
-    onStage({}, (played) =>
-      Effect.gen(function* () {
-        const [method = "", path = ""] = route.split(" ")
-        const target = path.replaceAll(/\{\w+\}/g, "x")
-        const { status, errcode } = yield* sendRaw(played, request({ method, target, unsigned: true }))
-        expect([status, errcode]).toEqual([404, "M_UNRECOGNIZED"])
-      }),
-    ))
 }

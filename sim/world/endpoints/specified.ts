@@ -49,7 +49,7 @@ const tooOften = "429 M_LIMIT_EXCEEDED"
 const unrecognised = "404 M_UNRECOGNIZED"
 
 export const specifiedEndpoints = [
-  open("#1", "GET /.well-known/matrix/server"),
+  open("#1", "GET /.well-known/matrix/server", notFound),
   open("#2", `GET ${v1}/version`),
   open("#3", "GET /_matrix/key/v2/server"),
   open("#4", "GET /_matrix/key/v2/query/{serverName}"),
@@ -110,9 +110,9 @@ export const specifiedEndpoints = [
   signed("#28", `GET ${v1}/query/directory`, notFound),
   signed("#29", `GET ${v1}/query/profile`, forbidden, notFound),
   open("#30", `GET ${v1}/openid/userinfo`, "401 M_UNKNOWN_TOKEN"),
-  signed("#31", `GET ${v1}/user/devices/{userId}`),
-  signed("#32", `POST ${v1}/user/keys/claim`),
-  signed("#33", `POST ${v1}/user/keys/query`),
+  signed("#31", `GET ${v1}/user/devices/{userId}`, notFound),
+  signed("#32", `POST ${v1}/user/keys/claim`, badJson),
+  signed("#33", `POST ${v1}/user/keys/query`, badJson),
   signed("#34", `GET ${v1}/media/download/{mediaId}`, tooOften, "502 M_TOO_LARGE", "504 M_NOT_YET_UPLOADED"),
   signed(
     "#35",
