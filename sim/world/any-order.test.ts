@@ -13,6 +13,7 @@ import type { WireRequest } from "#spec-impl/federation/wire.ts"
 import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
+import { propertyRuns } from "#spec-impl/testing/property-runs.ts"
 import { findInconsistencies } from "../checks/room-consistency.ts"
 import { alterRequest } from "../network/rules.ts"
 import { makeStage } from "./make-stage.ts"
@@ -250,7 +251,7 @@ describe("any requests, in any order, any number of times", () => {
             }),
           )
         }),
-        { numRuns: 6, seed: 17, endOnFailure: true },
+        { ...propertyRuns(6, 17), endOnFailure: true },
       )
     })
   }

@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "#spec-impl/core/json/value.ts"
+import { propertyRuns } from "#spec-impl/testing/property-runs.ts"
 import { reply } from "../network/rules.ts"
 import { crossSigningClient, deviceClient } from "./client-keys.ts"
 import { heldBy, outdatedOn, pushEdus } from "./testing/devices.ts"
@@ -156,7 +157,7 @@ describe("a device list", () => {
           }).pipe(Effect.scoped),
         )
       }),
-      { numRuns: 60, seed: 17 },
+      propertyRuns(60, 17),
     )
   })
 })

@@ -7,6 +7,7 @@ import { canonicalJson } from "#spec-impl/core/json/encode.ts"
 import type { JsonObject, JsonValue } from "#spec-impl/core/json/value.ts"
 import { authChain } from "#spec-impl/core/room-dag/walks.ts"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
+import { propertyRuns } from "#spec-impl/testing/property-runs.ts"
 import { reply } from "../network/rules.ts"
 import { craftPdu } from "./testing/craft-event.ts"
 import { derek, joined, partialOn, withoutState } from "./testing/partial-room.ts"
@@ -236,7 +237,7 @@ describe("told all or told little", () => {
           const whole = await told(id, seed, [before, after], false)
           expect(await told(id, seed, [before, after], true)).toEqual(whole)
         }),
-        { numRuns: 12, seed: 17 },
+        propertyRuns(12, 17),
       )
     })
   }

@@ -4,6 +4,7 @@
  */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { propertyRuns } from "../../testing/property-runs.ts"
 import type { Event } from "../event.ts"
 import { claimedState, type DecidedAnew, decideAnew, type JournalEntry, journalEntry } from "./decide-anew.ts"
 import type { EventRecord } from "./event-record.ts"
@@ -331,7 +332,7 @@ describe("told all or told little, the room is the same in the end", () => {
             }
           }
         }),
-        { numRuns: 60, seed: 17 },
+        propertyRuns(60, 17),
       )
     })
   }

@@ -1,6 +1,7 @@
 /** What becomes of an event on receipt, and what that does to the state and the extremities of the room. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { propertyRuns } from "../../testing/property-runs.ts"
 import { encodeBase64 } from "../base64.ts"
 import type { Event } from "../event.ts"
 import { withSignature } from "../signing.ts"
@@ -200,7 +201,7 @@ describe("forward extremities", () => {
         }
         for (const dag of [source, target]) expect(dag.forwardExtremities()).toEqual(naiveExtremities(dag))
       }),
-      { numRuns: 60 },
+      propertyRuns(60, 17),
     )
   })
 

@@ -2,6 +2,7 @@
 // and under every reading, and that neither the order of the state sets nor that of the events matters.
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
+import { propertyRuns } from "../../testing/property-runs.ts"
 import { type Readings, readingDefinitions, readingsDefault } from "../readings.ts"
 import { roomVersions } from "../room-version.ts"
 import { resolve } from "./resolve.ts"
@@ -38,7 +39,7 @@ describe.each(roomVersions)("room $id", (version) => {
           Object.fromEntries([...expected].map(([key, { eventId }]) => [key, eventId])),
         )
       }),
-      { numRuns: 600, seed: 1 },
+      propertyRuns(600, 1),
     )
     expect(conflicts).toBeGreaterThan(400)
   })
@@ -56,7 +57,7 @@ describe.each(roomVersions)("room $id", (version) => {
         })
         expect(other).toEqual(one)
       }),
-      { numRuns: 60, seed: 2 },
+      propertyRuns(60, 2),
     )
   })
 })
