@@ -4,8 +4,8 @@
  */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { propertyRuns } from "../../testing/property-runs.ts"
 import type { Event } from "../event.ts"
+import { propertyRuns } from "../testing/property-runs.ts"
 import { claimedState, type DecidedAnew, decideAnew, type JournalEntry, journalEntry } from "./decide-anew.ts"
 import type { EventRecord } from "./event-record.ts"
 import type { RoomDag } from "./room-dag.ts"

@@ -1,11 +1,11 @@
 /** What becomes of an event on receipt, and what that does to the state and the extremities of the room. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { propertyRuns } from "../../testing/property-runs.ts"
 import { encodeBase64 } from "../base64.ts"
 import type { Event } from "../event.ts"
 import { withSignature } from "../signing.ts"
 import { StateMap } from "../state-resolution/state-map.ts"
+import { propertyRuns } from "../testing/property-runs.ts"
 import type { RoomDag } from "./room-dag.ts"
 import { draftIn, emptyRoom, join, receive, roomWith, take } from "./testing/draft-room.ts"
 import { authChain, backfill, eventsOf, missingEvents, parentsFirst } from "./walks.ts"

@@ -2,9 +2,9 @@
 // and under every reading, and that neither the order of the state sets nor that of the events matters.
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { propertyRuns } from "../../testing/property-runs.ts"
 import { type Readings, readingDefinitions, readingsDefault } from "../readings.ts"
 import { roomVersions } from "../room-version.ts"
+import { propertyRuns } from "../testing/property-runs.ts"
 import { resolve } from "./resolve.ts"
 import { StateMap } from "./state-map.ts"
 import { contextOf } from "./testing/context.ts"
