@@ -13,7 +13,7 @@ export const devicesPart: Part = {
   rows: [
     {
       id: "21",
-      title: "Device management",
+      title: "Device Management",
       section: "§Device Management: a list follows its updates, and is fetched anew where one is missed",
       handler: `${devices}/remote-devices.ts`,
       test: `${lists} > m.device_list_update > that was lost shows in the next one, and the list is fetched`,
@@ -25,7 +25,7 @@ export const devicesPart: Part = {
     },
     {
       id: "21.1",
-      title: "GET /user/devices",
+      title: "GET /_matrix/federation/v1/user/devices/{userId}",
       section: "§Device Management",
       route: "GET /_matrix/federation/v1/user/devices/{userId}",
       handler: `${devices}/receive.ts`,
@@ -33,7 +33,7 @@ export const devicesPart: Part = {
     },
     {
       id: "21.2",
-      title: "m.device_list_update",
+      title: "m.device_list_update schema",
       section: "§Device Management",
       handler: `${devices}/own-list.ts`,
       test: `${lists} > a user's devices > are told to the servers that share a room, to no others, and each change costs no more than its EDU`,
@@ -57,7 +57,7 @@ export const devicesPart: Part = {
     },
     {
       id: "22",
-      title: "End-to-end encryption",
+      title: "End-to-End Encryption",
       section: "§End-to-End Encryption; client-server API §Uploading keys: a device signs its own keys",
       handler: `${devices}/local-devices.ts`,
       test: `${keys} > a device's keys > are its own, whole, and signed by itself`,
@@ -69,7 +69,7 @@ export const devicesPart: Part = {
     },
     {
       id: "22.1",
-      title: "POST /user/keys/claim",
+      title: "POST /_matrix/federation/v1/user/keys/claim",
       section: "§End-to-End Encryption: each one-time key is returned at most once",
       route: "POST /_matrix/federation/v1/user/keys/claim",
       handler: `${encryption}/one-time-keys.ts`,
@@ -94,7 +94,7 @@ export const devicesPart: Part = {
     },
     {
       id: "22.2",
-      title: "POST /user/keys/query",
+      title: "POST /_matrix/federation/v1/user/keys/query",
       section: "§End-to-End Encryption",
       route: "POST /_matrix/federation/v1/user/keys/query",
       handler: `${encryption}/device-key-queries.ts`,
@@ -126,7 +126,7 @@ export const devicesPart: Part = {
     },
     {
       id: "23.1",
-      title: "m.direct_to_device",
+      title: "m.direct_to_device schema",
       section: "§Send-to-device messaging: only a sender's own server speaks for it",
       handler: toDevice,
       test: `${messages} > m.direct_to_device > is believed of the sending server's own users, in its form; what is wrong in it harms nothing else`,

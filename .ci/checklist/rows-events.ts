@@ -158,7 +158,7 @@ const history: readonly Row[] = [
     test: "sim/world/homeserver.test.ts > what is received > a large one by the state at its edge, and by backfill behind it",
     removal: {
       file: `${homeserver}/incoming.ts`,
-      from: "yield* backfillLater(room, origin, claimed)",
+      from: "if (room.partial === undefined) yield* resyncs.backfill(room, origin, claimed)",
       to: "",
     },
   },

@@ -1,5 +1,6 @@
 /** The cases of all chapters, and what is still to come. */
 import type { EndpointCases } from "./cases.ts"
+import { deviceCases } from "./cases-devices.ts"
 import { joinCases, knockCases, leaveCases } from "./cases-handshakes.ts"
 import { historyCases } from "./cases-history.ts"
 import { inviteCases } from "./cases-invites.ts"
@@ -17,6 +18,7 @@ export const allCases: readonly EndpointCases[] = [
   ...leaveCases,
   ...inviteCases,
   ...queryCases,
+  ...deviceCases,
   ...thirdPartyCases,
   ...policyCases,
 ]
@@ -24,9 +26,6 @@ export const allCases: readonly EndpointCases[] = [
 /** Endpoints that this server does not have yet. */
 export const awaitedRoutes: readonly Route[] = [
   "GET /.well-known/matrix/server",
-  "GET /_matrix/federation/v1/user/devices/{userId}",
-  "POST /_matrix/federation/v1/user/keys/claim",
-  "POST /_matrix/federation/v1/user/keys/query",
   "GET /_matrix/federation/v1/media/download/{mediaId}",
   "GET /_matrix/federation/v1/media/thumbnail/{mediaId}",
   "GET /_matrix/media/v3/download/{serverName}/{mediaId}",
