@@ -165,7 +165,7 @@ export const divergences: readonly Divergence[] = [
     about: "server ACLs: case, ports, IP literals, a missing allow",
     tests: [
       `${rules} > 19: server ACLs > take either case (a reading) and no port; without allow nobody is let in; odd allow_ip_literals mean true`,
-      "sim/world/memberships.test.ts > a server ACL > keeps a server's requests and events out, however it is written, but not what others pass on",
+      "sim/world/server-acl.test.ts > a server is denied",
     ],
     readings: ["acl-case"],
   },

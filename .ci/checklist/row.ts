@@ -46,6 +46,10 @@ export interface Divergence {
 /** The test of an endpoint's success, among those of every endpoint. */
 export const answers = (route: string): string => `sim/world/endpoints/endpoints.test.ts > ${route} > answers`
 
+/** The test that the endpoint is closed to a server that the room's ACL denies. */
+export const aclDenies = (route: string): string =>
+  `sim/world/endpoints/endpoints.test.ts > ${route} > 403 M_FORBIDDEN: an origin that the room's ACL denies`
+
 /** A row of an endpoint that answers 404 when it is taken out, and is held by the test of its success. */
 export const endpoint = (id: string, route: string, section: string, handler: string): Row => ({
   id,

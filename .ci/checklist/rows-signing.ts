@@ -1,5 +1,5 @@
 /** The user's checklist, chapters 25 to 27. */
-import type { Part } from "./row.ts"
+import { aclDenies, type Part } from "./row.ts"
 
 const core = "spec-impl/core"
 const events = `${core}/events.test.ts`
@@ -12,7 +12,7 @@ export const signingPart: Part = {
       title: "Server Access Control Lists (ACLs)",
       section: "§Server Access Control Lists",
       handler: "spec-impl/homeserver/room-acl.ts",
-      test: "sim/world/memberships.test.ts > a server ACL > is answered with 403 on each endpoint that it covers",
+      test: aclDenies("GET /_matrix/federation/v1/state/{roomId}"),
       removal: {
         file: "spec-impl/homeserver/room-acl.ts",
         from: "aclAllows(dag, server)\n    ?",

@@ -1,5 +1,5 @@
 /** Chapter 14 of the user's checklist, and what is newer than it: policy servers, and ACLs to their end. */
-import type { Part } from "./row.ts"
+import { aclDenies, type Part } from "./row.ts"
 
 const chapter = "spec-impl/federation/third-party-invites"
 const invites = "sim/world/third-party-invites.test.ts"
@@ -134,7 +134,7 @@ export const aclPart: Part = {
       title: "make_knock and send_knock are protected",
       section: "§Server Access Control Lists (ACLs)",
       handler: "spec-impl/homeserver/hosting-memberships.ts",
-      test: `${acl} > each endpoint > PUT /_matrix/federation/v1/send_knock/{room}/{event}: 403 M_FORBIDDEN for a server that is denied`,
+      test: aclDenies("PUT /_matrix/federation/v1/send_knock/{roomId}/{eventId}"),
       removal: {
         file: "spec-impl/homeserver/hosting-memberships.ts",
         from: "yield* checkAcl(room, origin)",
@@ -146,7 +146,7 @@ export const aclPart: Part = {
       title: "invite is protected, in both versions",
       section: "§Server Access Control Lists (ACLs)",
       handler: "spec-impl/homeserver/invitations.ts",
-      test: `${acl} > each endpoint > PUT /_matrix/federation/v1/invite/{room}/{event}: 403 M_FORBIDDEN for a server that is denied`,
+      test: aclDenies("PUT /_matrix/federation/v1/invite/{roomId}/{eventId}"),
       removal: {
         file: "spec-impl/homeserver/invitations.ts",
         from: "yield* checkAcl(room, origin)",
@@ -177,7 +177,17 @@ export const aclPart: Part = {
         to: "room === undefined ?",
       },
     },
+    {
+      id: "ACL: names",
+      title: "Server names match without their port",
+      section: "client-server API §Server Access Control Lists",
+      handler: "spec-impl/core/server-acl.ts",
+      test: `${acl} > a server is denied > at any port: evil.example:8448`,
+      removal: {
+        file: "spec-impl/core/server-acl.ts",
+        from: 'port === null ? serverName : serverName.slice(0, serverName.lastIndexOf(":"))',
+        to: "port === null ? serverName : serverName",
+      },
+    },
   ],
 }
-
-export const thirdPartyParts: readonly Part[] = [thirdPartyPart, policyPart, aclPart]

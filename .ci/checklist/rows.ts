@@ -11,7 +11,7 @@ import { mediaPart } from "./rows-media.ts"
 import { membershipPart } from "./rows-memberships.ts"
 import { queryPart } from "./rows-queries.ts"
 import { signingPart } from "./rows-signing.ts"
-import { thirdPartyParts } from "./rows-third-party.ts"
+import { aclPart, policyPart, thirdPartyPart } from "./rows-third-party.ts"
 import { versionParts } from "./rows-versions.ts"
 
 export const parts: readonly Part[] = [
@@ -21,13 +21,15 @@ export const parts: readonly Part[] = [
   ...eventParts,
   joinsPart,
   membershipPart,
-  ...thirdPartyParts,
+  thirdPartyPart,
   queryPart,
   eduPart,
   devicesPart,
   mediaPart,
   signingPart,
   ...versionParts,
+  policyPart,
+  aclPart,
 ]
 
 export const allRows: readonly Row[] = parts.flatMap(({ rows }) => rows)

@@ -11,7 +11,7 @@ import { crossSigningClient, deviceClient } from "./client-keys.ts"
 import { deviceActs } from "./device-acts.ts"
 import { logIn } from "./testing/devices.ts"
 import { type Played, play, refusal } from "./testing/play.ts"
-import { sendRaw, wrongSignatures } from "./testing/raw-request.ts"
+import { sendRaw } from "./testing/raw-request.ts"
 import { bootServer } from "./world.ts"
 
 const alice = "@alice:s1"
@@ -38,34 +38,6 @@ const wanted = { [alice]: { PHONE: algorithm } }
 /** The ids of the keys that were given of Alice's phone. */
 const given = (claimed: Claimed) => Object.keys(claimed[alice]?.PHONE ?? {})
 const plain = (value: unknown) => JSON.parse(JSON.stringify(value))
-
-describe("signed endpoints", () => {
-  const endpoints = {
-    claim: post("claim", { one_time_keys: wanted }),
-    query: post("query", { device_keys: { [alice]: [] } }),
-  }
-  for (const name of ["claim", "query"] as const) {
-    it(`keys/${name}: answers whoever signs, and nobody else; what is malformed is refused`, () =>
-      withPhone((played) =>
-        Effect.gen(function* () {
-          expect((yield* sendRaw(played, endpoints[name])).status).toBe(200)
-          for (const wrong of Object.values(wrongSignatures)) {
-            const { status, errcode } = yield* sendRaw(played, { ...endpoints[name], ...wrong })
-            expect([status, errcode]).toEqual([401, "M_UNAUTHORIZED"])
-          }
-          for (const body of [
-            {},
-            { one_time_keys: 7, device_keys: 7 },
-            { one_time_keys: { [alice]: 7 }, device_keys: { [alice]: 7 } },
-            { one_time_keys: { [alice]: { PHONE: 7 } }, device_keys: { [alice]: [7] } },
-          ]) {
-            const { status, errcode } = yield* sendRaw(played, { ...endpoints[name], body })
-            expect([status, errcode]).toEqual([400, "M_BAD_JSON"])
-          }
-        }),
-      ))
-  }
-})
 
 describe("a device's keys", () => {
   it("are its own, whole, and signed by itself", () =>

@@ -4,7 +4,6 @@ import { describe, expect, it } from "vitest"
 import { eventIdOf } from "#spec-impl/core/event-id.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
 import { signEvent } from "#spec-impl/core/signing.ts"
-import type { FederationCalls } from "#spec-impl/federation/client.ts"
 import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
@@ -287,76 +286,6 @@ describe("the endpoints of old", () => {
         }),
       )
     }
-  })
-})
-
-describe("a server ACL", () => {
-  it("keeps a server's requests and events out, however it is written, but not what others pass on", async () => {
-    await withRoom({ joinRule: "public", servers: 3 }, (played, roomId) =>
-      Effect.gen(function* () {
-        const { stage } = played
-        const alice = stage.user("@alice:s1")
-        yield* stage.user(bob).join(roomId, "s1")
-        yield* stage.user("@carol:s3").join(roomId, "s1")
-        yield* stage.quiet
-        yield* alice.setState(roomId, "m.room.server_acl", { allow: ["*"], deny: ["S3"] })
-        yield* stage.quiet
-        const said = yield* stage.user("@carol:s3").say(roomId, "can you hear me?")
-        yield* stage.wait(5_000)
-        const holds = (server: string, eventId: string): boolean =>
-          played.servers.get(server)?.rooms.find(roomId)?.dag.timeline(eventId) !== undefined
-        expect([holds("s1", said.eventId), holds("s2", said.eventId)]).toEqual([false, false])
-        const heard = yield* alice.say(roomId, "servers go on sending to those they deny")
-        yield* stage.quiet
-        expect(holds("s3", heard.eventId)).toBe(true)
-        yield* alice.setState(roomId, "m.room.server_acl", { allow: ["*"] })
-        yield* stage.quiet
-        const again = yield* stage.user("@carol:s3").say(roomId, "and now?")
-        yield* stage.quiet
-        expect([holds("s1", again.eventId), holds("s1", said.eventId)]).toEqual([true, true])
-      }),
-    )
-  })
-
-  it("is answered with 403 on each endpoint that it covers", async () => {
-    await withRoom({ joinRule: "public" }, (played, roomId) =>
-      Effect.gen(function* () {
-        const { stage, servers } = played
-        yield* stage.user("@alice:s1").setState(roomId, "m.room.server_acl", { allow: ["s1"] })
-        const [eventId] = servers.get("s1")!.rooms.find(roomId)!.dag.forwardExtremities()
-        const pdu = servers.get("s1")!.rooms.find(roomId)!.dag.record(eventId!)!.event.pdu
-        const room = { roomId }
-        const user = { roomId, userId: bob }
-        const event = { roomId, eventId: eventId! }
-        const about = { event_id: eventId! }
-        const denied = yield* Effect.forEach(
-          [
-            (api: FederationCalls) => api.rooms.makeJoin({ params: user, query: { ver: ["12"] } }),
-            (api: FederationCalls) => api.rooms.makeLeave({ params: user }),
-            (api: FederationCalls) => api.rooms.makeKnock({ params: user, query: { ver: ["12"] } }),
-            (api: FederationCalls) => api.rooms.sendJoin({ params: event, query: {}, payload: pdu }),
-            (api: FederationCalls) => api.rooms.sendLeave({ params: event, payload: pdu }),
-            (api: FederationCalls) => api.rooms.sendKnock({ params: event, payload: pdu }),
-            (api: FederationCalls) =>
-              api.rooms.invite({ params: event, payload: { room_version: "12", event: pdu } }),
-            (api: FederationCalls) => api.history.state({ params: room, query: about }),
-            (api: FederationCalls) => api.history.stateIds({ params: room, query: about }),
-            (api: FederationCalls) =>
-              api.history.backfill({ params: room, query: { v: [eventId!], limit: 1 } }),
-            (api: FederationCalls) => api.history.eventAuth({ params: event }),
-            (api: FederationCalls) =>
-              api.history.getMissingEvents({
-                params: room,
-                payload: { earliest_events: [], latest_events: [eventId!] },
-              }),
-          ],
-          (request) => refusal(servers.get("s2")!.client.call("s1", request)),
-        )
-        expect(denied).toEqual(
-          denied.map(() => `403 M_FORBIDDEN: s2 is denied by the server ACL of room ${roomId}`),
-        )
-      }),
-    )
   })
 })
 

@@ -25,7 +25,8 @@ interface Outside {
 const room = (played: Played, wishes: RoomWishes) =>
   Effect.map(played.stage.user("@alice:s1").createRoom(wishes), (roomId) => ({ roomId, room: path(roomId) }))
 
-const openRoom = (played: Played) => room(played, {})
+const named = { type: "m.room.name", stateKey: "", content: { name: "the room" } }
+const openRoom = (played: Played) => room(played, { initialState: [named] })
 const knockRoom = (played: Played) => room(played, { joinRule: "knock" })
 /** Bob is invited, and so can leave. */
 const invitingRoom = Effect.fnUntraced(function* (played: Played) {
@@ -141,9 +142,11 @@ const inAnother =
 const sendJoin = (to: string): Cases<Outside> => ({
   succeeds: send(to, { membership: "join" }),
   answers: () => ({
-    state: expect.any(Array),
+    state: expect.arrayContaining([expect.objectContaining({ type: "m.room.member" })]),
     auth_chain: expect.any(Array),
     event: expect.objectContaining({ sender: bob }),
+    members_omitted: false,
+    servers_in_room: ["s1"],
   }),
   roomOf,
   refuses: {
@@ -177,6 +180,31 @@ const sendLeave = (to: string): Cases<Outside> => ({
   },
 })
 
+const joinOmitting = (omitMembers: string) => (scene: Outside, played: Played) =>
+  Effect.map(send(`${v2}/send_join`, { membership: "join" })(scene, played), (ask) => ({
+    ...ask,
+    target: `${ask.target}?omit_members=${omitMembers}`,
+  }))
+
+/** §send_join, omit_members: all members are left out, since the room has a name. */
+const sendJoinOmitting = ({ answers, refuses, ...cases }: Cases<Outside>): Cases<Outside> => ({
+  ...cases,
+  succeeds: joinOmitting("true"),
+  answers: (scene) => ({
+    ...(answers(scene) as object),
+    state: expect.not.arrayContaining([expect.objectContaining({ type: "m.room.member" })]),
+    members_omitted: true,
+    servers_in_room: ["s1"],
+  }),
+  refuses: {
+    ...refuses,
+    "400 M_INVALID_PARAM": Effect.fnUntraced(function* (scene, played) {
+      const asks = yield* unfit(`${v2}/send_join`, "join")(scene, played)
+      return [...asks, yield* joinOmitting("perhaps")(scene, played)]
+    }),
+  },
+})
+
 /** The same of an endpoint of old, whose answers come in pairs with the status. */
 const inPairs = ({ refuses, answers, ...cases }: Cases<Outside>): Cases<Outside> => ({
   ...cases,
@@ -205,10 +233,14 @@ export const joinCases = casesOf(openRoom, {
           { ...makeJoin(scene), from: "s3" },
           get(`make_join/${scene.room}/nobody?ver=12`),
         ]),
-      "404 M_NOT_FOUND": () => makeJoin({ roomId: "", room: path("!unknown:s1") }),
+      "404 M_NOT_FOUND": (scene, { stage }) =>
+        Effect.as(stage.user("@alice:s1").leave(scene.roomId), [
+          makeJoin(scene),
+          makeJoin({ roomId: "", room: path("!unknown:s1") }),
+        ]),
     },
   },
-  [`PUT ${v2}/send_join/{roomId}/{eventId}`]: sendJoin(`${v2}/send_join`),
+  [`PUT ${v2}/send_join/{roomId}/{eventId}`]: sendJoinOmitting(sendJoin(`${v2}/send_join`)),
   [`PUT ${v1}/send_join/{roomId}/{eventId}`]: inPairs(sendJoin(`${v1}/send_join`)),
 })
 

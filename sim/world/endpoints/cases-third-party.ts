@@ -123,12 +123,6 @@ export const policyCases = casesOf(
           bytes: new TextEncoder().encode("no"),
         }),
         "400 M_FORBIDDEN": said("spam"),
-        "403 M_FORBIDDEN": Effect.fnUntraced(function* (scene, played) {
-          const ask = yield* said("hello")(scene, played)
-          const acl = { allow: ["*"], deny: ["s2"] }
-          yield* played.stage.user(alice).setState(scene.roomId, "m.room.server_acl", acl)
-          return ask
-        }),
         "404 M_NOT_FOUND": () => post("/_matrix/policy/v1/sign", { room_id: "!nowhere:s1" }),
         "404 M_UNRECOGNIZED": Effect.fnUntraced(function* (scene, played) {
           return { ...(yield* said("hello")(scene, played)), to: "s3" }

@@ -46,6 +46,8 @@ const notAuthorised = "400 M_UNABLE_TO_AUTHORISE_JOIN"
 const notGranted = "400 M_UNABLE_TO_GRANT_JOIN"
 const badJson = "400 M_BAD_JSON"
 const tooOften = "429 M_LIMIT_EXCEEDED"
+/** The store did not keep what was to be acknowledged. */
+const notKept = "500 M_UNKNOWN"
 const unrecognised = "404 M_UNRECOGNIZED"
 
 export const specifiedEndpoints = [
@@ -111,7 +113,7 @@ export const specifiedEndpoints = [
   signed("#29", `GET ${v1}/query/profile`, forbidden, notFound),
   open("#30", `GET ${v1}/openid/userinfo`, "401 M_UNKNOWN_TOKEN"),
   signed("#31", `GET ${v1}/user/devices/{userId}`, notFound),
-  signed("#32", `POST ${v1}/user/keys/claim`, badJson),
+  signed("#32", `POST ${v1}/user/keys/claim`, badJson, notKept),
   signed("#33", `POST ${v1}/user/keys/query`, badJson),
   signed("#34", `GET ${v1}/media/download/{mediaId}`, tooOften, "502 M_TOO_LARGE", "504 M_NOT_YET_UPLOADED"),
   signed(
@@ -123,13 +125,12 @@ export const specifiedEndpoints = [
     "502 M_TOO_LARGE",
     "504 M_NOT_YET_UPLOADED",
   ),
-  signed(
+  guarded(
     "#36",
     "POST /_matrix/policy/v1/sign",
     badJson,
     "400 M_NOT_JSON",
     "400 M_FORBIDDEN",
-    forbidden,
     notFound,
     unrecognised,
     tooOften,

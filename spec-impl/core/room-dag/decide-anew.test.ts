@@ -332,7 +332,7 @@ describe("told all or told little, the room is the same in the end", () => {
             }
           }
         }),
-        propertyRuns(60, 17),
+        propertyRuns(60, 7),
       )
     })
   }

@@ -30,7 +30,16 @@ const verify = (publicKey: Uint8Array, _message: Uint8Array, signature: Uint8Arr
 export const emptyRoom = (id: string, readings: Partial<Readings> = {}): RoomDag =>
   new RoomDag({ version: roomVersion(id)!, readings: { ...readingsDefault, ...readings }, resolve, verify })
 
-let drafts = 0
+/** By room, so that what one test makes does not hang on what others made before it. */
+const drafts = new WeakMap<RoomDag, number>()
+
+/** The number of the next draft: greater than that of any event in the room, whoever drafted it. */
+const nextDraft = (dag: RoomDag): number => {
+  const known = [...dag.records()].map(({ event }) => Number(event.content.nth ?? 0))
+  const nth = Math.max(0, drafts.get(dag) ?? 0, ...known) + 1
+  drafts.set(dag, nth)
+  return nth
+}
 
 /** The event that `drafted` makes at that point of the room. */
 export const draftIn = (dag: RoomDag, drafted: Drafted): Event => {
@@ -42,18 +51,18 @@ export const draftIn = (dag: RoomDag, drafted: Drafted): Event => {
     drafted.authEvents ??
     authEventKeys(selecting, version).flatMap(([type, key]) => dag.eventIn(state, type, key)?.eventId ?? [])
   const depths = prevEvents.map((eventId) => Number(dag.timeline(eventId)?.event.depth ?? 0))
-  drafts += 1
+  const nth = nextDraft(dag)
   const pdu: Record<string, JsonValue> = {
     type: drafted.type,
     sender: drafted.sender,
-    content: { ...drafted.content, nth: drafts },
-    origin_server_ts: drafted.originServerTs ?? drafts,
+    content: { ...drafted.content, nth },
+    origin_server_ts: drafted.originServerTs ?? nth,
     depth: Math.max(0, ...depths) + 1,
     prev_events: references(prevEvents, version),
     auth_events: references(authEvents, version),
     signatures: {},
   }
-  if (version.eventId === "opaque") pdu.event_id = `$draft${drafts}:one`
+  if (version.eventId === "opaque") pdu.event_id = `$draft${nth}:one`
   if (drafted.stateKey !== undefined) pdu.state_key = drafted.stateKey
   const create = dag.create()
   if (create !== undefined) pdu.room_id = create.roomId
