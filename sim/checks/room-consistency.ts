@@ -19,6 +19,7 @@ import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
 export const findInconsistencies = (dag: RoomDag): readonly string[] => [
   ...[...dag.records()].flatMap((record) => [
     ...idProblems(dag, record),
+    ...copyProblems(dag, record),
     ...citationProblems(dag, record),
     ...stateProblems(dag, record),
     ...redactionProblems(dag, record),
@@ -36,6 +37,12 @@ const idProblems = (dag: RoomDag, { event }: EventRecord): readonly string[] => 
   const isRedacted = canonicalJson(redact(event.pdu, version)) === canonicalJson(event.pdu)
   return isWhole || isRedacted ? [] : [`${event.eventId} is neither what its hash says nor redacted`]
 }
+
+/** States are named by the bytes of their events: those of the graph must be those that the store was given. */
+const copyProblems = (dag: RoomDag, { event, index }: EventRecord): readonly string[] =>
+  index < 0 || canonicalJson(dag.graph.event(index).pdu) === canonicalJson(event.pdu)
+    ? []
+    : [`${event.eventId} stands in states with other bytes than it is held with`]
 
 const citationProblems = (dag: RoomDag, record: EventRecord): readonly string[] => {
   const { eventId, authEvents, prevEvents } = record.event

@@ -184,7 +184,9 @@ export class RoomDag {
    * `claimed` is the state before it as another server gave it; without it all parents must be in the history.
    * In partial state checks 6 and 7 are put off: whether an event is soft-failed is decided once the state is whole.
    */
-  examine(event: Event, arrival: Arrival, claimed?: Claim): TimelineRecord {
+  examine(given: Event, arrival: Arrival, claimed?: Claim): TimelineRecord {
+    // Of two copies, or in rooms 1 and 2 of two events with one id, the one that is held already stays.
+    const event = this.#records.get(given.eventId)?.event ?? given
     const stateBefore = claimed?.state ?? this.stateBeforeChildOf(event.prevEvents)
     const { by, leftOut = [] } = claimed ?? {}
     const named = leftOut.length > 0 ? { leftOut } : {}
@@ -268,8 +270,14 @@ export class RoomDag {
     )
   }
 
+  /**
+   * The index of an event that is about to be held. What was examined under its id before and never applied counts for
+   * nothing: the graph must have the bytes that the store is given, or states would have other digests after a restart.
+   */
   #intern(event: Event): number {
-    return event.stateKey === undefined ? -1 : this.graph.add(event)
+    if (event.stateKey === undefined) return -1
+    if (!this.#records.has(event.eventId)) this.graph.forget(event.eventId)
+    return this.graph.add(event)
   }
 
   #objectionByState(event: Event, state: StateMap, check: 5 | 6): Objection | undefined {

@@ -64,6 +64,11 @@ export class AuthGraph {
     return index
   }
 
+  /** Lets another event have that id: one that no state and no other event refers to is as good as never added. */
+  forget(eventId: string): void {
+    this.#indices.delete(eventId)
+  }
+
   #addEdges(eventId: string, authEvents: readonly string[]): void {
     const start = this.#targets.length
     const last = this.#events.length - 1
