@@ -2,13 +2,10 @@ import { Effect } from "effect"
 import type { Scenario } from "#sim/world/scenario.ts"
 import type { Actor } from "#sim/world/stage.ts"
 import { readingsDefault } from "#spec-impl/core/readings.ts"
-import { roomVersions } from "#spec-impl/core/room-version.ts"
 import type { Room } from "#spec-impl/homeserver/rooms.ts"
 import { joinedMembers } from "#spec-impl/homeserver/shared-rooms.ts"
-import { levelsWith, refusalOf, roomsAre } from "./story-parts.ts"
+import { isKnownToAll, levelsWith, oldVersions, refusalOf, roomsAre } from "./story-parts.ts"
 
-const oldVersions = roomVersions.slice(0, 10)
-const isKnownToAll = (roomVersion: string): boolean => oldVersions.some(({ id }) => id === roomVersion)
 const spam = "buy cheap spam"
 const topic = "what s1 would not hear"
 const island = "can anybody hear me?"

@@ -5,9 +5,9 @@ import type { Scenario, ServerView } from "#sim/world/scenario.ts"
 import type { Actor, Stage, StageFailure } from "#sim/world/stage.ts"
 import { canonicalJson } from "#spec-impl/core/json/encode.ts"
 import type { JsonObject, JsonValue } from "#spec-impl/core/json/value.ts"
-import { roomVersions } from "#spec-impl/core/room-version.ts"
 import { DeviceKeyQueries } from "#spec-impl/federation/encryption/device-key-queries.ts"
 import { ToDevice } from "#spec-impl/federation/to-device/to-device.ts"
+import { oldVersions } from "./story-parts.ts"
 
 const alice = "@alice:s1"
 const bob = "@bob:s2"
@@ -35,7 +35,7 @@ export const devicesResync: Scenario = {
   serversDefault: 3,
   roomVersionsDefault: ["10", "12"],
   expected: () => ({ agree: "yes", wanted: "yes", live: "yes" }),
-  settingsOf: (server) => (server === "s3" ? { roomVersions: roomVersions.slice(0, 10) } : {}),
+  settingsOf: (server) => (server === "s3" ? { roomVersions: oldVersions } : {}),
   story: Effect.fnUntraced(function* (stage) {
     const [anna, ben, cleo] = [alice, bob, carol].map((userId) => stage.user(userId)) as [Actor, Actor, Actor]
     const room = yield* anna.createRoom(encrypted)

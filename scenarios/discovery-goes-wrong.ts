@@ -3,8 +3,8 @@ import { certificateOf } from "#sim/network/certificates.ts"
 import type { Names } from "#sim/network/names.ts"
 import type { Scenario } from "#sim/world/scenario.ts"
 import type { Actor, Stage } from "#sim/world/stage.ts"
-import { roomVersions } from "#spec-impl/core/room-version.ts"
 import { Rooms } from "#spec-impl/homeserver/rooms.ts"
+import { oldVersions } from "./story-parts.ts"
 
 const [one, two, three, four, five] = ["s1", "s2", "s3", "s4:8449", "10.0.0.5"]
 const minuteMs = 60_000
@@ -116,7 +116,7 @@ export const discoveryGoesWrong: Scenario = {
   serverNames: [one, two, three, four, five],
   roomVersionsDefault: ["10", "12"],
   expected: () => ({ agree: "yes", wanted: "yes", live: "yes" }),
-  settingsOf: (server) => (server === four ? { roomVersions: roomVersions.slice(0, 10) } : {}),
+  settingsOf: (server) => (server === four ? { roomVersions: oldVersions } : {}),
   story: Effect.fnUntraced(function* (stage) {
     const alice = stage.user(`@alice:${one}`)
     const dan = stage.user(`@dan:${four}`)

@@ -2,14 +2,12 @@ import { Context, Effect } from "effect"
 import { reply } from "#sim/network/rules.ts"
 import type { Scenario, ServerView } from "#sim/world/scenario.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
-import { roomVersion, roomVersions } from "#spec-impl/core/room-version.ts"
+import { roomVersion } from "#spec-impl/core/room-version.ts"
 import { Outside } from "#spec-impl/homeserver/outside.ts"
 import { Rooms } from "#spec-impl/homeserver/rooms.ts"
-import { levelsWith, sayMany } from "./story-parts.ts"
+import { isKnownToAll, levelsWith, oldVersions, sayMany } from "./story-parts.ts"
 
 /** What Carol's server, s3, was built for. */
-const knownToOldServer = roomVersions.slice(0, 10)
-const isKnownToOldServer = (id: string): boolean => knownToOldServer.some((version) => version.id === id)
 
 const tavernVersion = "7"
 const newTavernVersion = "10"
@@ -30,7 +28,7 @@ const isHarbourWanted = (view: ServerView): boolean => {
     "@carol:s3",
     "@dan:s4",
   ])
-  const isCarolIn = carol === (isKnownToOldServer(String(version)) ? "join" : undefined)
+  const isCarolIn = carol === (isKnownToAll(String(version)) ? "join" : undefined)
   return alice === "join" && bob === "join" && isCarolIn && dan === "leave"
 }
 
@@ -58,7 +56,7 @@ export const invitesAndKnocks: Scenario = {
   serversDefault: 4,
   roomVersionsDefault: ["2", "10", "12"],
   expected: () => ({ agree: "yes", wanted: "yes", live: "yes" }),
-  settingsOf: (server) => (server === "s3" ? { roomVersions: knownToOldServer } : {}),
+  settingsOf: (server) => (server === "s3" ? { roomVersions: oldVersions } : {}),
   story: Effect.fnUntraced(function* (stage) {
     const alice = stage.user("@alice:s1")
     const bob = stage.user("@bob:s2")

@@ -2,9 +2,9 @@ import { Context, Effect, Fiber } from "effect"
 import { delay } from "#sim/network/rules.ts"
 import type { Scenario, ServerView } from "#sim/world/scenario.ts"
 import type { Actor, Stage } from "#sim/world/stage.ts"
-import { roomVersion, roomVersions } from "#spec-impl/core/room-version.ts"
+import { roomVersion } from "#spec-impl/core/room-version.ts"
 import { Rooms } from "#spec-impl/homeserver/rooms.ts"
-import { levelsWith, sayMany } from "./story-parts.ts"
+import { levelsWith, oldVersions, sayMany } from "./story-parts.ts"
 
 /** The room whose members may go into others; of a version that every server of the story knows. */
 const loungeVersion = "10"
@@ -57,7 +57,7 @@ export const joinsOfEveryKind: Scenario = {
   serversDefault: 4,
   roomVersionsDefault: ["10", "12"],
   settingsOf: (server) =>
-    server === "s4" ? { roomVersions: roomVersions.slice(0, 10) } : { partialStateJoins: server === "s3" },
+    server === "s4" ? { roomVersions: oldVersions } : { partialStateJoins: server === "s3" },
   expected: () => ({ agree: "yes", wanted: "yes", live: "yes" }),
   story: Effect.fnUntraced(function* (stage) {
     const alice = stage.user("@alice:s1")

@@ -4,14 +4,10 @@ import type { Actor, Stage } from "#sim/world/stage.ts"
 import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { sha256 } from "#spec-impl/core/hash.ts"
 import { isJsonObject } from "#spec-impl/core/json/value.ts"
-import { roomVersions } from "#spec-impl/core/room-version.ts"
 import type { MediaFile } from "#spec-impl/federation/media/content-headers.ts"
 import { Media } from "#spec-impl/federation/media/media.ts"
 import { encodePng } from "#spec-impl/federation/media/thumbnails/png.ts"
-import { levelsWith, notesAre, refusalOf } from "./story-parts.ts"
-
-const oldVersions = roomVersions.slice(0, 10)
-const isKnownToAll = (roomVersion: string): boolean => oldVersions.some(({ id }) => id === roomVersion)
+import { isKnownToAll, levelsWith, notesAre, oldVersions, refusalOf } from "./story-parts.ts"
 
 const exhibits = ["sunset.png", "poster.txt", "waves.ogg", "slides.pdf", "speech.ogg"]
 

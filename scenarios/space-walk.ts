@@ -2,11 +2,7 @@ import { Effect } from "effect"
 import type { Scenario } from "#sim/world/scenario.ts"
 import type { Actor } from "#sim/world/stage.ts"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
-import { roomVersions } from "#spec-impl/core/room-version.ts"
-import { levelsWith, notesAre, refusalOf } from "./story-parts.ts"
-
-const oldVersions = roomVersions.slice(0, 10)
-const isKnownToAll = (roomVersion: string): boolean => oldVersions.some(({ id }) => id === roomVersion)
+import { isKnownToAll, levelsWith, notesAre, oldVersions, refusalOf } from "./story-parts.ts"
 
 const named = (name: string, ...more: readonly (readonly [type: string, content: JsonObject])[]) => ({
   initialState: ([["m.room.name", { name }], ...more] as const).map(([type, content]) => ({

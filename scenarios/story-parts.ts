@@ -5,8 +5,14 @@ import type { Actor, Stage, StageFailure } from "#sim/world/stage.ts"
 import type { Event } from "#spec-impl/core/event.ts"
 import { canonicalJson } from "#spec-impl/core/json/encode.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "#spec-impl/core/json/value.ts"
-import { roomVersion } from "#spec-impl/core/room-version.ts"
+import { roomVersion, roomVersions } from "#spec-impl/core/room-version.ts"
 import { type Room, Rooms } from "#spec-impl/homeserver/rooms.ts"
+
+/** What a server knows that was last updated before room version 11. */
+export const oldVersions = roomVersions.slice(0, 10)
+
+/** Whether such a server can be in a room of that version. */
+export const isKnownToAll = (id: string): boolean => oldVersions.some((version) => version.id === id)
 
 /** Power levels with the creator at the top: at 100, or unsaid where creators have infinite power (room 12). */
 export const levelsWith = (

@@ -1,15 +1,12 @@
 import { Context, Effect } from "effect"
 import type { Scenario } from "#sim/world/scenario.ts"
-import { roomVersions } from "#spec-impl/core/room-version.ts"
 import { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/third-party-invites.ts"
 import { joinedMembers } from "#spec-impl/homeserver/shared-rooms.ts"
-import { roomsAre } from "./story-parts.ts"
+import { isKnownToAll, oldVersions, roomsAre } from "./story-parts.ts"
 
 const directory = "id.example"
 /** Room 11 and 12 are beyond s4. */
-const oldVersions = roomVersions.slice(0, 10)
-const isKnownToAll = (roomVersion: string): boolean => oldVersions.some(({ id }) => id === roomVersion)
 
 /** Invites to addresses, redeemed while the inviter is cut off. */
 export const thirdPartyInvite: Scenario = {

@@ -1,11 +1,7 @@
 import { Effect } from "effect"
 import type { Scenario } from "#sim/world/scenario.ts"
 import type { Actor } from "#sim/world/stage.ts"
-import { roomVersions } from "#spec-impl/core/room-version.ts"
-import { levelsWith, notesAre, refusalOf } from "./story-parts.ts"
-
-const oldVersions = roomVersions.slice(0, 10)
-const isKnownToAll = (roomVersion: string): boolean => oldVersions.some(({ id }) => id === roomVersion)
+import { isKnownToAll, levelsWith, notesAre, oldVersions, refusalOf } from "./story-parts.ts"
 
 /** What one user sees of another's receipts in a room: the thread, and what was read of it. */
 const readBy = (actor: Actor, roomId: string, userId: string): readonly string[] =>
