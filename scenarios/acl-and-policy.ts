@@ -4,7 +4,7 @@ import type { Actor } from "#sim/world/stage.ts"
 import { readingsDefault } from "#spec-impl/core/readings.ts"
 import type { Room } from "#spec-impl/homeserver/rooms.ts"
 import { joinedMembers } from "#spec-impl/homeserver/shared-rooms.ts"
-import { isKnownToAll, levelsWith, oldVersions, refusalOf, roomsAre } from "./story-parts.ts"
+import { codeOf, isKnownToAll, levelsWith, oldVersions, refusalOf, roomsAre } from "./story-parts.ts"
 
 const spam = "buy cheap spam"
 const topic = "what s1 would not hear"
@@ -52,12 +52,13 @@ export const aclAndPolicy: Scenario = {
       isKnownToAll(stage.roomVersion) ? [bob, watch, mallory, dora] : [bob, watch, mallory],
     )
     yield* enter(annex, [watch, dora])
-    if (!isKnownToAll(stage.roomVersion)) {
-      yield* stage.tell(`Dora's server (s4) is refused: ${yield* refusalOf(dora.join(square, "s1"))}.`)
-    }
     yield* stage.tell(
       "Alice (s1), Bob (s2), the watch (s3) and Mallory (s5) are on the square, Dora (s4) in the annex.",
     )
+    if (!isKnownToAll(stage.roomVersion)) {
+      const refusal = yield* refusalOf(dora.join(square, "s1"))
+      yield* stage.tell(`The square is closed to Dora's old server: ${refusal}.`)
+    }
 
     yield* alice.setState(square, "m.room.server_acl", { allow: ["*"], deny: ["S5"] })
     yield* stage.quiet
@@ -65,24 +66,28 @@ export const aclAndPolicy: Scenario = {
     const policy = { via: "s3", public_keys: { ed25519: stage.policyServerKeyOf("s3") } }
     for (const room of [square, annex]) yield* alice.setState(room, "m.room.policy", policy)
     yield* stage.quiet
-    yield* stage.tell("Alice denies s5: Mallory talks to nobody. And from now on s3 must sign what is said.")
+    yield* stage.tell(
+      "Alice denies s5: Mallory talks to nobody. And from now on s3, the policy server, must sign all that is said.",
+    )
 
     yield* stage.tell(`Alice says "${spam}": ${yield* refusalOf(alice.say(square, spam))}.`)
     yield* bob.say(square, spam)
     yield* stage.quiet
-    yield* stage.tell("So does Bob, whose server never asks. It is sent, and seen on s2 alone.")
+    yield* stage.tell("Bob says it too. His old server asks nobody and sends it; the others do not show it.")
     yield* stage.tell(
-      `Mallory is not even signed for: ${yield* refusalOf(mallory.say(square, "let me in"))}.`,
+      `For Mallory nothing is signed at all: ${codeOf(yield* refusalOf(mallory.say(square, "let me in")))}, by the ACL.`,
     )
 
     yield* stage.partition(["s1", "s2"], ["s3", "s4", "s5"])
-    yield* stage.tell(`s3 is cut off from Alice: ${yield* refusalOf(alice.say(square, "hello?"))}.`)
+    yield* stage.tell(
+      `s3 is cut off from s1 and s2. Alice says hello, and cannot send it: ${yield* refusalOf(alice.say(square, "hello?"))}.`,
+    )
     yield* bob.setState(square, "m.room.topic", { topic })
     yield* watch.say(square, "all quiet here")
     yield* dora.say(annex, "and here")
     yield* stage.wait(3_000)
     const shown = stage.stateOf("s1", square, "m.room.topic") === undefined ? "does not show" : "shows"
-    yield* stage.tell(`Bob sets a topic. s2 shows it; s1 ${shown} it, for nobody can sign it there.`)
+    yield* stage.tell(`Bob sets a topic. s2 shows it; s1 ${shown} it, for it cannot get it signed.`)
 
     yield* stage.heal
     yield* bob.say(square, "can you hear us?")
@@ -95,7 +100,9 @@ export const aclAndPolicy: Scenario = {
     yield* stage.quiet
     yield* mallory.say(square, "I have been here all the time")
     yield* stage.quiet
-    yield* stage.tell("Alice lifts the ACL. Mallory speaks, and what she said to nobody is found behind it.")
+    yield* stage.tell(
+      "Alice lifts the ACL. Mallory speaks, and with it comes all that she had said to nobody.",
+    )
     return [square, annex]
   }),
   wanted: (view) =>

@@ -24,7 +24,7 @@ const encrypted = {
 /** A device list that does not follow its user encrypts to devices that are gone, and not to those that are there. */
 export const devicesResync: Scenario = {
   name: "devices-resync",
-  title: "New keys behind a cut",
+  title: "New devices behind a cut",
   about:
     "Alice, Bob and Carol talk in encrypted rooms; Carol's server is an old one that knows room versions 1 to 10. " +
     "While Alice's server is cut off she names, adds and deletes devices, more often than updates are kept for " +
@@ -55,7 +55,7 @@ export const devicesResync: Scenario = {
     yield* anna.uploadCrossSigningKeys(crossSigningClient(alice, "first").keys)
     yield* stage.quiet
     yield* stage.tell(
-      "Alice has a phone and a laptop, Bob a desk, Carol a tablet. Each server knows all four.",
+      "Alice (s1) has a phone and a laptop, Bob (s2) a desktop, Carol (s3) a tablet. Each server knows all four.",
     )
 
     yield* stage.partition(["s1"], ["s2", "s3"])
@@ -74,7 +74,7 @@ export const devicesResync: Scenario = {
     const phone = deviceClient(alice, "PHONE")
     yield* anna.uploadOneTimeKeys("PHONE", phone.oneTimeKeys("1", "2", "3", "4"), phone.fallbackKey("last"))
     yield* stage.tell(
-      `s1 is cut off. Alice's laptop goes, a watch comes, her phone has ${renameCount} names, and all her keys are new.`,
+      `s1 is cut off. Alice drops her laptop and adds a watch, renames her phone ${renameCount} times, and renews her cross-signing keys.`,
     )
 
     yield* ben.sendToDevice("x.note", { [alice]: { "*": { note: "to whatever you have" } } })
@@ -101,7 +101,9 @@ export const devicesResync: Scenario = {
     const claims = [ben, cleo, ben, stage.user("@dora:s1"), cleo, ben].map(beginSession)
     yield* Effect.all(claims, { concurrency: "unbounded" })
     yield* stage.wait(15_000)
-    yield* stage.tell("Six sessions with Alice's phone are begun at once, and she had four one-time keys.")
+    yield* stage.tell(
+      "Six sessions with Alice's phone begin at once. She has four one-time keys: the others get the fallback key.",
+    )
     return [room, common]
   }),
   wanted: (view) => {

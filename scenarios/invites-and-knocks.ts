@@ -7,8 +7,6 @@ import { Outside } from "#spec-impl/homeserver/outside.ts"
 import { Rooms } from "#spec-impl/homeserver/rooms.ts"
 import { isKnownToAll, levelsWith, oldVersions, sayMany } from "./story-parts.ts"
 
-/** What Carol's server, s3, was built for. */
-
 const tavernVersion = "7"
 const newTavernVersion = "10"
 const rude = "your ships are sieves"
@@ -50,8 +48,8 @@ export const invitesAndKnocks: Scenario = {
   title: "Who may come in, and who is told so",
   about:
     "Four servers, one of which knows rooms of versions 1 to 10 only. Alice keeps two rooms: a harbour, of the " +
-    "version under test, and a tavern where one knocks. She invites and takes an invite back while its server is " +
-    "cut off, lets one knocker in and turns another away, takes back what one of them said, and in the end all " +
+    "version under test, and a tavern where one knocks. She invites, takes an invite back while the invited server is " +
+    "cut off, lets some who knock in and turns one away, redacts what one of them said, and in the end all " +
     "move to a new tavern. A server that is in no room must learn all the same what its users are to it.",
   serversDefault: 4,
   roomVersionsDefault: ["2", "10", "12"],
@@ -79,7 +77,13 @@ export const invitesAndKnocks: Scenario = {
     const isInvited = yield* alice.invite(harbour, carol.userId).pipe(
       Effect.as(true),
       Effect.catchTag("MatrixError", ({ errcode }) =>
-        Effect.as(stage.tell(`Carol's old server (s3) cannot follow into the harbour: ${errcode}.`), false),
+        Effect.as(
+          stage.tell(
+            "Alice (s1) invites Bob (s2) and Carol (s3) into the harbour. Bob comes; the room is too new for " +
+              `Carol's server: ${errcode}.`,
+          ),
+          false,
+        ),
       ),
     )
     if (isInvited) {
@@ -113,7 +117,7 @@ export const invitesAndKnocks: Scenario = {
     yield* bob.say(harbour, "one berth is free again")
     yield* stage.quiet
     yield* stage.tell(
-      "The links between s1, s2 and s3, s4 are cut. Alice takes Dan's invite back: he cannot hear it.",
+      "s1 and s2 lose s3 and s4. Carol is rude to Bob in the tavern. Alice takes Dan's invite back: he cannot hear it.",
     )
     yield* dan
       .join(harbour)
@@ -135,7 +139,9 @@ export const invitesAndKnocks: Scenario = {
       )
     yield* alice.redact(tavern, insult.eventId, "be nice")
     yield* stage.quiet
-    yield* stage.tell("What Carol said behind the cut is read, and taken away on every server.")
+    yield* stage.tell(
+      "What Carol said behind the cut arrives. Alice redacts it, and no server shows it any more.",
+    )
 
     yield* alice.setState(tavern, "m.room.join_rules", { join_rule: "public" })
     const next = yield* alice.upgradeRoom(tavern, newTavernVersion)
@@ -145,7 +151,7 @@ export const invitesAndKnocks: Scenario = {
       yield* guest.join(String(sign?.content.replacement_room), domainOf(sign?.sender ?? ""))
       yield* stage.quiet
     }
-    yield* stage.tell("The tavern moves to a new house, and all its guests follow the sign on the door.")
+    yield* stage.tell("The tavern is upgraded, and all its guests follow the tombstone to the new room.")
     return [harbour, next]
   }),
   wanted: (view) =>

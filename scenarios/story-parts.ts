@@ -8,10 +8,10 @@ import { isJsonObject, type JsonObject, type JsonValue } from "#spec-impl/core/j
 import { roomVersion, roomVersions } from "#spec-impl/core/room-version.ts"
 import { type Room, Rooms } from "#spec-impl/homeserver/rooms.ts"
 
-/** What a server knows that was last updated before room version 11. */
+/** What a server knows that is from before room version 11. */
 export const oldVersions = roomVersions.slice(0, 10)
 
-/** Whether such a server can be in a room of that version. */
+/** Whether such a server knows that room version, too. */
 export const isKnownToAll = (id: string): boolean => oldVersions.some((version) => version.id === id)
 
 /** Power levels with the creator at the top: at 100, or unsaid where creators have infinite power (room 12). */
@@ -52,6 +52,9 @@ export const refusalOf = <A>(act: Effect.Effect<A, StageFailure>): Effect.Effect
       Effect.succeed(failure._tag === "StoreFailure" ? failure.detail : failure.message),
     onSuccess: () => Effect.die("an act was allowed that the story wants refused"),
   })
+
+/** The status and code of a Matrix error that `refusalOf` told. */
+export const codeOf = (refusal: string): string => refusal.slice(0, refusal.indexOf(":"))
 
 const pauseMs = 400
 

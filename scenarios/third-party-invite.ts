@@ -6,7 +6,6 @@ import { joinedMembers } from "#spec-impl/homeserver/shared-rooms.ts"
 import { isKnownToAll, oldVersions, roomsAre } from "./story-parts.ts"
 
 const directory = "id.example"
-/** Room 11 and 12 are beyond s4. */
 
 /** Invites to addresses, redeemed while the inviter is cut off. */
 export const thirdPartyInvite: Scenario = {
@@ -49,7 +48,7 @@ export const thirdPartyInvite: Scenario = {
     yield* stage.quiet
     yield* erin.join(salon)
     yield* stage.tell(
-      `Alice (s1) invites erin@example.org. That is ${invite.stateKey}, and she joins at once.`,
+      `Alice (s1) invites erin@example.org to her salon. That is ${invite.stateKey}, who joins at once.`,
     )
 
     for (const name of ["carol", "grace", "dora"]) {
@@ -60,7 +59,7 @@ export const thirdPartyInvite: Scenario = {
     yield* alice.setState(salon, "m.room.third_party_invite", {}, regretted.stateKey)
     yield* stage.quiet
     yield* stage.tell(
-      "Carol, Grace, Dora and Mallory are nobody yet: their invites wait. Mallory's is taken back.",
+      "The addresses of Carol, Grace, Dora and Mallory are not bound yet: their invites wait. Mallory's is taken back.",
     )
 
     yield* stage.partition(["s1"], ["s2", "s3", "s4", directory])
@@ -71,12 +70,12 @@ export const thirdPartyInvite: Scenario = {
     yield* grace.join(salon)
     yield* grace.say(salon, "is Alice not here?")
     yield* stage.tell(
-      "s1 is cut off, and all four bind their addresses. Grace's server (s2) is in the room: she is in.",
+      "s1 is cut off, and all four bind their addresses. Grace's server (s2) is in the room, and so she gets in.",
     )
     yield* alice.setState(salon, "m.room.topic", { topic: "where is everybody?" })
     yield* stage.wait(20_000)
     yield* stage.tell(
-      "s3 and s4 cannot reach Alice's server. They were told once, and so they try again and again.",
+      "s3 and s4 cannot reach Alice's server. Nobody will tell them of the invites again, so they keep trying.",
     )
 
     yield* stage.heal
@@ -88,7 +87,7 @@ export const thirdPartyInvite: Scenario = {
         (error) => error instanceof MatrixError && !isKnownToAll(stage.roomVersion),
         () =>
           stage.tell(
-            `s4 does not know rooms of version ${stage.roomVersion}: it took no invite to the salon.`,
+            `s4 does not know rooms of version ${stage.roomVersion}: Dora is not in the salon, only in its annex of version 10.`,
           ),
       ),
     )

@@ -40,14 +40,14 @@ export const typingPresenceReceipts: Scenario = {
       yield* guest.join(room, "s1")
       yield* stage.quiet
     }
-    if (!isKnownToAll(stage.roomVersion)) {
-      yield* stage.tell(
-        `Carol's server (s3) cannot come into the hall: ${yield* refusalOf(carol.join(hall, "s1"))}.`,
-      )
-    }
     yield* stage.tell(
       "Alice (s1), Bob (s2) and Mallory (s4) are in the hall; Alice, Bob and Carol (s3) are in the parlour.",
     )
+    if (!isKnownToAll(stage.roomVersion)) {
+      yield* stage.tell(
+        `The hall is closed to Carol's old server: ${yield* refusalOf(carol.join(hall, "s1"))}.`,
+      )
+    }
 
     const first = yield* alice.say(hall, "welcome")
     yield* stage.quiet
