@@ -397,6 +397,7 @@ describe("POST /_matrix/policy/v1/sign", () => {
         expect(yield* ask(played, { ...pdu, content: { body: "other" } })).toBe("400 M_BAD_JSON")
         expect(yield* ask(played, {}, { bytes: new TextEncoder().encode("no") })).toBe("400 M_NOT_JSON")
         expect(yield* ask(played, { ...pdu, room_id: "!nowhere:s1" })).toBe("404 M_NOT_FOUND")
+        expect(yield* ask(played, { ...pdu, room_id: {} })).toBe("404 M_NOT_FOUND")
         const naming = { type: "m.room.policy", sender: alice, stateKey: "", content: {} }
         expect(yield* ask(played, yield* craftPdu(played, "s1", roomId, naming))).toBe("400 M_FORBIDDEN")
         expect(yield* ask(played, pdu, { to: "s1" })).toBe("404 M_UNRECOGNIZED")

@@ -155,6 +155,22 @@ describe("a transaction that is received", () => {
     )
   })
 
+  it("with identifiers of any kind is answered, and its other PDUs are taken in", async () => {
+    await inRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const good = yield* craftPdu(played, "s2", roomId, message(bob, "hello"))
+        const pdus = [{}, [], [[{}]], null, 7, true, ""].flatMap((value) => [
+          { ...message(bob, "odd"), room_id: value },
+          { type: "m.room.member", room_id: roomId, state_key: value, content: { membership: "leave" } },
+          { ...good, type: value, event_id: value, content: value },
+        ])
+        const before = takenIn(played, "s1").length
+        const { status } = yield* put(played, "odd", { pdus: [...pdus, good] })
+        expect([status, takenIn(played, "s1").length]).toEqual([200, before + 1])
+      }),
+    )
+  })
+
   it("says of rooms 1 and 2 by their own ids what it does not know", async () => {
     await inRoom({ roomVersion: "1" }, (played) =>
       Effect.gen(function* () {

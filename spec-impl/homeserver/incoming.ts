@@ -77,10 +77,10 @@ export class Incoming extends Context.Service<
       /** What concerns a user who stands outside, in a room that this server is not in; undefined where it is not that. */
       const receiveFromOutside = Effect.fnUntraced(function* (pdu: JsonValue) {
         if (!isJsonObject(pdu) || pdu.type !== "m.room.member") return undefined
-        const roomId = String(pdu.room_id)
-        const standing = outside.standingOf(String(pdu.state_key), roomId)
-        const version = roomVersions.find(({ id }) => id === standing?.roomVersion)
-        if (standing === undefined || version === undefined) return undefined
+        const roomId = roomIdIn(pdu)
+        const standing = typeof pdu.state_key === "string" && outside.standingOf(pdu.state_key, roomId)
+        const version = roomVersions.find(({ id }) => standing && id === standing.roomVersion)
+        if (!standing || version === undefined) return undefined
         if ((yield* heldRoom(roomId)) !== undefined) return undefined
         const room = rooms.find(roomId) ?? rooms.make(roomId, version)
         const read = readPdu(pdu, room, { checkReferenceCounts: true })
@@ -90,7 +90,7 @@ export class Incoming extends Context.Service<
 
       /** One entry of the answer; only a store that fails is the whole transaction's failure. */
       const receivePdu = Effect.fnUntraced(function* (origin: string, pdu: JsonValue) {
-        const roomId = isJsonObject(pdu) ? String(pdu.room_id) : ""
+        const roomId = roomIdIn(pdu)
         yield* joins.settled(roomId)
         const withdrawn = yield* receiveFromOutside(pdu)
         if (withdrawn !== undefined) return withdrawn
@@ -177,11 +177,15 @@ export class Incoming extends Context.Service<
 /** The reading of those who refuse a whole transaction for one PDU that is no canonical JSON. */
 const refuseNonCanonical = (rooms: Rooms["Service"], pdus: readonly JsonValue[]) => {
   const isOdd = (pdu: JsonValue): boolean => {
-    const room = isJsonObject(pdu) ? rooms.find(String(pdu.room_id)) : undefined
+    const room = rooms.find(roomIdIn(pdu))
     return room !== undefined && nonCanonical(pdu as JsonObject, room) !== undefined
   }
   return pdus.some(isOdd) ? Effect.fail(forbidden("a PDU is no canonical JSON")) : Effect.void
 }
+
+/** The room that a PDU says it is of; no room's id where it says nothing that could be one. */
+const roomIdIn = (pdu: JsonValue): string =>
+  isJsonObject(pdu) && typeof pdu.room_id === "string" ? pdu.room_id : ""
 
 /** How the answer names a PDU: by its event id, which from room 3 on follows from it by the room's version. */
 const nameOf = (pdu: JsonValue, room: Room | undefined): string | undefined => {

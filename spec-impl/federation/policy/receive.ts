@@ -38,10 +38,11 @@ export const PolicyReceive = HttpApiBuilder.group(
 /** In the order in which a server can tell: the room, who asks, what is asked. */
 const sign = Effect.fnUntraced(function* (origin: string, pdu: JsonObject) {
   const { serverName } = yield* ServerIdentity
-  const room = (yield* Rooms).find(String(pdu.room_id))
+  const roomId = typeof pdu.room_id === "string" ? pdu.room_id : ""
+  const room = (yield* Rooms).find(roomId)
   const via = room && policyServerOf(room.dag.graph, room.dag.currentState())?.via
   if (room === undefined || via !== serverName) {
-    return yield* notFound(`${serverName} does not protect room ${String(pdu.room_id)}`)
+    return yield* notFound(`${serverName} does not protect room ${roomId}`)
   }
   yield* checkAcl(room, origin)
   const read = readPdu(pdu, room, { checkReferenceCounts: true })
