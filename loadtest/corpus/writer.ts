@@ -23,7 +23,9 @@ export interface EncodedRequest {
  * `CorpusWriter.write` takes the result.
  */
 export const encodeRequest = ({ body, ...head }: CorpusRequest): EncodedRequest => {
-  const json = JSON.stringify(head)
+  // k6 has no decoder for UTF-8: what a script turns into text is ASCII.
+  const escape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
+  const json = JSON.stringify(head).replace(/[\u0080-\uffff]/g, escape)
   if (body === undefined) {
     const line = Buffer.from(`${json}\n`)
     return { line, headLength: line.length - 1, bodyLength: 0 }

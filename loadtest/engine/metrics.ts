@@ -84,7 +84,13 @@ export class Metrics {
     if (tags === undefined) return whole
     const known = whole.parts.find((part) => part.name === expression)
     if (known !== undefined) return known
-    const part: Metric = { ...whole, name: expression, sink: makeSink[whole.type](), where: parseTags(tags), parts: [] }
+    const part: Metric = {
+      ...whole,
+      name: expression,
+      sink: makeSink[whole.type](),
+      where: parseTags(tags),
+      parts: [],
+    }
     whole.parts.push(part)
     return part
   }

@@ -37,7 +37,8 @@ type Options = Readonly<Record<string, unknown>>
 /** The scenarios of a script's options, or the one that the shortcuts `vus`, `iterations` and `duration` stand for. */
 export const parseScenarios = (options: Options): readonly Scenario[] => {
   const { scenarios, iterations, duration, vus } = options
-  if (options.stages !== undefined) throw new InvalidConfig("the node engine has no ramping-vus (option stages)")
+  if (options.stages !== undefined)
+    throw new InvalidConfig("the node engine has no ramping-vus (option stages)")
   if (scenarios !== undefined) {
     return Object.entries(scenarios as Record<string, Options>).map(([name, scenario]) =>
       parseScenario(name, scenario),
@@ -63,7 +64,9 @@ const parseScenario = (name: string, options: Options): Scenario => {
   const count = (key: string, fallback?: number): number => {
     const value = options[key] ?? fallback
     if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value
-    throw new InvalidConfig(`scenario ${name}: ${key} must be a number of at least 0, and is ${String(value)}`)
+    throw new InvalidConfig(
+      `scenario ${name}: ${key} must be a number of at least 0, and is ${String(value)}`,
+    )
   }
   switch (executor) {
     case "constant-arrival-rate":
@@ -75,7 +78,8 @@ const parseScenario = (name: string, options: Options): Scenario => {
           : rampingRate(name, options, count("startRate", 0), timeUnitMs)
       const preAllocatedVus = count("preAllocatedVUs")
       const vusMax = count("maxVUs", preAllocatedVus)
-      if (vusMax < preAllocatedVus) throw new InvalidConfig(`scenario ${name}: maxVUs is under preAllocatedVUs`)
+      if (vusMax < preAllocatedVus)
+        throw new InvalidConfig(`scenario ${name}: maxVUs is under preAllocatedVUs`)
       const durationMs = stages.reduce((sum, stage) => sum + stage.durationMs, 0)
       return { ...common, executor, stages, durationMs, preAllocatedVus, vusMax }
     }
@@ -86,7 +90,13 @@ const parseScenario = (name: string, options: Options): Scenario => {
     }
     case "constant-vus": {
       const iterations = Number.POSITIVE_INFINITY
-      return { ...common, executor, vus: count("vus", 1), iterations, durationMs: needDuration(name, options) }
+      return {
+        ...common,
+        executor,
+        vus: count("vus", 1),
+        iterations,
+        durationMs: needDuration(name, options),
+      }
     }
     default:
       throw new InvalidConfig(`scenario ${name}: the node engine has no executor ${String(executor)}`)
@@ -103,7 +113,12 @@ const constantRate = (perMs: number, durationMs: number): readonly RateStage[] =
   { durationMs, fromPerMs: perMs, toPerMs: perMs },
 ]
 
-const rampingRate = (name: string, { stages }: Options, startRate: number, timeUnitMs: number): readonly RateStage[] => {
+const rampingRate = (
+  name: string,
+  { stages }: Options,
+  startRate: number,
+  timeUnitMs: number,
+): readonly RateStage[] => {
   if (!Array.isArray(stages) || stages.length === 0) throw new InvalidConfig(`scenario ${name}: needs stages`)
   let fromPerMs = startRate / timeUnitMs
   return stages.map(({ duration, target }: { duration: unknown; target: number }) => {

@@ -13,7 +13,8 @@ export interface Sink {
   readonly aggregate: (name: string, elapsedMs: number) => number | undefined
 }
 
-const perSecond = (count: number, elapsedMs: number): number => (elapsedMs > 0 ? (count * 1_000) / elapsedMs : 0)
+const perSecond = (count: number, elapsedMs: number): number =>
+  elapsedMs > 0 ? (count * 1_000) / elapsedMs : 0
 
 const makeCounter = (): Sink => {
   let count = 0
@@ -32,8 +33,7 @@ const makeCounter = (): Sink => {
 
 const makeGauge = (): Sink => {
   let [value, min, max] = [0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  const aggregates = (): Aggregates =>
-    min > max ? { value, min: 0, max: 0 } : { value, min, max }
+  const aggregates = (): Aggregates => (min > max ? { value, min: 0, max: 0 } : { value, min, max })
   return {
     add: (sample) => {
       value = sample
@@ -93,8 +93,7 @@ const makeTrend = (): Sink => {
       max = Math.max(max, value)
       histogram.recordValue(Math.min(Math.max(Math.round(value * unitsPerOne), 0), 2 ** 42 - 1))
     },
-    aggregates: (trendStats) =>
-      Object.fromEntries(trendStats.map((name) => [name, aggregate(name) ?? 0])),
+    aggregates: (trendStats) => Object.fromEntries(trendStats.map((name) => [name, aggregate(name) ?? 0])),
     aggregate,
   }
 }

@@ -22,7 +22,8 @@ const compare: Readonly<Record<string, (left: number, right: number) => boolean>
   "!=": (left, right) => left !== right,
 }
 
-const expression = /^\s*(p\(\d+(?:\.\d+)?\)|avg|min|max|med|count|rate|value)\s*(<=|>=|===?|!=|<|>)\s*(-?\d+(?:\.\d+)?)\s*$/
+const expression =
+  /^\s*(p\(\d+(?:\.\d+)?\)|avg|min|max|med|count|rate|value)\s*(<=|>=|===?|!=|<|>)\s*(-?\d+(?:\.\d+)?)\s*$/
 
 /**
  * The option `thresholds` of k6: by metric, `p(95)<200` or `{ threshold, abortOnFail, delayAbortEval }`.
@@ -38,9 +39,15 @@ export const parseThresholds = (option: unknown, metrics: Metrics): readonly Thr
   })
 
 const parseThreshold = (metric: Metric, given: unknown): Threshold => {
-  const { threshold: source, abortOnFail = false, delayAbortEval = 0 } = (
-    typeof given === "string" ? { threshold: given } : given
-  ) as { threshold: string; abortOnFail?: boolean; delayAbortEval?: string | number }
+  const {
+    threshold: source,
+    abortOnFail = false,
+    delayAbortEval = 0,
+  } = (typeof given === "string" ? { threshold: given } : given) as {
+    threshold: string
+    abortOnFail?: boolean
+    delayAbortEval?: string | number
+  }
   const [, aggregate, operator, limit] = expression.exec(source) ?? []
   if (aggregate === undefined || metric.sink.aggregate(aggregate, 1) === undefined) {
     throw new InvalidConfig(`not a threshold for the ${metric.type} ${metric.name}: ${source}`)
@@ -60,7 +67,12 @@ const parseThreshold = (metric: Metric, given: unknown): Threshold => {
 }
 
 /** Judges all again; the first that failed and is to end the run, if its time has come. */
-export const evaluateThresholds = (thresholds: readonly Threshold[], elapsedMs: number): Threshold | undefined => {
+export const evaluateThresholds = (
+  thresholds: readonly Threshold[],
+  elapsedMs: number,
+): Threshold | undefined => {
   for (const threshold of thresholds) threshold.ok = threshold.holds(elapsedMs)
-  return thresholds.find(({ ok, abortOnFail, delayAbortEvalMs }) => !ok && abortOnFail && elapsedMs >= delayAbortEvalMs)
+  return thresholds.find(
+    ({ ok, abortOnFail, delayAbortEvalMs }) => !ok && abortOnFail && elapsedMs >= delayAbortEvalMs,
+  )
 }

@@ -72,7 +72,8 @@ class Response {
 
   json(selector?: string): unknown {
     if (selector !== undefined) throw new Error("the node engine has no selectors: take the whole of json()")
-    if (typeof this.body !== "string") throw new Error("the body is null or binary, and can't be parsed as JSON")
+    if (typeof this.body !== "string")
+      throw new Error("the body is null or binary, and can't be parsed as JSON")
     return JSON.parse(this.body)
   }
 }
@@ -117,7 +118,20 @@ export const makeHttp = (host: Host, vu: Vu): Record<string, unknown> => {
       host.request(
         vu.number,
         request,
-        (status, lines, content, bytes, error, code, blocked, connecting, tls, sending, waiting, receiving) => {
+        (
+          status,
+          lines,
+          content,
+          bytes,
+          error,
+          code,
+          blocked,
+          connecting,
+          tls,
+          sending,
+          waiting,
+          receiving,
+        ) => {
           const timings: Timings = {
             blocked,
             connecting,
@@ -139,7 +153,9 @@ export const makeHttp = (host: Host, vu: Vu): Record<string, unknown> => {
     throw new Error(`http.${name} blocks its VU, which one thread cannot: use await http.asyncRequest(…)`)
   }
   const expectedStatuses = (...statuses: readonly (number | { min: number; max: number })[]) =>
-    new ExpectedStatuses(statuses.flatMap((one) => (typeof one === "number" ? [one, one] : [one.min, one.max])))
+    new ExpectedStatuses(
+      statuses.flatMap((one) => (typeof one === "number" ? [one, one] : [one.min, one.max])),
+    )
   const setResponseCallback = (callback: ExpectedStatuses): void => {
     defaultExpected = callback.ranges
   }
@@ -180,7 +196,11 @@ class NamedUrl {
 }
 
 const tagUrl = (strings: readonly string[], ...values: readonly unknown[]): NamedUrl =>
-  new NamedUrl(strings.map((part, i) => part + (i < values.length ? String(values[i]) : "")).join(""), strings.join("${}"))
+  new NamedUrl(
+    strings.map((part, i) => part + (i < values.length ? String(values[i]) : "")).join(""),
+    // The placeholder that k6 writes for what changes.
+    strings.join("$" + "{}"),
+  )
 
 const readUrl = (url: unknown): { readonly text: string; readonly name: string | undefined } =>
   url instanceof NamedUrl ? { text: url.url, name: url.name } : { text: String(url), name: undefined }

@@ -17,15 +17,17 @@ export const create = (hostFunctions: Host): MakeVu => {
 
 /** An error of the host's is an object of Node's realm: only its message goes on. */
 const guard = (host: Host): Host => {
-  const guarded = (call: (...args: readonly unknown[]) => unknown) => (...args: readonly unknown[]) => {
-    let message: string
-    try {
-      return call(...args)
-    } catch (error) {
-      message = String((error as { message?: unknown }).message)
+  const guarded =
+    (call: (...args: readonly unknown[]) => unknown) =>
+    (...args: readonly unknown[]) => {
+      let message: string
+      try {
+        return call(...args)
+      } catch (error) {
+        message = String((error as { message?: unknown }).message)
+      }
+      throw new Error(message)
     }
-    throw new Error(message)
-  }
   const entries = Object.entries(host).map(([name, call]) => [name, guarded(call)])
   return Object.freeze(Object.fromEntries(entries)) as Host
 }
@@ -97,6 +99,8 @@ const makeVu = (
   }
 
   const call = (name: string, dataJson: string, done: (resultJson: string, error: string) => void): void => {
+    // As in k6, what setup and teardown send is in a group of their own.
+    vu.group = name === "setup" || name === "teardown" ? `::${name}` : ""
     const run = async (): Promise<unknown> => {
       const exported = module.exports[name] as (data: unknown) => unknown
       return exported(dataJson === "" ? undefined : JSON.parse(dataJson))

@@ -59,7 +59,9 @@ const makeK6 = (host: Host, vu: Vu): Module => ({
     throw new Error(message ?? "fail() was called")
   },
   sleep: (): never => {
-    throw new Error("sleep() blocks its VU, which one thread cannot: await a promise that setTimeout resolves")
+    throw new Error(
+      "sleep() blocks its VU, which one thread cannot: await a promise that setTimeout resolves",
+    )
   },
   randomSeed: (seed: number): void => {
     Math.random = mulberry32(seed)
@@ -163,18 +165,16 @@ const makeExecution = (host: Host, vu: Vu): Module => {
 }
 
 const makeData = (vu: Vu, { arrays }: SharedState): Module => ({
-  SharedArray: class {
-    constructor(name: string, make: () => readonly unknown[]) {
-      if (!vu.isInitializing) throw new Error("new SharedArray must be called in the init context")
-      const kept = arrays.get(name)
-      if (kept !== undefined) return kept
-      const made: unknown = make()
-      if (!Array.isArray(made)) throw new Error("only arrays can be made into SharedArray")
-      // Shared, so read-only: a copy that nobody can change.
-      const frozen = Object.freeze((JSON.parse(JSON.stringify(made)) as readonly unknown[]).map(deepFreeze))
-      arrays.set(name, frozen)
-      return frozen
-    }
+  // A function and no class: `new` gives what it returns, the one array of all VUs.
+  SharedArray: (name: string, make: () => unknown): readonly unknown[] => {
+    if (!vu.isInitializing) throw new Error("new SharedArray must be called in the init context")
+    const kept = arrays.get(name)
+    if (kept !== undefined) return kept
+    const made = make()
+    if (!Array.isArray(made)) throw new Error("only arrays can be made into SharedArray")
+    const frozen = Object.freeze((JSON.parse(JSON.stringify(made)) as readonly unknown[]).map(deepFreeze))
+    arrays.set(name, frozen)
+    return frozen
   },
 })
 
