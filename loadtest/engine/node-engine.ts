@@ -18,7 +18,9 @@ import { parseScenarios, type Scenario } from "./scenarios.ts"
 import { defaultTrendStats, summarize } from "./summary.ts"
 import { evaluateThresholds, parseThresholds, type Threshold } from "./thresholds.ts"
 
-const { version } = createRequire(import.meta.url)("../../package.json") as { version: string }
+const require = createRequire(import.meta.url)
+const versionOf = (path: string): string => (require(path) as { version: string }).version
+const version = `${versionOf("../../package.json")} (undici ${versionOf("undici/package.json")}, Node ${process.versions.node})`
 
 type Options = Readonly<Record<string, unknown>>
 
@@ -132,7 +134,11 @@ class NodeRun {
     const { host, close } = makeHost({
       state: this.#state,
       scriptPath: script,
-      vuOf: (number) => this.#vus.get(number)!,
+      vuOf: (number) => {
+        const vu = this.#vus.get(number)
+        if (vu === undefined) throw new Error("this is not for the init context")
+        return vu
+      },
     })
     this.#closeFiles = close
     const { makeVu } = await makeSandbox(code, script, host)
