@@ -77,7 +77,7 @@ const run = async (script: string, env: Readonly<Record<string, string>>) => {
   const lines: string[] = []
   const result = await runScript({
     script: new URL(`scripts/${script}.ts`, import.meta.url).pathname,
-    env: { RATE: "40", DURATION: "2s", LATENCY_MS_MAX: "5000", ...env },
+    env: { RATE: "80", DURATION: "1s", LATENCY_MS_MAX: "5000", ...env },
     engine: "node",
     log: (level, text) => lines.push(`${level}: ${text}`),
     print: () => {},
@@ -146,9 +146,9 @@ describe("every flow runs for seconds without an error", () => {
   it("breakpoint takes any corpus, and goes up to its rate", async () => {
     const server = await stub()
     const CORPUS = await writeCorpus("event", requestsOf("event", 100))
-    const { result } = await run("breakpoint", { TARGET: server.url, CORPUS, RATE: "100" })
+    const { result } = await run("breakpoint", { TARGET: server.url, CORPUS, RATE: "200" })
     expect(result).toMatchObject({ exitCode: 0, droppedIterations: 0, iterations: 100 })
-    expect(result.summary!.metrics.offered_rate!.values.value).toBeGreaterThan(90)
+    expect(result.summary!.metrics.offered_rate!.values.value).toBeGreaterThan(180)
   })
 })
 
@@ -206,7 +206,7 @@ describe("what goes wrong fails the run", () => {
 
   it("iterations that find no VU, and the run ends there", async () => {
     const server = await stub({ delayMs: 1_000 })
-    const CORPUS = await writeCorpus("event", requestsOf("event", 1_200))
+    const CORPUS = await writeCorpus("event", requestsOf("event", 2_400))
     const { result } = await run("event", { TARGET: server.url, CORPUS, DURATION: "30s", VUS: "10" })
     expect(result.exitCode).toBe(99)
     expect(result.reason).toBe("threshold failed: dropped_iterations count==0")
@@ -217,7 +217,7 @@ describe("what goes wrong fails the run", () => {
   it("a target that is slower than a percentile may be", async () => {
     const server = await stub({ delayMs: 30 })
     const CORPUS = await writeCorpus("event", requestsOf("event", 80))
-    const { result } = await run("event", { TARGET: server.url, CORPUS, LATENCY_MS_MAX: "20", VUS: "50" })
+    const { result } = await run("event", { TARGET: server.url, CORPUS, LATENCY_MS_MAX: "20", VUS: "80" })
     expect(result.exitCode).toBe(99)
     expect(result.thresholds.filter(({ ok }) => !ok)).toEqual([
       { metric: "http_req_duration{endpoint:event}", threshold: "p(95)<20", ok: false },
