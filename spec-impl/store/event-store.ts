@@ -23,7 +23,10 @@ import type { EventRecord } from "../core/room-dag/event-record.ts"
 /** The state around an event, by the digest of its content: each state is kept once, as a change to another. */
 export interface StateWrite {
   readonly digest: string
-  /** The digest of the state that `changes` are applied to; undefined for the empty state. */
+  /**
+   * The digest of the state that `changes` are applied to: one that is kept already or comes before in the group, so
+   * that none rests on itself; undefined for the empty state.
+   */
   readonly basedOn: string | undefined
   /** An event id, or null where the key is no longer there. */
   readonly changes: readonly (readonly [type: string, stateKey: string, eventId: string | null])[]
