@@ -293,6 +293,32 @@ describe("a server that receives", () => {
       },
     ))
 
+  it("asks on receipt and no more: a signature on what it holds soft-failed changes nothing, until it is built upon", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage, servers } = played
+        const pdu = yield* craftPdu(played, "s2", roomId, message(bob, "early"))
+        yield* Effect.scoped(
+          Effect.andThen(
+            played.network.rule({ path: target }, reply(400, { errcode: "M_UNKNOWN", error: "not now" })),
+            push(played, "s2", ["s1"], pdu),
+          ),
+        )
+        const { dag } = servers.get("s1")!.rooms.find(roomId)!
+        const held = [...dag.records()].at(-1)!
+        expect(held).toMatchObject({ verdict: "soft-failed", objection: { check: 7 } })
+        yield* push(played, "s2", ["s3"], pdu)
+        const signed = servers.get("s3")!.rooms.find(roomId)!.dag.timeline(held.event.eventId)!
+        expect(signersOf(signed.event)).toContain("s3 ed25519:policy_server")
+        yield* push(played, "s3", ["s1"], signed.event.pdu)
+        expect(dag.timeline(held.event.eventId)).toBe(held)
+        const next = yield* stage.user(watch).say(roomId, "so it was")
+        yield* stage.quiet
+        expect(next.prevEvents).toEqual([held.event.eventId])
+        expect(dag.forwardExtremities()).toEqual([next.eventId])
+      }),
+    ))
+
   it("is not told to reject: what the policy server did not sign still counts as auth event and as parent", () =>
     inRoom((played, roomId) =>
       Effect.gen(function* () {
