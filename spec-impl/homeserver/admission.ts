@@ -83,7 +83,7 @@ const commitRecord = Effect.fnUntraced(function* (room: Room, record: TimelineRe
   const writes = outside.writesFor(room, record, serverName)
   yield* rooms.commit(room, [record], writes.length === 0 ? more : { ...more, outside: writes })
   outside.note(writes)
-})
+}, Effect.uninterruptible)
 
 /**
  * Holds events for the sake of those that cite them; one whose auth events are not held is left out. What is held
