@@ -7,7 +7,7 @@ import { isJsonObject, type JsonValue } from "../core/json/value.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { policyServerKeyId, withSignature } from "../core/signing.ts"
 import { FederationClient } from "../federation/client.ts"
-import { forbidden } from "../federation/matrix-error.ts"
+import { badJson, forbidden } from "../federation/matrix-error.ts"
 import { recommend } from "../federation/policy/recommendation.ts"
 import { badAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
@@ -51,7 +51,9 @@ const signedBy = Effect.fnUntraced(function* (via: string, { version }: Pick<Roo
   const pdu = withSignature(event.pdu, via, policyServerKeyId, signature)
   const { identifierLength, repeatedKeys } = readings
   const read = parseEvent(pdu, version, { checkReferenceCounts: false, identifierLength, repeatedKeys })
-  return "event" in read ? read.event : yield* badAnswer(`with the signature of ${via}: ${read.problem}`)
+  return "event" in read
+    ? read.event
+    : yield* badJson(`with the signature of ${via} such an event cannot be: ${read.problem}`)
 })
 
 const readSignature = (answer: JsonValue, via: string): Uint8Array | undefined => {
