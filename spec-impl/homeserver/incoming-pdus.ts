@@ -118,16 +118,17 @@ const receiveAlone = Effect.fnUntraced(function* (room: Room, origin: string, ev
   const { readings } = yield* Settings
   const resyncs = yield* Resyncs
   const receive = Effect.gen(function* () {
-    if (room.dag.timeline(event.eventId) !== undefined) return
+    if (room.dag.holdsAnother(event)) return { error: "another event has this id" }
+    if (room.dag.timeline(event.eventId) !== undefined) return {}
     const claimed = yield* fillGap(room, origin, event)
     yield* admit(room, event, "new")
     if (room.partial === undefined) yield* resyncs.backfill(room, origin, claimed)
+    return {}
   })
   return yield* Semaphore.withPermits(
     room.receiving,
     1,
   )(receive).pipe(
-    Effect.as({} as PduResult[1]),
     Effect.catchTags({
       MissingHistory: ({ why }) => Effect.succeed<PduResult[1]>({ error: why }),
       MatrixError: (failure) =>

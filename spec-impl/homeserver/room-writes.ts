@@ -49,10 +49,15 @@ const eventWrite = (roomId: string, dag: RoomDag, record: EventRecord, redacted:
         },
 })
 
-/** In their order, so that a parent among them comes before its children. */
+/**
+ * Each state as a change to one that is kept already or comes before it in the group, never in a circle: where a parent
+ * comes after its child, whose state was claimed, nothing rests on it.
+ */
 const stateWritesOf = (dag: RoomDag, records: readonly EventRecord[]): readonly StateWrite[] => {
   const earlier = new Map<string, StateMap>()
-  const stateAfter = (eventId: string) => earlier.get(eventId) ?? dag.timeline(eventId)?.stateAfter
+  const inGroup = new Set(records.map(({ event }) => event.eventId))
+  const stateAfter = (eventId: string) =>
+    earlier.get(eventId) ?? (inGroup.has(eventId) ? undefined : dag.timeline(eventId)?.stateAfter)
   return records.flatMap((record) => {
     if (record.place !== "timeline") return []
     const writes = stateWrites(dag, record, stateAfter)

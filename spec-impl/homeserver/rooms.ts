@@ -56,8 +56,8 @@ export class Rooms extends Context.Service<
      */
     readonly make: (roomId: string, version: RoomVersion) => Room
     /**
-     * Makes records durable together with `more` of the same group, then applies them. The caller holds
-     * `room.writing`, and examined the records while it held it.
+     * Makes records durable together with `more` of the same group, then applies them, even where nobody waits for it
+     * any more. The caller holds `room.writing`, and examined the records while it held it.
      */
     readonly commit: (
       room: Room,
@@ -147,7 +147,7 @@ export class Rooms extends Context.Service<
             room.dag.apply(record)
             for (const listen of listeners) yield* listen(room, record)
           }
-        })
+        }, Effect.uninterruptible)
 
         const makeWhole = Effect.fnUntraced(function* (
           room: Room,
@@ -169,7 +169,7 @@ export class Rooms extends Context.Service<
             if (known?.place === record.place && known.verdict === record.verdict) continue
             for (const listen of listeners) yield* listen(room, record)
           }
-        })
+        }, Effect.uninterruptible)
 
         const partialStates = yield* keptPartialStates(store)
         for (const stored of yield* store.rooms) {

@@ -60,7 +60,7 @@ export class Receipts extends Context.Service<
         if (given.length === 0) return
         yield* store.commit({ records: given.map(recordOf) })
         for (const receipt of given) receipts.set(keyOf(receipt), receipt)
-      })
+      }, Effect.uninterruptible)
 
       edus.handle("m.receipt", (origin, content) =>
         Effect.gen(function* () {
