@@ -199,6 +199,23 @@ describe("an invite that is taken back", () => {
       }),
     )
   })
+
+  it("is not taken from a server that the ACL denied when this one left the room", async () => {
+    await withRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const acl = { allow: ["*"], deny: ["s3"] }
+        yield* stage.user(alice).setState(roomId, "m.room.server_acl", acl)
+        yield* stage.user(alice).invite(roomId, bob)
+        yield* stage.user(bob).join(roomId)
+        yield* stage.user(bob).leave(roomId)
+        yield* stage.quiet
+        yield* stage.user(alice).invite(roomId, bob)
+        const kick = yield* stage.user(alice).kick(roomId, bob)
+        expect(yield* push(played, "s3", "s2", kick.pdu)).toContain("denied by the server ACL")
+      }),
+    )
+  })
 })
 
 describe("a knock", () => {

@@ -75,7 +75,7 @@ export class Incoming extends Context.Service<
       })
 
       /** What concerns a user who stands outside, in a room that this server is not in; undefined where it is not that. */
-      const receiveFromOutside = Effect.fnUntraced(function* (pdu: JsonValue) {
+      const receiveFromOutside = Effect.fnUntraced(function* (origin: string, pdu: JsonValue) {
         if (!isJsonObject(pdu) || pdu.type !== "m.room.member") return undefined
         const roomId = roomIdIn(pdu)
         const standing = typeof pdu.state_key === "string" && outside.standingOf(pdu.state_key, roomId)
@@ -83,6 +83,7 @@ export class Incoming extends Context.Service<
         if (!standing || version === undefined) return undefined
         if ((yield* heldRoom(roomId)) !== undefined) return undefined
         const room = rooms.find(roomId) ?? rooms.make(roomId, version)
+        if (!aclAllows(room.dag, origin)) return [nameOf(pdu, room), deniedByAcl(origin)] as const
         const read = readPdu(pdu, room, { checkReferenceCounts: true })
         const error = "problem" in read ? read.problem : yield* receiveWithdrawal(room, read.event, standing)
         return [nameOf(pdu, room), error === undefined ? {} : { error }] as const
@@ -92,14 +93,13 @@ export class Incoming extends Context.Service<
       const receivePdu = Effect.fnUntraced(function* (origin: string, pdu: JsonValue) {
         const roomId = roomIdIn(pdu)
         yield* joins.settled(roomId)
-        const withdrawn = yield* receiveFromOutside(pdu)
+        const withdrawn = yield* receiveFromOutside(origin, pdu)
         if (withdrawn !== undefined) return withdrawn
         const room = rooms.find(roomId)
         if (room === undefined) return [nameOf(pdu, undefined), { error: "not in that room" }] as const
         const name = nameOf(pdu, room)
         // §Server ACLs: by the sending server, never by the event's sender.
-        if (!aclAllows(room.dag, origin))
-          return [name, { error: `${origin} is denied by the server ACL` }] as const
+        if (!aclAllows(room.dag, origin)) return [name, deniedByAcl(origin)] as const
         const read = readPdu(pdu, room, { checkReferenceCounts: true })
         if ("problem" in read) return [name, { error: read.problem }] as const
         const [vetted] = yield* vetEvents(room, [read.event])
@@ -182,6 +182,8 @@ const refuseNonCanonical = (rooms: Rooms["Service"], pdus: readonly JsonValue[])
   }
   return pdus.some(isOdd) ? Effect.fail(forbidden("a PDU is no canonical JSON")) : Effect.void
 }
+
+const deniedByAcl = (origin: string) => ({ error: `${origin} is denied by the server ACL` })
 
 /** The room that a PDU says it is of; no room's id where it says nothing that could be one. */
 const roomIdIn = (pdu: JsonValue): string =>
