@@ -40,6 +40,39 @@ export const admit = Effect.fnUntraced(function* (
   )
 })
 
+/**
+ * Makes as many of `events` part of the history as can be at once, in one store group with `more`: those that need
+ * nothing from elsewhere, and that `isAllowed` lets through in view of those before. Gives how many that was.
+ */
+export const admitInTurn = Effect.fnUntraced(function* (
+  room: Room,
+  events: readonly Event[],
+  isAllowed: () => boolean,
+  more: (taken: number) => StoreGroup,
+) {
+  const rooms = yield* Rooms
+  const { serverName } = yield* ServerIdentity
+  const isReady = (event: Event): boolean =>
+    room.dag.missingPrevEvents(event).length === 0 &&
+    room.dag.missingAuthEvents(event).length === 0 &&
+    room.dag.lackedPolicyServer(event) === undefined &&
+    // Who of this server's users stands outside after it is worked out from what is applied.
+    !(event.type === "m.room.member" && domainOf(event.stateKey ?? "") === serverName) &&
+    isAllowed()
+  return yield* whileWriting(
+    room,
+    Effect.gen(function* () {
+      if (room.partial !== undefined) return 0
+      const taken = room.dag.examineInTurn(events, isReady)
+      const records = [...new Set(taken)].filter(
+        (record) => room.dag.timeline(record.event.eventId) !== record,
+      )
+      if (records.length > 0) yield* rooms.commit(room, records, more(taken.length))
+      return taken.length
+    }),
+  )
+})
+
 /** With the event goes who of this server's users stands outside after it. */
 const commitRecord = Effect.fnUntraced(function* (room: Room, record: TimelineRecord, more: StoreGroup = {}) {
   const rooms = yield* Rooms

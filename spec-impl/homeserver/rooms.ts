@@ -128,7 +128,7 @@ export class Rooms extends Context.Service<
           taken: ReadonlyMap<string, number>,
         ) {
           const { states, events } = writesOf(room, room.dag, records, taken)
-          const last = records.findLast((record) => record.place === "timeline")
+          const hasHistory = records.some((record) => record.place === "timeline")
           const { roomId, partial } = room
           const journal = records.map(journalEntry)
           const held = rooms.get(roomId)
@@ -143,9 +143,9 @@ export class Rooms extends Context.Service<
             ...(partialState.length === 0 ? {} : { records: [...(more.records ?? []), ...partialState] }),
             states,
             events,
-            ...(last === undefined
-              ? {}
-              : { extremities: [{ roomId, eventIds: room.dag.forwardExtremitiesWith(last) }] }),
+            ...(hasHistory
+              ? { extremities: [{ roomId, eventIds: room.dag.forwardExtremitiesWith(records) }] }
+              : {}),
           })
           rooms.set(roomId, room)
           if (held !== undefined && held !== room) forgotten.add(held)
