@@ -14,6 +14,7 @@ import { Resyncs } from "./resyncs.ts"
 import { aclAllows } from "./room-acl.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
+import { Stopwatch } from "./stopwatch.ts"
 import { readPdu, type Vetted, vetEvents } from "./vetting.ts"
 import { receiveWithdrawal } from "./withdrawals.ts"
 
@@ -95,7 +96,10 @@ const eventsOf = (read: readonly ReadPdu[]): readonly Event[] => {
 
 /** Check 1 on each, then checks 2 and 3 on all that pass it: their signatures are verified together. */
 const readAll = Effect.fnUntraced(function* (room: Room, pdus: readonly JsonValue[]) {
+  const stopwatch = yield* Stopwatch
+  const since = stopwatch.now()
   const read = pdus.map((pdu) => readPdu(pdu, room, { checkReferenceCounts: true }))
+  stopwatch.add("form", since, pdus.length)
   const vetted = yield* vetEvents(
     room,
     read.flatMap((one) => ("event" in one ? [one.event] : [])),
