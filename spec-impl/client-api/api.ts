@@ -4,6 +4,11 @@
  */
 import { HttpApi } from "effect/http-api"
 import { AccountsApi, SessionsApi } from "./accounts/api.ts"
+import { EventsApi } from "./events/api.ts"
 import { VersionsApi } from "./versions/api.ts"
 
-export class ClientApi extends HttpApi.make("client").add(VersionsApi).add(AccountsApi).add(SessionsApi) {}
+export class ClientApi extends HttpApi.make("client")
+  .add(VersionsApi)
+  .add(AccountsApi)
+  .add(SessionsApi)
+  .add(EventsApi) {}
