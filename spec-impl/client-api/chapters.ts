@@ -19,4 +19,9 @@ export const layerClientServices = Layer.mergeAll(
 )
 
 /** The handlers of all chapters. */
-export const layerClientChapters = Layer.mergeAll(VersionsReceive, AccountsReceive, SessionsReceive, EventsReceive)
+export const layerClientChapters = Layer.mergeAll(
+  VersionsReceive,
+  AccountsReceive,
+  SessionsReceive,
+  EventsReceive,
+)
