@@ -2,9 +2,13 @@ import type { EventRecord, TimelineRecord } from "../core/room-dag/event-record.
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import { StateMap } from "../core/state-resolution/state-map.ts"
 import type { EventWrite, StateWrite, StoreGroup } from "../store/event-store.ts"
-import type { Room } from "./rooms.ts"
+import type { RoomTimeline } from "./timeline.ts"
 
-type KeptRoom = Pick<Room, "roomId" | "timeline">
+/** What of a room is asked here. */
+interface KeptRoom {
+  readonly roomId: string
+  readonly timeline: RoomTimeline
+}
 
 /**
  * What must be kept so that `records` are still known after a restart: one part of a store group. `taken` are the
