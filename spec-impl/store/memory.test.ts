@@ -78,6 +78,16 @@ describe("events", () => {
 })
 
 describe("states", () => {
+  it("rest on what is kept by then: never on each other", () => {
+    const states = [
+      { digest: "a", basedOn: "b", changes: [] },
+      { digest: "b", basedOn: "a", changes: [] },
+    ]
+    const { store } = onDisk()
+    expect(Exit.isFailure(Effect.runSyncExit(store.commit({ states })))).toBe(true)
+    expect(Effect.runSync(store.state("b"))).toBeUndefined()
+  })
+
   it("are whole whatever they were written as changes to", () => {
     const { store } = onDisk({
       states: [

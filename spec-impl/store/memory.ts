@@ -98,6 +98,16 @@ const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreF
   if (homeless !== undefined) {
     return new StoreFailure({ reason: "broken", detail: `no room ${homeless.roomId} is kept here` })
   }
+  const kept = new Set<string>()
+  for (const { digest, basedOn } of group.states ?? []) {
+    if (basedOn !== undefined && !kept.has(basedOn) && !disk.states.has(basedOn)) {
+      return new StoreFailure({
+        reason: "broken",
+        detail: `state ${digest} rests on ${basedOn}, which is not kept`,
+      })
+    }
+    kept.add(digest)
+  }
   for (const roomId of group.forgottenRooms ?? []) disk.rooms.delete(roomId)
   for (const { roomId, roomVersion } of group.rooms ?? []) {
     if (!disk.rooms.has(roomId)) disk.rooms.set(roomId, { roomVersion, events: new Map(), extremities: [] })
