@@ -106,12 +106,13 @@ export class HttpClient {
   readonly #byOrigin = new Map<string, Connection[]>()
   readonly #inFlight = new Set<InFlight>()
   readonly #trust: TlsTrust
+  #isDestroyed = false
 
   constructor(trust: TlsTrust) {
     this.#trust = trust
   }
 
-  /** Sends a request. `done` is called once, whatever becomes of it, and never at once. */
+  /** Sends a request. `done` is called once, whatever becomes of it, and never at once; never after `destroy`. */
   send(request: HttpRequest, done: (outcome: HttpOutcome) => void): void {
     let url: URL
     try {
@@ -122,6 +123,7 @@ export class HttpClient {
     }
     const connection = this.#take(url.origin)
     const exchange = new Exchange(connection, request, (outcome) => {
+      if (this.#isDestroyed) return
       connection.isBusy = false
       this.#inFlight.delete(inFlight)
       done(outcome)
@@ -152,6 +154,7 @@ export class HttpClient {
 
   /** Closes all connections; requests under way are given up. */
   destroy(): void {
+    this.#isDestroyed = true
     for (const connections of this.#byOrigin.values()) {
       for (const { client } of connections) client.destroy().catch(() => {})
     }

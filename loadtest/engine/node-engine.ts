@@ -40,12 +40,20 @@ export const runOnNode = async (options: RunScriptOptions): Promise<LoadResult> 
     const read = readSummary(summary)
     const failed = read.thresholds.some(({ ok }) => !ok)
     const exitCode = end?.exitCode ?? (failed ? 99 : 0)
+    const startLatenessMs = state.lateness.aggregates(["avg", "p(50)", "p(99)", "max"], 0)
+    if (startLatenessMs["p(99)"]! > latenessMsMax) {
+      const late = startLatenessMs["p(99)"]!.toFixed(0)
+      log(
+        "warn",
+        `1 % of the iterations started over ${late} ms late: this engine, not the server, was the limit`,
+      )
+    }
     return {
       engine,
       script: options.script,
       exitCode,
       ...(end === undefined ? {} : { reason: end.reason }),
-      startLatenessMs: state.lateness.aggregates(["avg", "p(50)", "p(99)", "max"], 0),
+      startLatenessMs,
       ...read,
     }
   } catch (error) {
@@ -63,9 +71,16 @@ export const runOnNode = async (options: RunScriptOptions): Promise<LoadResult> 
     }
   } finally {
     options.signal?.removeEventListener("abort", onAbort)
+    // What was rejected last is told before the next turn.
+    await nextTurn()
     run.close()
   }
 }
+
+/** Later than this, an open model is none any more. */
+const latenessMsMax = 100
+
+const nextTurn = (): Promise<void> => new Promise((done) => setImmediate(done))
 
 /** The run ended before its scenarios began. */
 class EndedEarly extends Error {
@@ -88,10 +103,20 @@ class NodeRun {
   #trust: TlsTrust = { skipVerify: false }
   #nextVu = 1
   #closeFiles: () => void = () => {}
+  /** What the script has rejected and nobody has caught; in the init context it ends the run. */
+  #uncaught = ""
 
   constructor(options: RunScriptOptions, state: RunState) {
     this.#options = options
     this.#state = state
+    process.on("unhandledRejection", this.#onRejection)
+  }
+
+  /** A promise of the script's context is none of this realm: all others are left to end the process. */
+  readonly #onRejection = (reason: unknown, promise: unknown): void => {
+    if (promise instanceof Promise) throw reason
+    this.#uncaught = `uncaught in promise: ${String((reason as { stack?: unknown } | undefined)?.stack ?? reason)}`
+    this.#state.log("error", this.#uncaught)
   }
 
   /** All of k6's life cycle: init, setup, scenarios, teardown, summary. */
@@ -162,9 +187,9 @@ class NodeRun {
     const vu = this.#makeSandboxVu!(number, { ...this.#options.env, ...environment })
     const error = vu.initialize()
     // What the init context awaits is done by the next turn: opening a file is all there is, and that is at once.
-    await new Promise<void>((done) => setImmediate(done))
+    await nextTurn()
     if (this.#state.end !== undefined) throw new EndedEarly(this.#state.end.exitCode, this.#state.end.reason)
-    if (error !== "") throw new EndedEarly(107, error)
+    if (error !== "" || this.#uncaught !== "") throw new EndedEarly(107, error || this.#uncaught)
     return vu
   }
 
@@ -286,6 +311,7 @@ class NodeRun {
 
   close(): void {
     this.#state.isDone = true
+    process.off("unhandledRejection", this.#onRejection)
     for (const interval of this.#intervals) clearInterval(interval)
     for (const vu of this.#vus.values()) vu.close()
     this.#closeFiles()
