@@ -171,6 +171,20 @@ describe("http", () => {
     expect(http_req_connecting!.values.max).toBeGreaterThan(0)
   })
 
+  it("sends a path as it is given, since it may be signed", async () => {
+    const stub = await startStub({ serverName: "a" })
+    closing.push(stub.close)
+    await runText(
+      `
+      import http from "k6/http"
+      export default async () => {
+        for (const path of ["/!r:a.b/../$x?y={}&z=%2f#part", "?q=1", ""]) await http.asyncRequest("GET", __ENV.URL + path)
+      }`,
+      { env: { URL: stub.url } },
+    )
+    expect(stub.requests.map(({ path }) => path)).toEqual(["/!r:a.b/../$x?y={}&z=%2f", "/?q=1", "/"])
+  })
+
   it("sends side by side what a script does not await", async () => {
     const stub = await startStub({ serverName: "a", delayMs: 400 })
     closing.push(stub.close)
