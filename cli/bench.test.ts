@@ -16,8 +16,8 @@ test("figures beside their limits, as a table and as JSON", async () => {
 })
 
 test("an unknown bench is wrong usage, and the nearest one is named", async () => {
-  const { exitCode, stderr } = await runLine(["bench", "hsah"])
-  expect([exitCode, stderr]).toEqual([64, 'netsplit: there is no bench "hsah"; did you mean hash?\n'])
+  const { exitCode, stderr } = await runLine(["bench", "event"])
+  expect([exitCode, stderr]).toEqual([64, 'netsplit: there is no bench "event"; did you mean events?\n'])
 })
 
 test("the events of the bench are all taken in", async () => {
