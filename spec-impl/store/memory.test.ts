@@ -1,4 +1,27 @@
-/** The layer in memory keeps the contract of `EventStore`: whole groups, in order, by digest, across boots. */
+/** The layer in memory keeps the contract of `EventStore`. */
+import { type Disk, describeContract } from "./testing/contract.ts"
+
+const diskOf = (disk: MemoryDisk): Disk => ({
+  boot: Effect.sync(() => memoryStore(disk)),
+  copy: () => diskOf(copyOf(disk)),
+})
+const copyOf = (disk: MemoryDisk): MemoryDisk => {
+  const copy = new MemoryDisk()
+  for (const [roomId, room] of disk.rooms) copy.rooms.set(roomId, { ...room, events: new Map(room.events) })
+  for (const [digest, state] of disk.states) copy.states.set(digest, state)
+  for (const [name, kept] of disk.destinations) {
+    const { unsent, unsentEdus, inFlight } = kept
+    copy.destinations.set(name, { unsent: new Map(unsent), unsentEdus: new Map(unsentEdus), inFlight })
+  }
+  for (const [key, write] of disk.outside) copy.outside.set(key, write)
+  for (const [key, answer] of disk.answers) copy.answers.set(key, answer)
+  for (const [collection, kept] of disk.records) copy.records.set(collection, new Map(kept))
+  for (const [collection, kept] of disk.blobs) copy.blobs.set(collection, new Map(kept))
+  return copy
+}
+
+describe("the store in memory", () => describeContract(() => diskOf(new MemoryDisk()), 200))
+
 import { Effect, Exit } from "effect"
 import { describe, expect, it } from "vitest"
 import type { JsonValue } from "../core/json/value.ts"
