@@ -3,7 +3,8 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe } from "vitest"
-import { type Disk, describeContract } from "../testing/contract.ts"
+import { describeContract } from "../testing/contract.ts"
+import type { Disk } from "../testing/disk.ts"
 import { makeSqliteStore } from "./sqlite-store.ts"
 
 const directories: string[] = []

@@ -1,34 +1,14 @@
 /** The contract of `EventStore` as tests that every layer must pass: random groups, interrupts, crashes. */
-import { Deferred, Effect, Exit, Fiber, type Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber } from "effect"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import type { EventStore, EventWrite, StoreFailure, StoreGroup } from "../event-store.ts"
+import type { EventStore, StoreGroup } from "../event-store.ts"
+import { type Disk, event, onDisk } from "./disk.ts"
+import { describeExamples } from "./examples.ts"
 import { Model, told } from "./model.ts"
 import { names, randomGroup } from "./random-groups.ts"
 
-export interface Disk {
-  /** A store on what is kept there, until the scope closes. */
-  readonly boot: Effect.Effect<EventStore["Service"], StoreFailure, Scope.Scope>
-  /** What would be found if the machine stopped now. */
-  readonly copy: () => Disk
-}
-
 type Store = EventStore["Service"]
-
-/** What is done with a store on that disk, booted for it alone. */
-export const onDisk = <A, E>(disk: Disk, use: (store: Store) => Effect.Effect<A, E>) =>
-  Effect.scoped(Effect.flatMap(disk.boot, use))
-
-export const event = (eventId: string, more: Partial<EventWrite> = {}): EventWrite => ({
-  roomId: "!r",
-  eventId,
-  pdu: { depth: 1 },
-  verdict: "accepted",
-  objection: undefined,
-  restrictedJoinSigned: false,
-  history: undefined,
-  ...more,
-})
 
 const homeless: StoreGroup = { events: [event("$x", { roomId: "!unknown" })] }
 
@@ -52,6 +32,8 @@ const keptOf = (all: readonly StoreGroup[]): readonly number[] =>
 /** Tests of one layer. `makeDisk` gives an empty one each time; `numRuns` is for each property. */
 export const describeContract = (makeDisk: () => Disk, numRuns: number): void => {
   const check = <A extends unknown[]>(property: fc.IAsyncProperty<A>) => fc.assert(property, { numRuns })
+
+  describeExamples(makeDisk)
 
   describe("whatever is committed", () => {
     const property = (concurrency: 1 | "unbounded") =>
