@@ -79,11 +79,6 @@ export const allowances: readonly Allowance[] = [
     reason: "the real network",
   },
   {
-    path: "loadtest/",
-    groups: ["time", "timers", "chance", "promises", "console"],
-    reason: "drives real servers from outside, in real time; much of it is k6's to run",
-  },
-  {
     path: "spec-impl/homeserver/chance.ts",
     groups: ["chance"],
     reason: "holds the layer of chance for the real world",

@@ -30,14 +30,18 @@ export const runScenario = (
   new Promise((resolve) => {
     if (ports.signal.aborted) return resolve()
     const run = new Run(scenario, ports, resolve)
-    if ("stages" in scenario) startArrivals(scenario, vus, ports, run)
-    else startLoops(scenario, vus, run)
+    if ("stages" in scenario) {
+      startArrivals(scenario, vus, ports, run)
+    } else {
+      run.closeAfter(scenario.durationMs)
+      startLoops(scenario, vus, run)
+    }
   })
 
 /** What all executors have in common: which VUs are at work, and how it ends. */
 class Run {
   readonly #active = new Set<ExecutorVu>()
-  readonly #timers: readonly (() => void)[]
+  readonly #stopAtGrace: () => void
   #stopNext: () => void = () => {}
   readonly #resolve: () => void
   readonly #ports: ExecutorPorts
@@ -49,10 +53,7 @@ class Run {
     this.#ports = ports
     this.#resolve = resolve
     ports.signal.addEventListener("abort", this.#onAbort)
-    this.#timers = [
-      ports.clock.after(durationMs, () => this.close()),
-      ports.clock.after(durationMs + gracefulStopMs, () => this.#end()),
-    ]
+    this.#stopAtGrace = ports.clock.after(durationMs + gracefulStopMs, () => this.#end())
   }
 
   start(vu: ExecutorVu, latenessMs: number, then: () => void): void {
@@ -65,9 +66,13 @@ class Run {
     })
   }
 
-  /** Calls later, unless all is over by then. */
+  /** Calls later, unless all is over by then; there is one such call at a time. */
   after(delayMs: number, call: () => void): void {
     this.#stopNext = this.#ports.clock.after(delayMs, call)
+  }
+
+  closeAfter(delayMs: number): void {
+    this.after(delayMs, () => this.close())
   }
 
   close(): void {
@@ -81,7 +86,7 @@ class Run {
 
   #end(): void {
     this.isClosed = true
-    for (const stop of this.#timers) stop()
+    this.#stopAtGrace()
     this.#stopNext()
     this.#ports.signal.removeEventListener("abort", this.#onAbort)
     for (const vu of this.#active) vu.interrupt()
@@ -94,14 +99,14 @@ class Run {
 const startsAtOnceMax = 32
 
 const startArrivals = (
-  { stages, preAllocatedVus, vusMax }: ArrivalScenario,
+  { stages, durationMs, vusMax }: ArrivalScenario,
   vus: readonly ExecutorVu[],
   { clock, addVu, onDropped }: ExecutorPorts,
   run: Run,
 ): void => {
   // The VU that was last at work is the next: it takes no more connections than there is work for.
   const idle = [...vus].reverse()
-  let count = Math.max(vus.length, preAllocatedVus)
+  let count = vus.length
   const startedMs = clock.nowMs()
   const arrivals = arrivalTimesMs(stages)
   let next = arrivals.next()
@@ -134,7 +139,10 @@ const startArrivals = (
       arrive(elapsedMs - next.value)
       next = arrivals.next()
     }
-    if (!run.isClosed && !next.done) run.after(next.value - elapsedMs, tick)
+    if (run.isClosed) return
+    // All that was due in the duration starts, though the last be a little late.
+    if (next.done) run.closeAfter(durationMs - elapsedMs)
+    else run.after(next.value - elapsedMs, tick)
   }
   tick()
 }

@@ -111,7 +111,7 @@ const readGauge = (state: RunState, { scenario }: NodeVu, name: InstanceGauge): 
       return state.elapsedMs
     case "progress": {
       if (scenario === undefined || scenario.durationMs === 0) return 0
-      return Math.min(1, (state.elapsedMs + state.startedMs - scenario.startedMs) / scenario.durationMs)
+      return Math.min(1, (performance.now() - scenario.startedMs) / scenario.durationMs)
     }
     default:
       return state[name]

@@ -13,8 +13,7 @@ export interface Metric {
   /** The tags that a sample must carry; none for a whole metric. */
   readonly where: Tags
   readonly parts: Metric[]
-  /** Without samples it is in the summary only where a threshold names it, as in k6. */
-  isObserved: boolean
+  hasSamples: boolean
 }
 
 /** The metrics that k6 has by itself. */
@@ -56,7 +55,7 @@ export class Metrics {
       sink: makeSink[type](),
       where: {},
       parts: [],
-      isObserved: false,
+      hasSamples: false,
     }
     this.#byName.set(name, metric)
     return metric
@@ -90,6 +89,7 @@ export class Metrics {
       sink: makeSink[whole.type](),
       where: parseTags(tags),
       parts: [],
+      hasSamples: false,
     }
     whole.parts.push(part)
     return part
@@ -97,11 +97,11 @@ export class Metrics {
 
   /** Adds a sample to a metric, and to each part whose tags it carries. */
   add(metric: Metric, value: number, tags: Tags): void {
-    metric.isObserved = true
+    metric.hasSamples = true
     metric.sink.add(value)
     for (const part of metric.parts) {
       if (!matches(part.where, tags)) continue
-      part.isObserved = true
+      part.hasSamples = true
       part.sink.add(value)
     }
   }

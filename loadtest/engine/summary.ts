@@ -24,8 +24,8 @@ export const summarize = ({
 }: SummaryInput): SummaryData => {
   const metrics: Record<string, SummaryMetric> = {}
   for (const metric of state.metrics.all()) {
-    if (!metric.isObserved) continue
     const own = thresholds.filter((threshold) => threshold.metric === metric)
+    if (!metric.hasSamples && own.length === 0) continue
     metrics[metric.name] = {
       type: metric.type,
       contains: metric.contains,

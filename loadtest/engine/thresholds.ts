@@ -25,16 +25,10 @@ const compare: Readonly<Record<string, (left: number, right: number) => boolean>
 const expression =
   /^\s*(p\(\d+(?:\.\d+)?\)|avg|min|max|med|count|rate|value)\s*(<=|>=|===?|!=|<|>)\s*(-?\d+(?:\.\d+)?)\s*$/
 
-/**
- * The option `thresholds` of k6: by metric, `p(95)<200` or `{ threshold, abortOnFail, delayAbortEval }`.
- * A metric that a threshold names is in the summary even without samples.
- */
+/** The option `thresholds` of k6: by metric, `p(95)<200` or `{ threshold, abortOnFail, delayAbortEval }`. */
 export const parseThresholds = (option: unknown, metrics: Metrics): readonly Threshold[] =>
   Object.entries((option ?? {}) as Record<string, unknown>).flatMap(([name, list]) => {
     const metric = metrics.part(name)
-    metric.isObserved = true
-    const whole = metrics.part(name.replace(/\{.*$/, ""))
-    whole.isObserved = true
     return (Array.isArray(list) ? list : [list]).map((one) => parseThreshold(metric, one))
   })
 
@@ -72,7 +66,9 @@ export const evaluateThresholds = (
   elapsedMs: number,
 ): Threshold | undefined => {
   for (const threshold of thresholds) threshold.ok = threshold.holds(elapsedMs)
+  // A rate without samples is 0, which says nothing while the run goes on.
   return thresholds.find(
-    ({ ok, abortOnFail, delayAbortEvalMs }) => !ok && abortOnFail && elapsedMs >= delayAbortEvalMs,
+    ({ ok, abortOnFail, delayAbortEvalMs, metric }) =>
+      !ok && abortOnFail && metric.hasSamples && elapsedMs >= delayAbortEvalMs,
   )
 }

@@ -114,7 +114,6 @@ export const makeHttp = (host: Host, vu: Vu): Record<string, unknown> => {
       tags,
     }
     return new Promise((resolve) => {
-      vu.begin()
       host.request(
         vu.number,
         request,
@@ -146,6 +145,7 @@ export const makeHttp = (host: Host, vu: Vu): Record<string, unknown> => {
           vu.end()
         },
       )
+      vu.begin()
     })
   }
 

@@ -164,9 +164,9 @@ const makeExecution = (host: Host, vu: Vu): Module => {
   return { scenario, instance, test, vu: ownVu }
 }
 
-const makeData = (vu: Vu, { arrays }: SharedState): Module => ({
-  // A function and no class: `new` gives what it returns, the one array of all VUs.
-  SharedArray: (name: string, make: () => unknown): readonly unknown[] => {
+const makeData = (vu: Vu, { arrays }: SharedState): Module => {
+  // A function declaration: `new` gives what it returns, the one array of all VUs.
+  function SharedArray(name: string, make: () => unknown): readonly unknown[] {
     if (!vu.isInitializing) throw new Error("new SharedArray must be called in the init context")
     const kept = arrays.get(name)
     if (kept !== undefined) return kept
@@ -175,8 +175,9 @@ const makeData = (vu: Vu, { arrays }: SharedState): Module => ({
     const frozen = Object.freeze((JSON.parse(JSON.stringify(made)) as readonly unknown[]).map(deepFreeze))
     arrays.set(name, frozen)
     return frozen
-  },
-})
+  }
+  return { SharedArray }
+}
 
 const deepFreeze = (value: unknown): unknown => {
   if (typeof value === "object" && value !== null) for (const part of Object.values(value)) deepFreeze(part)
@@ -203,7 +204,6 @@ export const makeTimers = (host: Host, vu: Vu): Module => {
     vu.end()
   }
   const start = (delayMs: number, fire: () => void): number => {
-    vu.begin()
     const timer = host.startTimer(vu.number, Math.max(0, Number(delayMs) || 0), () => {
       running.delete(timer)
       try {
@@ -212,6 +212,7 @@ export const makeTimers = (host: Host, vu: Vu): Module => {
         vu.end()
       }
     })
+    vu.begin()
     running.add(timer)
     return timer
   }

@@ -23,6 +23,7 @@ export const checkTarget = async (serverName: string | undefined): Promise<void>
     tags,
     timeout: "10s",
   })
-  const { server } = version.json() as { server?: { name?: string; version?: string } }
-  console.log(`${target} is ${name}, running ${server?.name ?? "?"} ${server?.version ?? "?"}`)
+  const told =
+    version.status === 200 ? (version.json() as { server?: { name?: string; version?: string } }) : {}
+  console.log(`${target} is ${name}, running ${told.server?.name ?? "?"} ${told.server?.version ?? "?"}`)
 }

@@ -19,8 +19,8 @@ interface Answer {
  */
 export const send = async (request: PreparedRequest, host: string): Promise<Answer> => {
   const { method, path, authorization, endpoint, body } = request
-  const headers: Record<string, string> = { authorization, host }
-  if (body !== null) headers["content-type"] = "application/json"
+  const headers: Record<string, string> = { Authorization: authorization, Host: host }
+  if (body !== null) headers["Content-Type"] = "application/json"
   const tags = { endpoint, name: endpoint }
   // Only two answers are read: others may be large, and the generator has better things to do.
   const responseType = endpoint === "send" || endpoint === "make_join" ? "text" : "none"
