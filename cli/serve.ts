@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { Console, Deferred, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { jsonFlag } from "./json-flag.ts"
@@ -60,6 +62,12 @@ const stopSignal = Effect.gen(function* () {
   return Deferred.await(stopped)
 })
 
+/** To begin with, most of the heap is what was left behind by starting. */
+const releaseGarbage = (): void => {
+  setFlagsFromString("--expose-gc")
+  runInNewContext("gc")()
+}
+
 /** `netsplit serve`: one homeserver on the real network. */
 export const serve = Command.make(
   "serve",
@@ -110,6 +118,7 @@ export const serve = Command.make(
           if (client !== undefined) yield* Console.error(`netsplit: to clients on ${client}`)
           if (metrics !== undefined) yield* Console.error(`netsplit: /metrics on ${metrics}`)
         }
+        releaseGarbage()
         yield* stopping
         if (!input.json) yield* Console.error("netsplit: stopping; once more to stop at once")
         yield* drain
