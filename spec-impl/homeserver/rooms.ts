@@ -8,7 +8,7 @@ import type { RoomVersion } from "../core/room-version.ts"
 import { roomVersion } from "../core/room-version.ts"
 import { StateMap } from "../core/state-resolution/state-map.ts"
 import { type MatrixError, notFound } from "../federation/matrix-error.ts"
-import type { StateWrite, StoredRoom, StoreGroup } from "../store/event-store.ts"
+import type { OutsideWrite, StateWrite, StoredRoom, StoreGroup } from "../store/event-store.ts"
 import { EventStore, StoreFailure } from "../store/event-store.ts"
 import {
   keptPartialStates,
@@ -64,12 +64,13 @@ export class Rooms extends Context.Service<
     ) => Effect.Effect<void, StoreFailure>
     /**
      * Puts the room as it was decided anew in the place of the one in partial state: `records` are all that it took
-     * in. One group; the caller holds `room.receiving` and `room.writing`.
+     * in, `outside` says who stands outside by that. One group; the caller holds `room.receiving` and `room.writing`.
      */
     readonly makeWhole: (
       room: Room,
       dag: RoomDag,
       records: readonly EventRecord[],
+      outside: readonly OutsideWrite[],
     ) => Effect.Effect<void, StoreFailure>
     /** Tells `listener` of each event from now on, once it is durable and seen by all; it must not wait. */
     readonly watch: (listener: RoomListener) => void
@@ -141,6 +142,7 @@ export class Rooms extends Context.Service<
           room: Room,
           dag: RoomDag,
           records: readonly EventRecord[],
+          outside: readonly OutsideWrite[],
         ) {
           if (forgotten.has(room)) return yield* roomForgotten(room)
           const { roomId, partial, dag: before } = room
@@ -148,6 +150,7 @@ export class Rooms extends Context.Service<
             ...writesOf(roomId, dag, records),
             extremities: [{ roomId, eventIds: dag.forwardExtremities() }],
             records: partialStateRemovals(roomId, partial),
+            ...(outside.length === 0 ? {} : { outside }),
           })
           room.dag = dag
           room.partial = undefined
