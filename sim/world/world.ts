@@ -209,6 +209,7 @@ const bootBehind = Effect.fnUntraced(function* (
 const fencedStore = (fence: Fence, store: EventStore["Service"]): EventStore["Service"] => ({
   commit: (group) => fence.guard(store.commit(group)),
   rooms: fence.guard(store.rooms),
+  states: fence.guard(store.states),
   state: (digest) => fence.guard(store.state(digest)),
   destinations: fence.guard(store.destinations),
   records: (collection) => fence.guard(store.records(collection)),

@@ -6,7 +6,6 @@ import type { EventRecord } from "../core/room-dag/event-record.ts"
 import { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { roomVersion } from "../core/room-version.ts"
-import { StateMap } from "../core/state-resolution/state-map.ts"
 import { type MatrixError, notFound } from "../federation/matrix-error.ts"
 import type { OutsideWrite, StateWrite, StoredRoom, StoreGroup } from "../store/event-store.ts"
 import { EventStore, StoreFailure } from "../store/event-store.ts"
@@ -16,7 +15,7 @@ import {
   partialStateRemovals,
   partialStateWrites,
 } from "./partial-states.ts"
-import { writesOf } from "./room-writes.ts"
+import { statesFrom, writesOf } from "./room-writes.ts"
 import { Settings } from "./settings.ts"
 import { Signatures } from "./signatures/signatures.ts"
 
@@ -163,11 +162,12 @@ export class Rooms extends Context.Service<
         }, Effect.uninterruptible)
 
         const partialStates = yield* keptPartialStates(store)
+        const states = new Map((yield* store.states).map((write) => [write.digest, write]))
         for (const stored of yield* store.rooms) {
           const version = roomVersion(stored.roomVersion)
           if (version === undefined) continue
           const room = make(stored.roomId, version)
-          yield* restore(room, stored, store.state)
+          restore(room, stored, states)
           room.partial = partialStates.get(stored.roomId)
           if (room.partial !== undefined) room.dag.presumedServers = new Set(room.partial.servers)
           rooms.set(room.roomId, room)
@@ -195,23 +195,8 @@ const roomForgotten = ({ roomId }: Room): StoreFailure =>
   new StoreFailure({ reason: "broken", detail: `room ${roomId} was left, and is another one now` })
 
 /** Applies what was kept of a room, in the order in which it was committed. */
-const restore = Effect.fnUntraced(function* (
-  room: Room,
-  stored: StoredRoom,
-  readState: (digest: string) => Effect.Effect<StateWrite | undefined, StoreFailure>,
-) {
-  const states = new Map<string, StateMap>([[StateMap.empty.digest, StateMap.empty]])
-  const stateOf = Effect.fnUntraced(function* (digest: string) {
-    const known = states.get(digest)
-    if (known !== undefined) return known
-    let state = StateMap.empty
-    for (const [, , eventId] of (yield* readState(digest))?.changes ?? []) {
-      const index = eventId === null ? undefined : room.dag.graph.indexOf(eventId)
-      if (index !== undefined) state = room.dag.applied(state, index)
-    }
-    states.set(digest, state)
-    return state
-  })
+const restore = (room: Room, stored: StoredRoom, kept: ReadonlyMap<string, StateWrite>): void => {
+  const stateOf = statesFrom(kept, room.dag.graph)
   const held = stored.events.flatMap((write) => {
     const parsed = parseEvent(write.pdu, room.version, {
       checkReferenceCounts: false,
@@ -233,8 +218,8 @@ const restore = Effect.fnUntraced(function* (
         : {
             place: "timeline",
             ...record,
-            stateBefore: yield* stateOf(history.stateBefore),
-            stateAfter: yield* stateOf(history.stateAfter),
+            stateBefore: stateOf(history.stateBefore),
+            stateAfter: stateOf(history.stateAfter),
             arrival: "historical",
             stateSource:
               history.claimedBy === undefined
@@ -244,4 +229,4 @@ const restore = Effect.fnUntraced(function* (
     )
   }
   room.dag.restoreForwardExtremities(stored.extremities)
-})
+}

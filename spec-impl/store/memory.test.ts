@@ -78,6 +78,14 @@ describe("events", () => {
 })
 
 describe("states", () => {
+  it("are all given as they were kept, each after what it is based on", () => {
+    const [a, b] = [
+      { digest: "b", basedOn: undefined, changes: [["t", "", "$1"]] },
+      { digest: "a", basedOn: "b", changes: [["t", "", null]] },
+    ] as const
+    expect(Effect.runSync(onDisk({ states: [a, b] }, { states: [b, a] }).store.states)).toEqual([a, b])
+  })
+
   it("rest on what is kept by then: never on each other", () => {
     const states = [
       { digest: "a", basedOn: "b", changes: [] },
