@@ -84,7 +84,7 @@ const layerClientOf = (name: string, parts: WorldParts, fence: Fence) => {
   const { kernel, network, names, transport } = parts
   const fenced = {
     ...network,
-    send: (request) => fence.guard(network.send(request)),
+    send: (request) => fence.guard(Effect.suspend(() => network.send(request))),
   } satisfies typeof network
   return names === undefined
     ? layerClientBy(name, transport, fenced.send)
