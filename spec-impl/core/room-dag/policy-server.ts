@@ -19,9 +19,21 @@ export interface PolicyServer {
  * strings for `via` and `public_keys.ed25519`, and a user of `via` is joined. Undefined where it uses none.
  */
 export const policyServerOf = (graph: AuthGraph, state: StateMap): PolicyServer | undefined => {
-  const content = viewOfState(graph, state).get("m.room.policy", "")?.content
-  const via = content?.via
-  const keys = content?.public_keys
+  const event = viewOfState(graph, state).get("m.room.policy", "")
+  if (event === undefined) return undefined
+  const known = policies.get(state)
+  if (known?.event === event) return known.policy
+  const policy = policyServerBy(event, graph, state)
+  policies.set(state, { event, policy })
+  return policy
+}
+
+/** By the copy of the policy event that was read: a better one may come. */
+const policies = new WeakMap<StateMap, { readonly event: Event; readonly policy: PolicyServer | undefined }>()
+
+const policyServerBy = ({ content }: Event, graph: AuthGraph, state: StateMap): PolicyServer | undefined => {
+  const via = content.via
+  const keys = content.public_keys
   const key = isJsonObject(keys) ? keys.ed25519 : undefined
   if (typeof via !== "string" || typeof key !== "string") return undefined
   let isThere = false
