@@ -1,5 +1,5 @@
 import { Context, Effect, Layer, Semaphore } from "effect"
-import { parseEvent } from "../core/event-format.ts"
+import { keptEvent } from "../core/event-format.ts"
 import type { Readings } from "../core/readings.ts"
 import { journalEntry } from "../core/room-dag/decide-anew.ts"
 import type { EventRecord } from "../core/room-dag/event-record.ts"
@@ -197,36 +197,26 @@ const roomForgotten = ({ roomId }: Room): StoreFailure =>
 /** Applies what was kept of a room, in the order in which it was committed. */
 const restore = (room: Room, stored: StoredRoom, kept: ReadonlyMap<string, StateWrite>): void => {
   const stateOf = statesFrom(kept, room.dag.graph)
-  const held = stored.events.flatMap((write) => {
-    const parsed = parseEvent(write.pdu, room.version, {
-      checkReferenceCounts: false,
-      identifierLength: room.readings.identifierLength,
-      repeatedKeys: room.readings.repeatedKeys,
-    })
-    if ("problem" in parsed) return []
-    const { event } = parsed
+  const held = stored.events.map((write) => {
+    const event = keptEvent(write.pdu, write.eventId, room.version)
     if (write.restrictedJoinSigned) room.dag.noteSignedRestrictedJoin(write.eventId)
     const index =
       event.stateKey === undefined || write.objection?.check === 4 ? -1 : room.dag.graph.add(event)
-    return [{ write, held: { event, verdict: write.verdict, objection: write.objection, index } }]
+    return { write, held: { event, verdict: write.verdict, objection: write.objection, index } }
   })
-  for (const { write, held: record } of held) {
-    const { history } = write
-    room.dag.apply(
-      history === undefined
-        ? { place: "outlier", ...record }
-        : {
-            place: "timeline",
-            ...record,
-            stateBefore: stateOf(history.stateBefore),
-            stateAfter: stateOf(history.stateAfter),
-            arrival: "historical",
-            stateSource:
-              history.claimedBy === undefined
-                ? { kind: "computed" }
-                : { kind: "claimed", by: history.claimedBy },
-          },
-    )
-  }
-  room.dag.restoreForwardExtremities(stored.extremities)
+  const records = held.map(({ write: { history }, held: record }): EventRecord => {
+    if (history === undefined) return { place: "outlier", ...record }
+    const { stateBefore, stateAfter, claimedBy } = history
+    return {
+      place: "timeline",
+      ...record,
+      stateBefore: stateOf(stateBefore),
+      stateAfter: stateOf(stateAfter),
+      arrival: "historical",
+      stateSource: claimedBy === undefined ? computed : { kind: "claimed", by: claimedBy },
+    }
+  })
+  room.dag.restore(records, stored.extremities)
 }
+
+const computed = { kind: "computed" } as const

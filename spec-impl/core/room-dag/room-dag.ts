@@ -308,7 +308,7 @@ export class RoomDag {
   }
 
   /** Gives how to take it back, the last one first; undefined where the event is part of the history already. */
-  #place(record: EventRecord): (() => void) | undefined {
+  #place(record: EventRecord, movesExtremities = true): (() => void) | undefined {
     const { event, index } = record
     const before = this.#records.get(event.eventId)
     if (before?.place === "timeline") return undefined
@@ -331,7 +331,7 @@ export class RoomDag {
       if (siblings === undefined) this.#children.set(parent, [event.eventId])
       else siblings.push(event.eventId)
     }
-    if (record.place === "timeline") {
+    if (record.place === "timeline" && movesExtremities) {
       this.#extremities = this.#extremitiesWith(record)
       this.#currentState = undefined
     }
@@ -360,9 +360,13 @@ export class RoomDag {
     }
   }
 
-  /** Takes the extremities up as they were kept: not all that they depend on is kept with the events. */
-  restoreForwardExtremities(eventIds: readonly string[]): void {
-    this.#extremities = new Set(eventIds)
+  /**
+   * Takes up what was kept, in the order in which it was applied: the extremities too, for not all that they depend on
+   * is kept with the events.
+   */
+  restore(records: Iterable<EventRecord>, extremities: readonly string[]): void {
+    for (const record of records) if (this.#place(record, false) !== undefined) this.redactions.note(record)
+    this.#extremities = new Set(extremities)
     this.#currentState = undefined
   }
 
