@@ -2,7 +2,7 @@
 import { Effect, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
 import { domainOf } from "../core/identifiers.ts"
-import type { Arrival, Claim, TimelineRecord } from "../core/room-dag/event-record.ts"
+import type { Arrival, Claim, OutlierRecord, TimelineRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
 import type { StoreGroup } from "../store/event-store.ts"
 import { Destinations } from "./destinations.ts"
@@ -99,13 +99,18 @@ export const admitInTurn = Effect.fnUntraced(function* (
   )
 })
 
-/** With the event goes who of this server's users stands outside after it. */
-const commitRecord = Effect.fnUntraced(function* (room: Room, record: TimelineRecord, more: StoreGroup = {}) {
+/** With the event, and what is held for its sake, goes who of this server's users stands outside after it. */
+export const commitRecord = Effect.fnUntraced(function* (
+  room: Room,
+  record: TimelineRecord,
+  more: StoreGroup = {},
+  outliers: readonly OutlierRecord[] = [],
+) {
   const rooms = yield* Rooms
   const outside = yield* Outside
   const { serverName } = yield* ServerIdentity
   const writes = outside.writesFor(room, record, serverName)
-  yield* rooms.commit(room, [record], writes.length === 0 ? more : { ...more, outside: writes })
+  yield* rooms.commit(room, [...outliers, record], writes.length === 0 ? more : { ...more, outside: writes })
   outside.note(writes)
 }, Effect.uninterruptible)
 

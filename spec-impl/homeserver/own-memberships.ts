@@ -2,7 +2,7 @@
 import { Clock, Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { isJsonArray } from "../core/json/value.ts"
-import { canonicalIntegerMax } from "../core/limits.ts"
+import { authEventsMax, canonicalIntegerMax } from "../core/limits.ts"
 import type { OutsideStanding } from "../store/event-store.ts"
 import { badAnswer } from "./failures.ts"
 import { knockThrough, leaveThrough } from "./handshakes.ts"
@@ -40,7 +40,9 @@ export const leaveRoom = Effect.fnUntraced(function* (userId: string, roomId: st
   const rooms = yield* Rooms
   const standing = outside.standingOf(userId, roomId)
   if (standing === undefined || (yield* heldRoom(roomId)) !== undefined) {
-    return yield* sendLocalEvent(yield* rooms.get(roomId), ownMembership(userId, "leave"))
+    const left = yield* sendLocalEvent(yield* rooms.get(roomId), ownMembership(userId, "leave"))
+    yield* outside.end(userId, roomId)
+    return left
   }
   const event = yield* throughFirst(serversOf(standing), (server) =>
     leaveThrough(server, roomId, userId),
@@ -76,7 +78,11 @@ const leaveUnheard = Effect.fnUntraced(function* (
     origin_server_ts: yield* Clock.currentTimeMillis,
     depth: Math.min(depth + 1, canonicalIntegerMax),
     prev_events: [reference(before, version)],
-    auth_events: [...(isJsonArray(pdu.auth_events) ? pdu.auth_events : []), reference(before, version)],
+    // An event cites no more than that: of the invite's own the last is least likely to be one of a leave's.
+    auth_events: [
+      ...(isJsonArray(pdu.auth_events) ? pdu.auth_events : []).slice(0, authEventsMax - 1),
+      reference(before, version),
+    ],
   }
   return yield* readOwn(yield* signAsSelf(leave, version), version)
 })

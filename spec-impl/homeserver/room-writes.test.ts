@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { expect, it } from "vitest"
 import { draftIn, roomWith, take } from "../core/room-dag/testing/draft-room.ts"
 import { MemoryDisk, memoryStore } from "../store/memory.ts"
-import { writesOf } from "./room-writes.ts"
+import { statesFrom, writesOf } from "./room-writes.ts"
 import { RoomTimeline } from "./timeline.ts"
 
 it("states that are each other's neighbours are no changes to each other, though the later one comes first", async () => {
@@ -30,7 +30,10 @@ it("states that are each other's neighbours are no changes to each other, though
   await Effect.runPromise(
     store.commit({ rooms: [{ roomId: "!room:one", roomVersion: "11" }], states, events }),
   )
-  const read = await Effect.runPromise(store.state(records[1]!.stateAfter.digest))
+  const { stateAfter } = records[1]!
+  const read = await Effect.runPromise(store.state(stateAfter.digest))
+  const restored = statesFrom(new Map(states.map((write) => [write.digest, write])), dag.graph)
+  expect(restored(stateAfter.digest).digest).toBe(stateAfter.digest)
   expect(read?.changes.map(([, , eventId]) => eventId).sort()).toEqual(
     dag.eventIdsIn(records[1]!.stateAfter).sort(),
   )

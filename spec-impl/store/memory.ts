@@ -57,6 +57,7 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
         )
         .sort((a, b) => compareCodePoints(a.roomId, b.roomId)),
     ),
+    states: Effect.sync(() => [...disk.states.values()]),
     state: (digest) => Effect.sync(() => wholeState(disk, digest)),
     destinations: Effect.sync(() =>
       [...disk.destinations]

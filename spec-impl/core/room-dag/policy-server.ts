@@ -24,15 +24,27 @@ export const policyServerOf = (
   state: StateMap,
   presumedServers?: ReadonlySet<string>,
 ): PolicyServer | undefined => {
-  const named = policyServerNamedBy(viewOfState(graph, state).get("m.room.policy", "")?.content)
-  if (named === undefined || presumedServers?.has(named.via)) return named
+  const event = viewOfState(graph, state).get("m.room.policy", "")
+  const named = policyServerNamedBy(event?.content)
+  if (event === undefined || named === undefined || presumedServers?.has(named.via)) return named
+  const known = policies.get(state)
+  if (known?.event === event) return known.policy
+  const policy = hasMemberOf(named.via, graph, state) ? named : undefined
+  policies.set(state, { event, policy })
+  return policy
+}
+
+/** By the copy of the policy event that was read: a better one may come. */
+const policies = new WeakMap<StateMap, { readonly event: Event; readonly policy: PolicyServer | undefined }>()
+
+const hasMemberOf = (server: string, graph: AuthGraph, state: StateMap): boolean => {
   let isThere = false
   state.forEach((index) => {
     const { type, stateKey, content: membership } = graph.event(index)
     const isJoin = type === "m.room.member" && membership.membership === "join"
-    if (isJoin && domainOf(stateKey ?? "") === named.via) isThere = true
+    if (isJoin && domainOf(stateKey ?? "") === server) isThere = true
   })
-  return isThere ? named : undefined
+  return isThere
 }
 
 /** What the content of an `m.room.policy` says; undefined where that is nothing. */

@@ -1,12 +1,13 @@
 /** Who is there (server-server API §Presence; client-server API §Presence). */
 import { Clock, Context, Effect, Layer } from "effect"
 import { domainOf } from "../../core/identifiers.ts"
+import { compareCodePoints } from "../../core/json/encode.ts"
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../../core/json/value.ts"
 import { Destinations } from "../../homeserver/destinations.ts"
 import { Edus } from "../../homeserver/edus.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Rooms } from "../../homeserver/rooms.ts"
-import { joinedMembers, serversIn, serversSharingWith } from "../../homeserver/shared-rooms.ts"
+import { isJoined, serversIn, serversSharingWith } from "../../homeserver/shared-rooms.ts"
 import { forbidden, type MatrixError } from "../matrix-error.ts"
 
 /** A user's own doing ends being `online` after so long without any, as in Synapse. */
@@ -59,6 +60,9 @@ export class Presence extends Context.Service<
       const { serverName } = yield* ServerIdentity
       const users = new Map<string, Known>()
 
+      /** Those of them who are users of this server. */
+      const locals = new Set<string>()
+
       const isLocal = (userId: string): boolean => domainOf(userId) === serverName
 
       const viewOf = (userId: string, nowMs: number): PresenceView => {
@@ -86,6 +90,7 @@ export class Presence extends Context.Service<
         if (!isLocal(userId)) return yield* forbidden(`${userId} is not a user of ${serverName}`)
         const heardTs = yield* Clock.currentTimeMillis
         users.set(userId, { ...(users.get(userId) ?? unknownUser), ...change, heardTs })
+        locals.add(userId)
         yield* tell(userId, serversSharingWith(rooms, userId))
       })
 
@@ -106,7 +111,7 @@ export class Presence extends Context.Service<
             event.type === "m.room.member" && event.content.membership === "join" ? event.stateKey : undefined
           if (newcomer === undefined) return Effect.void
           if (isLocal(newcomer)) return users.has(newcomer) ? tell(newcomer, serversIn(room)) : Effect.void
-          const told = joinedMembers(room).filter((userId) => isLocal(userId) && users.has(userId))
+          const told = [...locals].filter((userId) => isJoined(room, userId)).sort(compareCodePoints)
           return Effect.forEach(told, (userId) => tell(userId, [domainOf(newcomer) ?? serverName]), {
             discard: true,
           })
