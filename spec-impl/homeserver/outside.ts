@@ -52,9 +52,11 @@ export class Outside extends Context.Service<
         }
       }
       const write = (writes: readonly OutsideWrite[]) =>
-        Effect.andThen(
-          store.commit({ outside: writes }),
-          Effect.sync(() => note(writes)),
+        Effect.uninterruptible(
+          Effect.andThen(
+            store.commit({ outside: writes }),
+            Effect.sync(() => note(writes)),
+          ),
         )
       note(yield* store.outside)
 
