@@ -15,6 +15,9 @@ const idleAfterMs = 5 * 60_000
 /** A user of another server of whom nothing is heard for so long is taken for gone, as in Synapse. */
 const goneAfterMs = 30 * 60_000
 
+/** Of so many users of other servers it is known; who was not heard of for longest is offline. */
+const othersMax = 100_000
+
 const kinds = ["online", "unavailable", "offline"] as const
 export type PresenceKind = (typeof kinds)[number]
 
@@ -59,6 +62,8 @@ export class Presence extends Context.Service<
       const edus = yield* Edus
       const { serverName } = yield* ServerIdentity
       const users = new Map<string, Known>()
+      /** Those of other servers, whom these may make up: who was heard of last stands last. */
+      const others = new Map<string, Known>()
 
       /** Those of them who are users of this server. */
       const locals = new Set<string>()
@@ -66,7 +71,8 @@ export class Presence extends Context.Service<
       const isLocal = (userId: string): boolean => domainOf(userId) === serverName
 
       const viewOf = (userId: string, nowMs: number): PresenceView => {
-        const { presence, lastActiveTs, statusMsg, heardTs } = users.get(userId) ?? unknownUser
+        const { presence, lastActiveTs, statusMsg, heardTs } =
+          (isLocal(userId) ? users : others).get(userId) ?? unknownUser
         const agoMs = lastActiveTs === undefined ? undefined : Math.max(0, nowMs - lastActiveTs)
         const isIdle = isLocal(userId) && presence === "online" && (agoMs ?? idleAfterMs) >= idleAfterMs
         const isGone = !isLocal(userId) && nowMs - heardTs >= goneAfterMs
@@ -99,7 +105,11 @@ export class Presence extends Context.Service<
           for (const entry of isJsonArray(content.push) ? content.push : []) {
             const read = readPush(entry, nowMs)
             // Who tells is about to share a room if it does not yet: a join is told of before its server holds it.
-            if (read !== undefined && domainOf(read.userId) === origin) users.set(read.userId, read.known)
+            if (read === undefined || domainOf(read.userId) !== origin || origin === serverName) continue
+            others.delete(read.userId)
+            others.set(read.userId, read.known)
+            const [longestUnheard] = others.keys()
+            if (others.size > othersMax && longestUnheard !== undefined) others.delete(longestUnheard)
           }
         }),
       )

@@ -80,10 +80,11 @@ export class Aliases extends Context.Service<
           const target = { roomId, creator: userId }
           // Taken at once: two who ask for one name at one time must not both get it.
           aliases.set(alias, target)
-          yield* store
-            .commit({ records: [{ collection, key: alias, value: target }] })
-            .pipe(Effect.onError(() => Effect.sync(() => aliases.delete(alias))))
-        }, Effect.uninterruptible),
+          yield* store.commit({ records: [{ collection, key: alias, value: target }] }).pipe(
+            Effect.onError(() => Effect.sync(() => aliases.delete(alias))),
+            Effect.uninterruptible,
+          )
+        }),
         remove: Effect.fnUntraced(function* (userId, alias) {
           const target = aliases.get(alias)
           if (target === undefined) return yield* notFound(`there is no alias ${alias}`)
