@@ -19,7 +19,12 @@ export interface FilteredEvent {
 }
 
 const keys = ["types", "not_types", "senders", "not_senders", "rooms", "not_rooms"] as const
-const flags = ["lazy_load_members", "include_redundant_members", "unread_thread_notifications", "contains_url"] as const
+const flags = [
+  "lazy_load_members",
+  "include_redundant_members",
+  "unread_thread_notifications",
+  "contains_url",
+] as const
 
 type Lists = { readonly [K in (typeof keys)[number]]: readonly string[] | undefined }
 
@@ -28,7 +33,8 @@ export const readEventFilter = (given: JsonValue | undefined): EventFilter | und
   const json = given ?? {}
   if (!isJsonObject(json)) return undefined
   const { limit } = json
-  if (limit !== undefined && !(typeof limit === "number" && Number.isSafeInteger(limit) && limit >= 0)) return undefined
+  if (limit !== undefined && !(typeof limit === "number" && Number.isSafeInteger(limit) && limit >= 0))
+    return undefined
   if (!flags.every((flag) => json[flag] === undefined || typeof json[flag] === "boolean")) return undefined
   if (!keys.every((key) => json[key] === undefined || isStrings(json[key]))) return undefined
   const lists = json as unknown as Lists
@@ -62,7 +68,8 @@ const matcherOf = (pattern: string): ((text: string) => boolean) => {
   if (rest.length === 0) return (text) => text === pattern
   const last = rest.pop()!
   return (text) => {
-    if (!text.startsWith(first) || text.length < first.length + last.length || !text.endsWith(last)) return false
+    if (!text.startsWith(first) || text.length < first.length + last.length || !text.endsWith(last))
+      return false
     let at = first.length
     for (const part of rest) {
       const found = text.indexOf(part, at)

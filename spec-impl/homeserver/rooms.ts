@@ -125,7 +125,7 @@ export class Rooms extends Context.Service<
           more: StoreGroup = {},
         ) {
           if (forgotten.has(room)) return yield* roomForgotten(room)
-          const taken = positions.take(room.timeline, records)
+          const taken = positions.take(room, records)
           yield* keepAndApply(room, records, more, taken).pipe(
             Effect.ensuring(Effect.sync(() => positions.settle(taken))),
             // A client that hangs up must not leave behind what is kept and yet not seen.
@@ -167,7 +167,8 @@ export class Rooms extends Context.Service<
           for (const record of records) {
             room.dag.apply(record)
             const position = taken.get(record.event.eventId)
-            if (position !== undefined && record.place === "timeline") room.timeline.add([{ position, record }])
+            if (position !== undefined && record.place === "timeline")
+              room.timeline.add([{ position, record }])
             for (const listen of listeners) yield* listen(room, record)
           }
         })
@@ -178,7 +179,7 @@ export class Rooms extends Context.Service<
           records: readonly EventRecord[],
         ) {
           if (forgotten.has(room)) return yield* roomForgotten(room)
-          const taken = positions.take(room.timeline, records)
+          const taken = positions.take(room, records)
           yield* keepWhole(room, dag, records, taken).pipe(
             Effect.ensuring(Effect.sync(() => positions.settle(taken))),
             Effect.uninterruptible,

@@ -4,7 +4,12 @@ import { HttpApiBuilder } from "effect/http-api"
 import { isRoomAlias } from "../../core/identifiers.ts"
 import { roomVersionDefault } from "../../core/room-version.ts"
 import { PublishedRooms } from "../../federation/directory/published-rooms.ts"
-import { invalidParameter, invalidRoomState, type MatrixError, roomInUse } from "../../federation/matrix-error.ts"
+import {
+  invalidParameter,
+  invalidRoomState,
+  type MatrixError,
+  roomInUse,
+} from "../../federation/matrix-error.ts"
 import { Aliases } from "../../federation/queries/aliases.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { LocalUsers } from "../../homeserver/local-users.ts"

@@ -95,7 +95,8 @@ export const readerOf = Effect.fnUntraced(function* (roomId: string) {
 const standingIn = (room: Room, userId: string): Reader | undefined => {
   const { dag } = room
   const now = dag.currentState()
-  if (dag.eventIn(now, "m.room.member", userId)?.content.membership === "join") return { kind: "joined", room }
+  if (dag.eventIn(now, "m.room.member", userId)?.content.membership === "join")
+    return { kind: "joined", room }
   const visibility = dag.eventIn(now, "m.room.history_visibility", "")?.content.history_visibility
   if (visibility === "world_readable") return { kind: "peeking", room }
   const leaving = leavingOf(room, userId)

@@ -1,14 +1,14 @@
 /** Where this server's history of a room has gaps, and how they are filled (§Backfilling and retrieving missing events). */
 import { Context, Effect, Layer } from "effect"
-import { FederationClient } from "../../federation/client.ts"
+import type { FederationClient } from "../../federation/client.ts"
 import { backfillBefore } from "../../homeserver/backfill.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
-import { KeyRing } from "../../homeserver/key-ring.ts"
-import { Outside } from "../../homeserver/outside.ts"
+import type { KeyRing } from "../../homeserver/key-ring.ts"
+import type { Outside } from "../../homeserver/outside.ts"
 import { joinedServersByAge } from "../../homeserver/room-members.ts"
-import { type Room, Rooms } from "../../homeserver/rooms.ts"
-import { Settings } from "../../homeserver/settings.ts"
-import { Signatures } from "../../homeserver/signatures/signatures.ts"
+import type { Room, Rooms } from "../../homeserver/rooms.ts"
+import type { Settings } from "../../homeserver/settings.ts"
+import type { Signatures } from "../../homeserver/signatures/signatures.ts"
 import type { TimelineEntry } from "../../homeserver/timeline.ts"
 
 /** So many servers are asked for what came before an event. */

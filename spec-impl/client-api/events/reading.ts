@@ -33,7 +33,9 @@ export const readEvent = Effect.fnUntraced(function* (roomId: string, eventId: s
     record?.verdict === "accepted" &&
     !forgottenRooms.has(viewer.userId, room) &&
     maySee(room.dag, record, userAudience(viewer.userId))
-  return isSeen ? clientEvent(room, record.event, viewer) : yield* notFound("there is no such event to be seen")
+  return isSeen
+    ? clientEvent(room, record.event, viewer)
+    : yield* notFound("there is no such event to be seen")
 })
 
 /** The room's state for whoever may read it; whole, even where this server has yet to be told of some memberships. */
@@ -96,7 +98,8 @@ const stateAtPoint = Effect.fnUntraced(function* (reader: Reader, point: Point) 
   const { timeline } = room
   const isAfterLeaving = (position: number): boolean =>
     reader.kind === "left" && position >= (timeline.positionOf(reader.leaving) ?? 0)
-  if ("position" in point) return isAfterLeaving(point.position) ? stateFor(reader) : stateAt(room, point.position)
+  if ("position" in point)
+    return isAfterLeaving(point.position) ? stateFor(reader) : stateAt(room, point.position)
   const index = timeline.indexOf(point.before)
   const entry = timeline.history[index]
   if (entry === undefined || isAfterLeaving(entry.position)) return stateFor(reader)
@@ -142,7 +145,9 @@ const limitOf = Effect.fnUntraced(function* (limit: number | undefined, filter: 
 
 const filterOf = Effect.fnUntraced(function* (given: string | undefined) {
   const json = given === undefined ? {} : readJson(new TextEncoder().encode(given))
-  return (json === undefined ? undefined : readEventFilter(json)) ?? (yield* invalidParameter("that is no filter"))
+  return (
+    (json === undefined ? undefined : readEventFilter(json)) ?? (yield* invalidParameter("that is no filter"))
+  )
 })
 
 /** §GET …/messages: a page of the history; where it reaches a gap, other servers are asked first. */
@@ -160,7 +165,9 @@ export const readMessages = Effect.fnUntraced(function* (roomId: string, query: 
   }
   const held = pageOf(room, wish)
   const isFilled =
-    query.dir === "b" && kind === "joined" && (yield* (yield* Gaps).fill(room, lookedBackFrom(room, wish, held)))
+    query.dir === "b" &&
+    kind === "joined" &&
+    (yield* (yield* Gaps).fill(room, lookedBackFrom(room, wish, held)))
   const page = isFilled ? pageOf(room, wish) : held
   const viewer = yield* viewerNow
   return {
@@ -173,7 +180,8 @@ export const readMessages = Effect.fnUntraced(function* (roomId: string, query: 
 
 /** What came before these may be what the page lacks: the event where it begins, and all that it looked at. */
 const lookedBackFrom = ({ timeline }: Reader["room"], { from }: PageWish, { scanned }: Page) => {
-  const at = from !== undefined && "before" in from ? timeline.history[timeline.indexOf(from.before)] : undefined
+  const at =
+    from !== undefined && "before" in from ? timeline.history[timeline.indexOf(from.before)] : undefined
   return at === undefined ? scanned : [at, ...scanned]
 }
 

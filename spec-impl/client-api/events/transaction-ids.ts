@@ -107,7 +107,11 @@ export class TransactionIds extends Context.Service<
               const old = expired(madeTs)
               const eventId = yield* make((id) => [
                 ...removal(old),
-                { collection, key, value: writeKept({ userId, deviceId, transactionId, eventId: id, madeTs }) },
+                {
+                  collection,
+                  key,
+                  value: writeKept({ userId, deviceId, transactionId, eventId: id, madeTs }),
+                },
               ])
               forget(old)
               note(key, { userId, deviceId, transactionId, eventId, madeTs })

@@ -13,7 +13,9 @@ import type { Room } from "../../homeserver/rooms.ts"
 export const checkCanonicalAlias = Effect.fnUntraced(function* (room: Room, content: JsonObject) {
   const aliases = yield* Aliases
   const { dag, roomId } = room
-  const known = new Set(aliasesIn(dag.eventIn(dag.currentState(), "m.room.canonical_alias", "")?.content ?? {}))
+  const known = new Set(
+    aliasesIn(dag.eventIn(dag.currentState(), "m.room.canonical_alias", "")?.content ?? {}),
+  )
   for (const alias of aliasesIn(content)) {
     if (known.has(alias)) continue
     if (typeof alias !== "string" || !isRoomAlias(alias))
