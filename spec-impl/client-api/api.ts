@@ -4,11 +4,17 @@
  */
 import { HttpApi } from "effect/http-api"
 import { AccountsApi, SessionsApi } from "./accounts/api.ts"
+import { CreationApi } from "./creation/api.ts"
 import { EventsApi } from "./events/api.ts"
+import { MembershipsApi } from "./memberships/api.ts"
+import { SendingApi } from "./sending/api.ts"
 import { VersionsApi } from "./versions/api.ts"
 
 export class ClientApi extends HttpApi.make("client")
   .add(VersionsApi)
   .add(AccountsApi)
   .add(SessionsApi)
-  .add(EventsApi) {}
+  .add(EventsApi)
+  .add(SendingApi)
+  .add(MembershipsApi)
+  .add(CreationApi) {}

@@ -3,10 +3,13 @@ import { Layer } from "effect"
 import { Accounts } from "./accounts/accounts.ts"
 import { InteractiveAuth } from "./accounts/interactive-auth.ts"
 import { AccountsReceive, SessionsReceive } from "./accounts/receive.ts"
+import { CreationReceive } from "./creation/receive.ts"
 import { ForgottenRooms } from "./events/access.ts"
 import { Gaps } from "./events/gaps.ts"
 import { EventsReceive } from "./events/receive.ts"
 import { TransactionIds } from "./events/transaction-ids.ts"
+import { MembershipsReceive } from "./memberships/receive.ts"
+import { SendingReceive } from "./sending/receive.ts"
 import { VersionsReceive } from "./versions/receive.ts"
 
 /** The services that clients alone need; a homeserver keeps them while it is up, for all its listeners. */
@@ -24,4 +27,7 @@ export const layerClientChapters = Layer.mergeAll(
   AccountsReceive,
   SessionsReceive,
   EventsReceive,
+  SendingReceive,
+  MembershipsReceive,
+  CreationReceive,
 )

@@ -5,7 +5,7 @@ import { StateMap } from "../core/state-resolution/state-map.ts"
 import type { EventWrite, StateWrite, StoreGroup } from "../store/event-store.ts"
 import type { RoomTimeline } from "./timeline.ts"
 
-/** What of a room is asked here. */
+/** What is asked of a room whose events are kept. */
 interface KeptRoom {
   readonly roomId: string
   readonly timeline: RoomTimeline

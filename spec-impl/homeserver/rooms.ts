@@ -125,9 +125,11 @@ export class Rooms extends Context.Service<
           more: StoreGroup = {},
         ) {
           if (forgotten.has(room)) return yield* roomForgotten(room)
-          const taken = positions.take(room.timeline, records)
+          const taken = positions.take(room, records)
           yield* keepAndApply(room, records, more, taken).pipe(
             Effect.ensuring(Effect.sync(() => positions.settle(taken))),
+            // A client that hangs up must not leave behind what is kept and yet not seen.
+            Effect.uninterruptible,
           )
         })
 
@@ -178,9 +180,10 @@ export class Rooms extends Context.Service<
           outside: readonly OutsideWrite[],
         ) {
           if (forgotten.has(room)) return yield* roomForgotten(room)
-          const taken = positions.take(room.timeline, records)
+          const taken = positions.take(room, records)
           yield* keepWhole(room, dag, records, outside, taken).pipe(
             Effect.ensuring(Effect.sync(() => positions.settle(taken))),
+            Effect.uninterruptible,
           )
         })
 
