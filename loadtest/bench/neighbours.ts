@@ -9,6 +9,7 @@ import { WireError, type WireHandler, wireHandler, wireHttpClient } from "#spec-
 import { Chance } from "#spec-impl/homeserver/chance.ts"
 import { layerChapters, layerHomeserver } from "#spec-impl/homeserver/homeserver.ts"
 import { ServerIdentity } from "#spec-impl/homeserver/identity.ts"
+import { Incoming } from "#spec-impl/homeserver/incoming.ts"
 import { LocalUsers } from "#spec-impl/homeserver/local-users.ts"
 import { Rooms } from "#spec-impl/homeserver/rooms.ts"
 import { type HomeserverSettings, Settings } from "#spec-impl/homeserver/settings.ts"
@@ -22,6 +23,7 @@ export interface Neighbour {
   readonly handler: WireHandler
   readonly users: LocalUsers["Service"]
   readonly rooms: Rooms["Service"]
+  readonly incoming: Incoming["Service"]
   readonly identity: ServerIdentity["Service"]
 }
 
@@ -76,6 +78,7 @@ export const startNeighbour = Effect.fnUntraced(function* (
     handler,
     users: Context.get(services, LocalUsers),
     rooms: Context.get(services, Rooms),
+    incoming: Context.get(services, Incoming),
     identity: Context.get(services, ServerIdentity),
   }
   street.set(name, neighbour)

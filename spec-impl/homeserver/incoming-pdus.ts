@@ -14,6 +14,7 @@ import { Resyncs } from "./resyncs.ts"
 import { aclAllows } from "./room-acl.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
+import { Stopwatch } from "./stopwatch.ts"
 import { readPdu, type Vetted, vetEvents } from "./vetting.ts"
 import { receiveWithdrawal } from "./withdrawals.ts"
 
@@ -47,7 +48,7 @@ export const receivePdus = Effect.fnUntraced(function* (
   while (results.length < pdus.length) {
     yield* joins.settled(roomId)
     const at = results.length
-    const withdrawn = yield* receiveFromOutside(pdus[at]!)
+    const withdrawn = yield* receiveFromOutside(origin, pdus[at]!)
     if (withdrawn !== undefined) {
       results.push(withdrawn)
       continue
@@ -60,7 +61,7 @@ export const receivePdus = Effect.fnUntraced(function* (
     // §Server ACLs: by the sending server, never by the event's sender.
     const isAllowed = () => aclAllows(room.dag, origin)
     if (!isAllowed()) {
-      results.push([nameOf(pdus[at]!, room.version), { error: `${origin} is denied by the server ACL` }])
+      results.push([nameOf(pdus[at]!, room.version), deniedByAcl(origin)])
       continue
     }
     if (readFor !== room) {
@@ -95,7 +96,10 @@ const eventsOf = (read: readonly ReadPdu[]): readonly Event[] => {
 
 /** Check 1 on each, then checks 2 and 3 on all that pass it: their signatures are verified together. */
 const readAll = Effect.fnUntraced(function* (room: Room, pdus: readonly JsonValue[]) {
+  const stopwatch = yield* Stopwatch
+  const since = stopwatch.now()
   const read = pdus.map((pdu) => readPdu(pdu, room, { checkReferenceCounts: true }))
+  stopwatch.add("form", since, pdus.length)
   const vetted = yield* vetEvents(
     room,
     read.flatMap((one) => ("event" in one ? [one.event] : [])),
@@ -137,7 +141,7 @@ const receiveAlone = Effect.fnUntraced(function* (room: Room, origin: string, ev
 })
 
 /** What concerns a user who stands outside, in a room that this server is not in; undefined where it is not that. */
-const receiveFromOutside = Effect.fnUntraced(function* (pdu: JsonValue) {
+const receiveFromOutside = Effect.fnUntraced(function* (origin: string, pdu: JsonValue) {
   if (!isJsonObject(pdu) || pdu.type !== "m.room.member") return undefined
   const rooms = yield* Rooms
   const outside = yield* Outside
@@ -148,11 +152,17 @@ const receiveFromOutside = Effect.fnUntraced(function* (pdu: JsonValue) {
   if (!standing || version === undefined) return undefined
   if ((yield* heldRoom(roomId)) !== undefined) return undefined
   const room = rooms.find(roomId) ?? rooms.make(roomId, version)
+  if (!aclAllows(room.dag, origin)) {
+    const denied: PduResult = [nameOf(pdu, room.version), deniedByAcl(origin)]
+    return denied
+  }
   const read = readPdu(pdu, room, { checkReferenceCounts: true })
   const error = "problem" in read ? read.problem : yield* receiveWithdrawal(room, read.event, standing)
   const result: PduResult = [nameOf(pdu, room.version), error === undefined ? {} : { error }]
   return result
 })
+
+const deniedByAcl = (origin: string): PduResult[1] => ({ error: `${origin} is denied by the server ACL` })
 
 /** The room that a PDU says it is of; no room's id where it says nothing that could be one. */
 export const roomIdIn = (pdu: JsonValue): string =>

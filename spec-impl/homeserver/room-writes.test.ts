@@ -4,6 +4,7 @@ import { expect, it } from "vitest"
 import { draftIn, roomWith, take } from "../core/room-dag/testing/draft-room.ts"
 import { MemoryDisk, memoryStore } from "../store/memory.ts"
 import { statesFrom, writesOf } from "./room-writes.ts"
+import { RoomTimeline } from "./timeline.ts"
 
 it("states that are each other's neighbours are no changes to each other, though the later one comes first", async () => {
   const dag = roomWith("11", [])
@@ -14,7 +15,12 @@ it("states that are each other's neighbours are no changes to each other, though
   const said = draftIn(dag, { type: "m.room.message", sender: alice, content: { body: "hello" } })
   dag.apply(dag.examine(said, "new", { state, by: "two" }))
   const records = [said, topic].map(({ eventId }) => dag.timeline(eventId)!)
-  const { states, events } = writesOf("!room:one", dag, records)
+  const { states, events } = writesOf(
+    { roomId: "!room:one", timeline: new RoomTimeline() },
+    dag,
+    records,
+    new Map(),
+  )
   const kept = new Set<string | undefined>([undefined])
   for (const { digest, basedOn } of states) {
     expect(kept).toContain(basedOn)

@@ -93,8 +93,9 @@ const answerKey = (origin: string, transactionId: string): string => `${origin}\
 /** Checks the whole group before it writes any of it, so that a failure leaves nothing behind. */
 const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreFailure> => {
   const newRooms = new Set(group.rooms?.map((room) => room.roomId))
+  const forgotten = new Set(group.forgottenRooms)
   const homeless = [...(group.events ?? []), ...(group.extremities ?? [])].find(
-    ({ roomId }) => !newRooms.has(roomId) && !disk.rooms.has(roomId),
+    ({ roomId }) => !newRooms.has(roomId) && (forgotten.has(roomId) || !disk.rooms.has(roomId)),
   )
   if (homeless !== undefined) {
     return new StoreFailure({ reason: "broken", detail: `no room ${homeless.roomId} is kept here` })

@@ -292,7 +292,7 @@ export class RoomDag {
   lackedPolicyServer(event: Event): PolicyServer | undefined {
     const { readings, version, verify } = this.rules
     if (readings.policyServers === "unknown" || isPolicyEvent(event)) return undefined
-    const policy = policyServerOf(this.graph, this.currentState())
+    const policy = policyServerOf(this.graph, this.currentState(), this.presumedServers)
     if (policy === undefined) return undefined
     const check = policyServerSignatureCheck(event, version, policy.via)
     return check !== undefined && verify(policy.publicKey, check.message, check.signature)
