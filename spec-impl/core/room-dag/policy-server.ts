@@ -27,25 +27,20 @@ export const policyServerOf = (
   const event = viewOfState(graph, state).get("m.room.policy", "")
   const named = policyServerNamedBy(event?.content)
   if (event === undefined || named === undefined || presumedServers?.has(named.via)) return named
-  const known = policies.get(state)
-  if (known?.event === event) return known.policy
-  const policy = hasMemberOf(named.via, graph, state) ? named : undefined
-  policies.set(state, { event, policy })
-  return policy
-}
-
-/** By the copy of the policy event that was read: a better one may come. */
-const policies = new WeakMap<StateMap, { readonly event: Event; readonly policy: PolicyServer | undefined }>()
-
-const hasMemberOf = (server: string, graph: AuthGraph, state: StateMap): boolean => {
+  const known = found.get(state)
+  if (known?.event === event) return known.isThere ? named : undefined
   let isThere = false
   state.forEach((index) => {
     const { type, stateKey, content: membership } = graph.event(index)
     const isJoin = type === "m.room.member" && membership.membership === "join"
-    if (isJoin && domainOf(stateKey ?? "") === server) isThere = true
+    if (isJoin && domainOf(stateKey ?? "") === named.via) isThere = true
   })
-  return isThere
+  found.set(state, { event, isThere })
+  return isThere ? named : undefined
 }
+
+/** By the copy of the policy event that was read: a better one may come. */
+const found = new WeakMap<StateMap, { readonly event: Event; readonly isThere: boolean }>()
 
 /** What the content of an `m.room.policy` says; undefined where that is nothing. */
 export const policyServerNamedBy = (content: JsonObject | undefined): PolicyServer | undefined => {

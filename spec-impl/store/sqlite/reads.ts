@@ -30,10 +30,13 @@ export const makeReads = (sql: SqlClient.SqlClient): Reads => {
 
   return {
     rooms: typed(sql.withTransaction(readRooms(sql))),
-    // What a state is based on was kept before it.
     states: typed(
       Effect.map(sql<StateRow>`SELECT digest, based_on, changes FROM states ORDER BY rowid`, (rows) =>
-        rows.map(stateOf),
+        rows.map(({ digest, based_on, changes }) => ({
+          digest: readText(digest),
+          basedOn: based_on === null ? undefined : readText(based_on),
+          changes: JSON.parse(changes) as StateWrite["changes"],
+        })),
       ),
     ),
     state: (digest) => typed(readState(sql, digest)),
@@ -81,18 +84,6 @@ export const makeReads = (sql: SqlClient.SqlClient): Reads => {
       ),
   }
 }
-
-interface StateRow {
-  readonly digest: string
-  readonly based_on: string | null
-  readonly changes: string
-}
-
-const stateOf = ({ digest, based_on, changes }: StateRow): StateWrite => ({
-  digest: readText(digest),
-  basedOn: based_on === null ? undefined : readText(based_on),
-  changes: JSON.parse(changes),
-})
 
 /** A type of the contract from its JSON; what was undefined is not there. */
 const readTyped = <A>(text: string): A => readKept(text) as unknown as A
