@@ -26,6 +26,16 @@ const diskOf = (filename: string): Disk => ({
 
 describe("the store on SQLite", () => describeContract(() => diskOf(newFile()), 25))
 
+it("states that are based on each other have no whole, and come to an end", () =>
+  run(
+    Effect.gen(function* () {
+      const store = yield* diskOf(newFile()).boot
+      const state = (digest: string, basedOn: string) => ({ digest, basedOn, changes: [] })
+      yield* store.commit({ states: [state("a", "b"), state("b", "a")] })
+      expect(yield* store.state("a")).toBeUndefined()
+    }),
+  ))
+
 const run = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Promise<A> =>
   Effect.runPromise(Effect.scoped(effect))
 const record = (key: string, value: string): StoreGroup => ({ records: [{ collection: "c", key, value }] })
