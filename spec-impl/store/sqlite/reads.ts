@@ -28,9 +28,11 @@ export const makeReads = (sql: SqlClient.SqlClient): Reads => {
   const typed = <A>(effect: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, StoreFailure> =>
     Effect.mapError(effect, storeFailureOf)
 
+  const readState = makeReadState(sql)
+
   return {
     rooms: typed(sql.withTransaction(readRooms(sql))),
-    state: (digest) => typed(readState(sql, digest)),
+    state: (digest) => typed(readState(digest)),
     destinations: typed(sql.withTransaction(readDestinations(sql))),
     records: (collection) =>
       typed(
@@ -132,32 +134,53 @@ interface StateRow {
   readonly changes: string
 }
 
-/** `UNION` takes no row twice, so that states which are based on each other come to an end. */
-const readState = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, digest: string) {
-  const rows = yield* sql<StateRow>`
-    WITH RECURSIVE layers AS (
-      SELECT digest, based_on, changes FROM states WHERE digest = ${writeText(digest)}
-      UNION SELECT s.digest, s.based_on, s.changes FROM layers JOIN states s ON s.digest = layers.based_on
-    ) SELECT digest, based_on, changes FROM layers`
-  const layers = new Map(rows.map((row) => [row.digest, row]))
-  const fromTop: StateRow[] = []
-  for (let next: string | null = writeText(digest); next !== null; ) {
-    const layer = layers.get(next)
-    if (layer === undefined) return undefined
-    layers.delete(next)
-    fromTop.push(layer)
-    next = layer.based_on
-  }
-  const entries = new Map<string, StateWrite["changes"][number]>()
-  for (const layer of fromTop.reverse()) {
-    for (const change of JSON.parse(layer.changes) as StateWrite["changes"]) {
-      entries.set(JSON.stringify([change[0], change[1]]), change)
+interface WholeState {
+  /** As `writeText` writes it. */
+  readonly digest: string
+  /** By type and state key. */
+  readonly entries: ReadonlyMap<string, StateWrite["changes"][number]>
+}
+
+/**
+ * Reads states, and remembers the last: a boot asks for them in the order in which they were made, where most are a
+ * change to the one before. What a digest stands for never changes. `UNION` takes no row twice, so that states which
+ * are based on each other come to an end.
+ */
+const makeReadState = (sql: SqlClient.SqlClient) => {
+  let last: WholeState | undefined
+  return Effect.fnUntraced(function* (digest: string) {
+    const known = last
+    const rows = yield* sql<StateRow>`
+      WITH RECURSIVE layers AS (
+        SELECT digest, based_on, changes FROM states WHERE digest = ${writeText(digest)}
+        UNION SELECT s.digest, s.based_on, s.changes FROM layers JOIN states s ON s.digest = layers.based_on
+          WHERE layers.based_on IS NOT ${known?.digest ?? null}
+      ) SELECT digest, based_on, changes FROM layers`
+    const layers = new Map(rows.map((row) => [row.digest, row]))
+    const fromTop: StateRow[] = []
+    let next: string | null = writeText(digest)
+    while (next !== null && next !== known?.digest) {
+      const layer = layers.get(next)
+      if (layer === undefined) return undefined
+      layers.delete(next)
+      fromTop.push(layer)
+      next = layer.based_on
     }
-  }
-  const changes = [...entries.values()].filter(([, , eventId]) => eventId !== null)
-  changes.sort((a, b) => compareCodePoints(a[0], b[0]) || compareCodePoints(a[1], b[1]))
-  return { digest, basedOn: undefined, changes }
-})
+    const entries = new Map(next === null ? [] : known?.entries)
+    for (const layer of fromTop.reverse()) {
+      for (const change of JSON.parse(layer.changes) as StateWrite["changes"]) {
+        const key = JSON.stringify([change[0], change[1]])
+        if (change[2] === null) entries.delete(key)
+        else entries.set(key, change)
+      }
+    }
+    last = { digest: writeText(digest), entries }
+    const changes = [...entries.values()].sort(
+      (a, b) => compareCodePoints(a[0], b[0]) || compareCodePoints(a[1], b[1]),
+    )
+    return { digest, basedOn: undefined, changes }
+  })
+}
 
 const readDestinations = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
   const kept = new Map<string, { readonly unsent: EventReference[]; readonly unsentEdus: QueuedEdu[] }>()
