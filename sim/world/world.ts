@@ -225,7 +225,6 @@ const fencedStore = (fence: Fence, store: EventStore["Service"]): EventStore["Se
   commit: (group) => fence.guard(store.commit(group)),
   rooms: fence.guard(store.rooms),
   states: fence.guard(store.states),
-  state: (digest) => fence.guard(store.state(digest)),
   destinations: fence.guard(store.destinations),
   records: (collection) => fence.guard(store.records(collection)),
   blob: (collection, key) => fence.guard(store.blob(collection, key)),

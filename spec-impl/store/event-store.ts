@@ -181,8 +181,6 @@ export class EventStore extends Context.Service<
     readonly rooms: Effect.Effect<readonly StoredRoom[], StoreFailure>
     /** All states as they were kept, each after the one that it is based on. */
     readonly states: Effect.Effect<readonly StateWrite[], StoreFailure>
-    /** A state by its digest, as one change to the empty state; keys by code point. */
-    readonly state: (digest: string) => Effect.Effect<StateWrite | undefined, StoreFailure>
     /** Destinations with something unsent, by name in code-point order. */
     readonly destinations: Effect.Effect<readonly StoredDestination[], StoreFailure>
     /** A whole collection as [key, value], by key in code-point order. */
