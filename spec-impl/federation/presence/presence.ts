@@ -2,6 +2,7 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import { domainOf } from "../../core/identifiers.ts"
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../../core/json/value.ts"
+import { Changes } from "../../homeserver/changes.ts"
 import { Destinations } from "../../homeserver/destinations.ts"
 import { Edus } from "../../homeserver/edus.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
@@ -56,6 +57,7 @@ export class Presence extends Context.Service<
       const rooms = yield* Rooms
       const destinations = yield* Destinations
       const edus = yield* Edus
+      const changes = yield* Changes
       const { serverName } = yield* ServerIdentity
       const users = new Map<string, Known>()
 
@@ -86,6 +88,7 @@ export class Presence extends Context.Service<
         if (!isLocal(userId)) return yield* forbidden(`${userId} is not a user of ${serverName}`)
         const heardTs = yield* Clock.currentTimeMillis
         users.set(userId, { ...(users.get(userId) ?? unknownUser), ...change, heardTs })
+        changes.note("presence", userId)
         yield* tell(userId, serversSharingWith(rooms, userId))
       })
 
@@ -94,7 +97,9 @@ export class Presence extends Context.Service<
           for (const entry of isJsonArray(content.push) ? content.push : []) {
             const read = readPush(entry, nowMs)
             // Who tells is about to share a room if it does not yet: a join is told of before its server holds it.
-            if (read !== undefined && domainOf(read.userId) === origin) users.set(read.userId, read.known)
+            if (read === undefined || domainOf(read.userId) !== origin) continue
+            users.set(read.userId, read.known)
+            changes.note("presence", read.userId)
           }
         }),
       )

@@ -3,6 +3,7 @@ import { Clock, Context, Effect, Layer } from "effect"
 import { domainOf } from "../../core/identifiers.ts"
 import { compareCodePoints } from "../../core/json/encode.ts"
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../../core/json/value.ts"
+import { Changes } from "../../homeserver/changes.ts"
 import { Destinations } from "../../homeserver/destinations.ts"
 import { Edus } from "../../homeserver/edus.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
@@ -51,6 +52,7 @@ export class Receipts extends Context.Service<
       const rooms = yield* Rooms
       const destinations = yield* Destinations
       const edus = yield* Edus
+      const changes = yield* Changes
       const { serverName } = yield* ServerIdentity
       const receipts = new Map<string, Receipt>()
       for (const [key, value] of yield* store.records(collection))
@@ -59,7 +61,10 @@ export class Receipts extends Context.Service<
       const keep = Effect.fnUntraced(function* (given: readonly Receipt[]) {
         if (given.length === 0) return
         yield* store.commit({ records: given.map(recordOf) })
-        for (const receipt of given) receipts.set(keyOf(receipt), receipt)
+        for (const receipt of given) {
+          receipts.set(keyOf(receipt), receipt)
+          changes.note("receipt", receipt.roomId, keyOf(receipt))
+        }
       })
 
       edus.handle("m.receipt", (origin, content) =>

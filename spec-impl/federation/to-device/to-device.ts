@@ -5,6 +5,7 @@ import { domainOf } from "../../core/identifiers.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "../../core/json/value.ts"
 import { toDeviceMessageIdCodePointsMax } from "../../core/limits.ts"
 import { Chance } from "../../homeserver/chance.ts"
+import { Changes } from "../../homeserver/changes.ts"
 import { Destinations } from "../../homeserver/destinations.ts"
 import { Edus } from "../../homeserver/edus.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
@@ -70,6 +71,7 @@ export class ToDevice extends Context.Service<
       const devices = yield* LocalDevices
       const destinations = yield* Destinations
       const edus = yield* Edus
+      const changes = yield* Changes
       const chance = yield* Chance
       const { serverName } = yield* ServerIdentity
       const inboxes = new Map<string, Kept[]>()
@@ -165,7 +167,10 @@ export class ToDevice extends Context.Service<
           ),
         })
         count = counted
-        for (const { userId, deviceId, kept } of delivered) inboxOf(userId, deviceId).push(kept)
+        for (const { userId, deviceId, kept } of delivered) {
+          inboxOf(userId, deviceId).push(kept)
+          changes.note("toDevice", userId, deviceId)
+        }
       })
 
       edus.handle("m.direct_to_device", (origin, edu) => {
