@@ -6,6 +6,7 @@ import { sha256 } from "#spec-impl/core/hash.ts"
 import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
 import { JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
 import { policyServerKeyId } from "#spec-impl/core/signing.ts"
+import { clientRoutes } from "#spec-impl/client-api/server.ts"
 import { FederationClient } from "#spec-impl/federation/client.ts"
 import { layerDirectClient } from "#spec-impl/federation/direct/client.ts"
 import { directHandler } from "#spec-impl/federation/direct/server.ts"
@@ -46,6 +47,8 @@ export interface VirtualServer {
   readonly identity: ServerIdentity["Service"]
   /** All services, for what is not named above: `Context.get(server.services, …)`. */
   readonly services: Context.Context<HomeserverServices>
+  /** What this boot answers clients, which are on no network: as bytes. Made when it is first asked for. */
+  readonly clientApi: Effect.Effect<WireHandler>
   /** Whether this boot has crashed. */
   readonly isDown: () => boolean
   /** Ends this boot in the middle of what it does: from this instant nothing of it reaches disk or network. */
@@ -192,6 +195,13 @@ const bootBehind = Effect.fnUntraced(function* (
       : yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
   const fenced: WireHandler = (request) => fence.guard(handler(request))
   yield* network.attach(name, parts.names?.front(name, fenced) ?? fenced)
+  const clientApi = yield* Effect.cached(
+    wireHandler(clientRoutes).pipe(
+      Effect.provide(services),
+      Effect.map((answer): WireHandler => (request) => fence.guard(answer(request))),
+      Scope.provide(yield* Effect.scope),
+    ),
+  )
   return {
     name,
     users: Context.get(services, LocalUsers),
@@ -203,6 +213,7 @@ const bootBehind = Effect.fnUntraced(function* (
     client: Context.get(services, FederationClient),
     identity: Context.get(services, ServerIdentity),
     services,
+    clientApi,
   }
 })
 
@@ -229,7 +240,7 @@ const tracedStore = (name: string, kernel: Kernel, store: EventStore["Service"])
       ),
 })
 
-/** A group is JSON but for bytes, and for what is undefined in it, which says nothing; PDUs are JSON throughout, and of any depth. */
+/** Positions of events follow from the order of the groups, and say nothing more. A group is JSON but for bytes, and for what is undefined in it, which says nothing; PDUs are JSON throughout, and of any depth. */
 const groupBytes = (group: StoreGroup): Uint8Array => canonicalJsonBytes(withoutUndefined(group))
 
 const withoutUndefined = (value: unknown): JsonValue =>
@@ -241,7 +252,9 @@ const withoutUndefined = (value: unknown): JsonValue =>
         ? value.map(withoutUndefined)
         : Object.fromEntries(
             Object.entries(value).flatMap(([key, child]) =>
-              child === undefined ? [] : [[key, key === "pdu" ? child : withoutUndefined(child)]],
+              child === undefined || key === "position"
+                ? []
+                : [[key, key === "pdu" ? child : withoutUndefined(child)]],
             ),
           )
 

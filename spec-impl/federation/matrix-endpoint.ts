@@ -84,7 +84,8 @@ const answerError = <E>(error: E): Effect.Effect<HttpServerResponse.HttpServerRe
   return Effect.fail(error)
 }
 
-const refusedBySchema = ({ kind, cause }: HttpApiError.HttpApiSchemaError): MatrixError => {
+/** The Matrix error for what the schemas of an API refuse of a request. */
+export const refusedBySchema = ({ kind, cause }: HttpApiError.HttpApiSchemaError): MatrixError => {
   if (kind === "Payload") return badJson(cause.message)
   return isMissing(cause.issue) ? missingParameter(cause.message) : invalidParameter(cause.message)
 }

@@ -2,18 +2,33 @@ import type { EventRecord, TimelineRecord } from "../core/room-dag/event-record.
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import { StateMap } from "../core/state-resolution/state-map.ts"
 import type { EventWrite, StateWrite, StoreGroup } from "../store/event-store.ts"
+import type { Room } from "./rooms.ts"
 
-/** What must be kept so that `records` are still known after a restart: one part of a store group. */
+/**
+ * What must be kept so that `records` are still known after a restart: one part of a store group. `taken` are the
+ * positions of those that have none yet.
+ */
 export const writesOf = (
-  roomId: string,
+  room: Room,
   dag: RoomDag,
   records: readonly EventRecord[],
+  taken: ReadonlyMap<string, number>,
 ): Required<Pick<StoreGroup, "states" | "events">> => ({
   states: records.flatMap((record) => (record.place === "timeline" ? stateWrites(dag, record) : [])),
   events: [...records, ...redactedBy(dag, records)].map((record) =>
-    eventWrite(roomId, dag, record, isRedacted(dag, record, records)),
+    eventWrite(room, dag, record, isRedacted(dag, record, records), positionOf(room, record, taken)),
   ),
 })
+
+/** The position of an accepted event of the history: the one that it has, or the one that was taken for it. */
+export const positionOf = (
+  { timeline }: Room,
+  record: EventRecord,
+  taken: ReadonlyMap<string, number>,
+): number | undefined =>
+  record.place === "timeline" && record.verdict === "accepted"
+    ? (taken.get(record.event.eventId) ?? timeline.positionOf(record))
+    : undefined
 
 /** What was held before `records` came, and must be kept otherwise from now on. */
 const redactedBy = (dag: RoomDag, records: readonly EventRecord[]): readonly EventRecord[] =>
@@ -32,7 +47,13 @@ const isRedacted = (dag: RoomDag, { event }: EventRecord, records: readonly Even
   event.type !== "m.room.redaction" &&
   (dag.redactions.of(event) !== undefined || records.some((record) => dag.redactions.applies(record, event)))
 
-const eventWrite = (roomId: string, dag: RoomDag, record: EventRecord, redacted: boolean): EventWrite => ({
+const eventWrite = (
+  { roomId }: Room,
+  dag: RoomDag,
+  record: EventRecord,
+  redacted: boolean,
+  position: number | undefined,
+): EventWrite => ({
   roomId,
   eventId: record.event.eventId,
   pdu: (redacted ? dag.redactions.redacted(record.event) : record.event).pdu,
@@ -47,6 +68,7 @@ const eventWrite = (roomId: string, dag: RoomDag, record: EventRecord, redacted:
           stateAfter: record.stateAfter.digest,
           claimedBy: record.stateSource.kind === "claimed" ? record.stateSource.by : undefined,
         },
+  ...(position === undefined ? {} : { position }),
 })
 
 /** The states around an event, as changes to a parent's state where one is known. */

@@ -16,9 +16,10 @@ import {
   partialStateRemovals,
   partialStateWrites,
 } from "./partial-states.ts"
-import { writesOf } from "./room-writes.ts"
+import { positionOf, writesOf } from "./room-writes.ts"
 import { Settings } from "./settings.ts"
 import { Signatures } from "./signatures/signatures.ts"
+import { Positions, RoomTimeline } from "./timeline.ts"
 
 /** A room that this server holds. */
 export interface Room {
@@ -34,6 +35,8 @@ export interface Room {
   readonly writing: Semaphore.Semaphore
   /** Held while one event from another server is taken in, its missing history fetched first. */
   readonly receiving: Semaphore.Semaphore
+  /** The events that clients may be shown, in order. */
+  readonly timeline: RoomTimeline
 }
 
 /** What happened to the events of a room, in the order in which it was decided; for observers only. */
@@ -73,6 +76,8 @@ export class Rooms extends Context.Service<
     ) => Effect.Effect<void, StoreFailure>
     /** Tells `listener` of each event from now on, once it is durable and seen by all; it must not wait. */
     readonly watch: (listener: RoomListener) => void
+    /** Where events are in the order in which this server took them in. */
+    readonly positions: Positions
   }
 >()("netsplit/Rooms") {
   /** Takes up what the store keeps. */
@@ -86,6 +91,7 @@ export class Rooms extends Context.Service<
         const rooms = new Map<string, Room>()
         const forgotten = new WeakSet<Room>()
         const listeners = [listener]
+        const positions = new Positions()
 
         const make = (roomId: string, version: RoomVersion): Room => ({
           roomId,
@@ -100,6 +106,7 @@ export class Rooms extends Context.Service<
           partial: undefined,
           writing: Semaphore.makeUnsafe(1),
           receiving: Semaphore.makeUnsafe(1),
+          timeline: new RoomTimeline(),
         })
 
         const commit = Effect.fnUntraced(function* (
@@ -108,7 +115,19 @@ export class Rooms extends Context.Service<
           more: StoreGroup = {},
         ) {
           if (forgotten.has(room)) return yield* roomForgotten(room)
-          const { states, events } = writesOf(room.roomId, room.dag, records)
+          const taken = positions.take(room.timeline, records)
+          yield* keepAndApply(room, records, more, taken).pipe(
+            Effect.ensuring(Effect.sync(() => positions.settle(taken))),
+          )
+        })
+
+        const keepAndApply = Effect.fnUntraced(function* (
+          room: Room,
+          records: readonly EventRecord[],
+          more: StoreGroup,
+          taken: ReadonlyMap<string, number>,
+        ) {
+          const { states, events } = writesOf(room, room.dag, records, taken)
           const last = records.findLast((record) => record.place === "timeline")
           const { roomId, partial } = room
           const journal = records.map(journalEntry)
@@ -133,6 +152,8 @@ export class Rooms extends Context.Service<
           partial?.journal.push(...journal)
           for (const record of records) {
             room.dag.apply(record)
+            const position = taken.get(record.event.eventId)
+            if (position !== undefined && record.place === "timeline") room.timeline.add([{ position, record }])
             for (const listen of listeners) yield* listen(room, record)
           }
         })
@@ -143,13 +164,31 @@ export class Rooms extends Context.Service<
           records: readonly EventRecord[],
         ) {
           if (forgotten.has(room)) return yield* roomForgotten(room)
+          const taken = positions.take(room.timeline, records)
+          yield* keepWhole(room, dag, records, taken).pipe(
+            Effect.ensuring(Effect.sync(() => positions.settle(taken))),
+          )
+        })
+
+        const keepWhole = Effect.fnUntraced(function* (
+          room: Room,
+          dag: RoomDag,
+          records: readonly EventRecord[],
+          taken: ReadonlyMap<string, number>,
+        ) {
           const { roomId, partial, dag: before } = room
           yield* store.commit({
-            ...writesOf(roomId, dag, records),
+            ...writesOf(room, dag, records, taken),
             extremities: [{ roomId, eventIds: dag.forwardExtremities() }],
             records: partialStateRemovals(roomId, partial),
           })
           room.dag = dag
+          room.timeline.replace(
+            records.flatMap((record) => {
+              const position = positionOf(room, record, taken)
+              return position === undefined || record.place === "outlier" ? [] : [{ position, record }]
+            }),
+          )
           room.partial = undefined
           partial?.whole.openUnsafe()
           for (const record of records) {
@@ -165,6 +204,7 @@ export class Rooms extends Context.Service<
           if (version === undefined) continue
           const room = make(stored.roomId, version)
           yield* restore(room, stored, store.state)
+          for (const { position } of room.timeline.history) positions.restore(position)
           room.partial = partialStates.get(stored.roomId)
           if (room.partial !== undefined) room.dag.presumedServers = new Set(room.partial.servers)
           rooms.set(room.roomId, room)
@@ -183,6 +223,7 @@ export class Rooms extends Context.Service<
           commit,
           makeWhole,
           watch: (listen) => void listeners.push(listen),
+          positions,
         })
       }),
     )
@@ -241,4 +282,10 @@ const restore = Effect.fnUntraced(function* (
     )
   }
   room.dag.restoreForwardExtremities(stored.extremities)
+  room.timeline.replace(
+    held.flatMap(({ write: { position, eventId } }) => {
+      const record = position === undefined ? undefined : room.dag.timeline(eventId)
+      return position === undefined || record === undefined ? [] : [{ position, record }]
+    }),
+  )
 })

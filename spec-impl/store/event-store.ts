@@ -46,6 +46,8 @@ export interface EventWrite {
         readonly claimedBy: string | undefined
       }
     | undefined
+  /** Its place in the order that clients are told of (`homeserver/timeline.ts`), a safe integer; an outlier has none. */
+  readonly position?: number
 }
 
 /** An event, by the room that it is in. */
