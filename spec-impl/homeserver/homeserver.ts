@@ -35,6 +35,7 @@ import { ThirdPartyInvites } from "../federation/third-party-invites/third-party
 import { ToDevice } from "../federation/to-device/to-device.ts"
 import { TransactionsReceive } from "../federation/transactions/receive.ts"
 import { Typing } from "../federation/typing/typing.ts"
+import { Changes } from "./changes.ts"
 import { Destinations } from "./destinations.ts"
 import { Edus } from "./edus.ts"
 import { Incoming } from "./incoming.ts"
@@ -78,6 +79,7 @@ export const layerHomeserver = (listener?: RoomListener) =>
     Layer.provideMerge(
       Layer.mergeAll(Rooms.layer(listener), KeyRing.layer, Outside.layer, InvitePermission.layer, Edus.layer),
     ),
+    Layer.provideMerge(Changes.layer),
   )
 
 /** The services that `layerHomeserver` makes. */

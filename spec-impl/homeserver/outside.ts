@@ -9,6 +9,7 @@ import {
   type OutsideWrite,
   type StoreFailure,
 } from "../store/event-store.ts"
+import { Changes } from "./changes.ts"
 import { joinedServersIn, strippedState } from "./room-members.ts"
 import type { Room } from "./rooms.ts"
 
@@ -42,6 +43,7 @@ export class Outside extends Context.Service<
     Outside,
     Effect.gen(function* () {
       const store = yield* EventStore
+      const changes = yield* Changes
       const standings = new Map<string, OutsideWrite & { readonly standing: OutsideStanding }>()
       const keyOf = (userId: string, roomId: string): string => JSON.stringify([userId, roomId])
 
@@ -49,6 +51,7 @@ export class Outside extends Context.Service<
         for (const { userId, roomId, standing } of writes) {
           if (standing === null) standings.delete(keyOf(userId, roomId))
           else standings.set(keyOf(userId, roomId), { userId, roomId, standing })
+          changes.note("outside", userId, roomId)
         }
       }
       const write = (writes: readonly OutsideWrite[]) =>
