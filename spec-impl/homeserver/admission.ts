@@ -11,10 +11,24 @@ import { Outside } from "./outside.ts"
 import { asRecommended } from "./policy-signatures.ts"
 import { joinedServersIn } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
+import { Stopwatch, type StopwatchService } from "./stopwatch.ts"
 
 /** Runs `effect` while nobody else examines or commits events of the room. */
 export const whileWriting = <A, E, R>(room: Room, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Semaphore.withPermits(room.writing, 1)(effect)
+  Effect.flatMap(Stopwatch, (stopwatch) => {
+    const since = stopwatch.now()
+    const arrived = Effect.sync(() => stopwatch.add("queueing", since))
+    return Semaphore.withPermits(room.writing, 1)(Effect.andThen(arrived, effect))
+  })
+
+/** Does `examine`, and counts its time as that of the auth rules, but for state resolution, which counts itself. */
+const whileExamining = <A>(stopwatch: StopwatchService, examine: () => A, count: (done: A) => number): A => {
+  const since = stopwatch.now()
+  const resolvedMs = stopwatch.totalMs("resolution")
+  const done = examine()
+  stopwatch.add("auth", since + stopwatch.totalMs("resolution") - resolvedMs, count(done))
+  return done
+}
 
 /**
  * Makes `event` part of the history. Its auth events must be held, and its parents be part of the history,
@@ -33,9 +47,52 @@ export const admit = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       const held = room.dag.timeline(event.eventId)
       if (held !== undefined) return held
-      const record = room.dag.examine(offered, arrival, claimed)
+      const stopwatch = yield* Stopwatch
+      const record = whileExamining(
+        stopwatch,
+        () => room.dag.examine(offered, arrival, claimed),
+        () => 1,
+      )
       yield* commitRecord(room, record)
       return record
+    }),
+  )
+})
+
+/**
+ * Makes as many of `events` part of the history as can be at once, in one store group with `more`: those that need
+ * nothing from elsewhere, and that `isAllowed` lets through in view of those before. Gives how many that was.
+ */
+export const admitInTurn = Effect.fnUntraced(function* (
+  room: Room,
+  events: readonly Event[],
+  isAllowed: () => boolean,
+  more: (taken: number) => StoreGroup,
+) {
+  const rooms = yield* Rooms
+  const stopwatch = yield* Stopwatch
+  const { serverName } = yield* ServerIdentity
+  const isReady = (event: Event): boolean =>
+    room.dag.missingPrevEvents(event).length === 0 &&
+    room.dag.missingAuthEvents(event).length === 0 &&
+    room.dag.lackedPolicyServer(event) === undefined &&
+    // Who of this server's users stands outside after it is worked out from what is applied.
+    !(event.type === "m.room.member" && domainOf(event.stateKey ?? "") === serverName) &&
+    isAllowed()
+  return yield* whileWriting(
+    room,
+    Effect.gen(function* () {
+      if (room.partial !== undefined) return 0
+      const taken = whileExamining(
+        stopwatch,
+        () => room.dag.examineInTurn(events, isReady),
+        (records) => records.length,
+      )
+      const records = [...new Set(taken)].filter(
+        (record) => room.dag.timeline(record.event.eventId) !== record,
+      )
+      if (records.length > 0) yield* rooms.commit(room, records, more(taken.length))
+      return taken.length
     }),
   )
 })

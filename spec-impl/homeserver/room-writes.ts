@@ -14,7 +14,7 @@ export const writesOf = (
   records: readonly EventRecord[],
   taken: ReadonlyMap<string, number>,
 ): Required<Pick<StoreGroup, "states" | "events">> => ({
-  states: records.flatMap((record) => (record.place === "timeline" ? stateWrites(dag, record) : [])),
+  states: stateWritesOf(dag, records),
   events: [...records, ...redactedBy(dag, records)].map((record) =>
     eventWrite(room, dag, record, isRedacted(dag, record, records), positionOf(room, record, taken)),
   ),
@@ -71,11 +71,25 @@ const eventWrite = (
   ...(position === undefined ? {} : { position }),
 })
 
+/** In their order, so that a parent among them comes before its children. */
+const stateWritesOf = (dag: RoomDag, records: readonly EventRecord[]): readonly StateWrite[] => {
+  const earlier = new Map<string, StateMap>()
+  const stateAfter = (eventId: string) => earlier.get(eventId) ?? dag.timeline(eventId)?.stateAfter
+  return records.flatMap((record) => {
+    if (record.place !== "timeline") return []
+    const writes = stateWrites(dag, record, stateAfter)
+    earlier.set(record.event.eventId, record.stateAfter)
+    return writes
+  })
+}
+
 /** The states around an event, as changes to a parent's state where one is known. */
-const stateWrites = (dag: RoomDag, record: TimelineRecord): readonly StateWrite[] => {
-  const parent = record.event.prevEvents
-    .map((eventId) => dag.timeline(eventId)?.stateAfter)
-    .find((state) => state !== undefined)
+const stateWrites = (
+  dag: RoomDag,
+  record: TimelineRecord,
+  stateAfter: (eventId: string) => StateMap | undefined,
+): readonly StateWrite[] => {
+  const parent = record.event.prevEvents.map(stateAfter).find((state) => state !== undefined)
   return [
     ...changeFrom(dag, parent ?? StateMap.empty, record.stateBefore),
     ...changeFrom(dag, record.stateBefore, record.stateAfter),

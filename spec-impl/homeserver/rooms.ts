@@ -6,6 +6,7 @@ import type { EventRecord } from "../core/room-dag/event-record.ts"
 import { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { roomVersion } from "../core/room-version.ts"
+import type { Resolve } from "../core/state-resolution/resolve.ts"
 import { StateMap } from "../core/state-resolution/state-map.ts"
 import { type MatrixError, notFound } from "../federation/matrix-error.ts"
 import type { StateWrite, StoredRoom, StoreGroup } from "../store/event-store.ts"
@@ -19,6 +20,7 @@ import {
 import { positionOf, writesOf } from "./room-writes.ts"
 import { Settings } from "./settings.ts"
 import { Signatures } from "./signatures/signatures.ts"
+import { Stopwatch } from "./stopwatch.ts"
 import { Positions, RoomTimeline } from "./timeline.ts"
 
 /** A room that this server holds. */
@@ -88,10 +90,18 @@ export class Rooms extends Context.Service<
         const store = yield* EventStore
         const settings = yield* Settings
         const signatures = yield* Signatures
+        const stopwatch = yield* Stopwatch
         const rooms = new Map<string, Room>()
         const forgotten = new WeakSet<Room>()
         const listeners = [listener]
         const positions = new Positions()
+
+        const resolve: Resolve = (...asked) => {
+          const since = stopwatch.now()
+          const state = settings.resolve(...asked)
+          stopwatch.add("resolution", since)
+          return state
+        }
 
         const make = (roomId: string, version: RoomVersion): Room => ({
           roomId,
@@ -100,7 +110,7 @@ export class Rooms extends Context.Service<
           dag: new RoomDag({
             version,
             readings: settings.readings,
-            resolve: settings.resolve,
+            resolve,
             verify: signatures.verify,
           }),
           partial: undefined,
@@ -128,7 +138,7 @@ export class Rooms extends Context.Service<
           taken: ReadonlyMap<string, number>,
         ) {
           const { states, events } = writesOf(room, room.dag, records, taken)
-          const last = records.findLast((record) => record.place === "timeline")
+          const hasHistory = records.some((record) => record.place === "timeline")
           const { roomId, partial } = room
           const journal = records.map(journalEntry)
           const held = rooms.get(roomId)
@@ -136,6 +146,7 @@ export class Rooms extends Context.Service<
             ...(held === room ? [] : partialStateRemovals(roomId, held?.partial)),
             ...partialStateWrites(roomId, partial, journal),
           ]
+          const since = stopwatch.now()
           yield* store.commit({
             ...more,
             ...(held === undefined || held === room ? {} : { forgottenRooms: [roomId] }),
@@ -143,10 +154,11 @@ export class Rooms extends Context.Service<
             ...(partialState.length === 0 ? {} : { records: [...(more.records ?? []), ...partialState] }),
             states,
             events,
-            ...(last === undefined
-              ? {}
-              : { extremities: [{ roomId, eventIds: room.dag.forwardExtremitiesWith(last) }] }),
+            ...(hasHistory
+              ? { extremities: [{ roomId, eventIds: room.dag.forwardExtremitiesWith(records) }] }
+              : {}),
           })
+          stopwatch.add("store", since, records.length)
           rooms.set(roomId, room)
           if (held !== undefined && held !== room) forgotten.add(held)
           partial?.journal.push(...journal)

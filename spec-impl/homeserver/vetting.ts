@@ -9,6 +9,7 @@ import { readingsDefault } from "../core/readings.ts"
 import { badJson, invalidParameter } from "../federation/matrix-error.ts"
 import { KeyRing } from "./key-ring.ts"
 import type { Room } from "./rooms.ts"
+import { Stopwatch } from "./stopwatch.ts"
 
 /** An event fit to be examined, or why it is dropped: as if it had never come. */
 export type Vetted = { readonly event: Event } | { readonly problem: string }
@@ -52,7 +53,10 @@ export const readSent = (pdu: JsonObject, room: Room) => {
  */
 export const vetEvents = Effect.fnUntraced(function* (room: Room, events: readonly Event[]) {
   const keyRing = yield* KeyRing
+  const stopwatch = yield* Stopwatch
+  const asked = stopwatch.now()
   const outcomes = yield* keyRing.verifyEvents(events, room.version)
+  stopwatch.add("signatures", asked, events.length)
   const vetted: Vetted[] = []
   for (const [position, event] of events.entries()) {
     const outcome = outcomes[position]!
@@ -63,7 +67,10 @@ export const vetEvents = Effect.fnUntraced(function* (room: Room, events: readon
     if (yield* keyRing.restrictedJoinSignature(event, room.version)) {
       room.dag.noteSignedRestrictedJoin(event.eventId)
     }
-    vetted.push({ event: hashMatches(event.pdu) ? event : redactEvent(event, room.version) })
+    const hashing = stopwatch.now()
+    const matches = hashMatches(event.pdu)
+    stopwatch.add("hashing", hashing)
+    vetted.push({ event: matches ? event : redactEvent(event, room.version) })
   }
   return vetted as readonly Vetted[]
 })

@@ -104,9 +104,12 @@ export class RoomDag {
     return [...this.#extremities].sort()
   }
 
-  /** What the forward extremities will be once `record` is applied, by code point. */
-  forwardExtremitiesWith(record: TimelineRecord): readonly string[] {
-    return [...this.#extremitiesWith(record)].sort()
+  /** What the forward extremities will be once `records` are applied, by code point. */
+  forwardExtremitiesWith(records: readonly EventRecord[]): readonly string[] {
+    return this.#provisionally((apply) => {
+      for (const record of records) apply(record)
+      return this.forwardExtremities()
+    })
   }
 
   /** The room's create event, where it is held and was not rejected. */
@@ -197,7 +200,7 @@ export class RoomDag {
       byCitations ??
       this.#objectionByState(event, stateBefore, 5) ??
       (arrival === "new" && this.#extremities.size > 0 && this.presumedServers === undefined
-        ? (this.#objectionByState(event, this.currentState(), 6) ?? this.#objectionByPolicy(event))
+        ? (this.#objectionByCurrentState(event, stateBefore) ?? this.#objectionByPolicy(event))
         : undefined)
     const verdict = verdictBy(objection, this.rules.readings)
     const index = byCitations === undefined ? this.#intern(event) : -1
@@ -213,6 +216,26 @@ export class RoomDag {
       stateSource,
       arrival,
     }
+  }
+
+  /**
+   * Examines new events one after the other, each as if those before it had been applied, up to the first that
+   * `isReady` stops in view of these. One that is part of the history already is given as it is held.
+   */
+  examineInTurn(events: readonly Event[], isReady: (event: Event) => boolean): readonly TimelineRecord[] {
+    return this.#provisionally((apply) => {
+      const records: TimelineRecord[] = []
+      for (const event of events) {
+        const held = this.timeline(event.eventId)
+        if (held === undefined && !isReady(event)) break
+        const record = held ?? this.examine(event, "new")
+        records.push(record)
+        apply(record)
+        // What it redacts may be part of what the next one is judged by.
+        if (record.event.redacts !== undefined) break
+      }
+      return records
+    })
   }
 
   /** Why an event would not be allowed at the end of the history, once all have signed it that must; if so. */
@@ -241,19 +264,50 @@ export class RoomDag {
 
   /** Lets everybody see what was examined. A record of the history replaces an outlier's of the same event. */
   apply(record: EventRecord): void {
-    const { eventId, prevEvents } = record.event
-    if (this.timeline(eventId) !== undefined) return
-    this.#records.set(eventId, record)
-    if (record.index >= 0) this.graph.setRejected(record.index, record.verdict === "rejected")
-    this.redactions.note(record)
-    if (record.place === "outlier") return
-    for (const parent of prevEvents) {
+    if (this.#place(record) !== undefined) this.redactions.note(record)
+  }
+
+  /** Gives how to take it back, the last one first; undefined where the event is part of the history already. */
+  #place(record: EventRecord): (() => void) | undefined {
+    const { event, index } = record
+    const before = this.#records.get(event.eventId)
+    if (before?.place === "timeline") return undefined
+    const wasRejected = index >= 0 && this.graph.isRejected(index)
+    const extremities = this.#extremities
+    const currentState = this.#currentState
+    const parents = record.place === "timeline" ? event.prevEvents : []
+    this.#records.set(event.eventId, record)
+    if (index >= 0) this.graph.setRejected(index, record.verdict === "rejected")
+    for (const parent of parents) {
       const siblings = this.#children.get(parent)
-      if (siblings === undefined) this.#children.set(parent, [eventId])
-      else siblings.push(eventId)
+      if (siblings === undefined) this.#children.set(parent, [event.eventId])
+      else siblings.push(event.eventId)
     }
-    this.#extremities = this.#extremitiesWith(record)
-    this.#currentState = undefined
+    if (record.place === "timeline") {
+      this.#extremities = this.#extremitiesWith(record)
+      this.#currentState = undefined
+    }
+    return () => {
+      if (before === undefined) this.#records.delete(event.eventId)
+      else this.#records.set(event.eventId, before)
+      if (index >= 0) this.graph.setRejected(index, wasRejected)
+      for (const parent of parents) this.#children.get(parent)?.pop()
+      this.#extremities = extremities
+      this.#currentState = currentState
+    }
+  }
+
+  /** Runs `work` with records applied that are not durable yet, and takes them back: nobody else sees them. */
+  #provisionally<A>(work: (apply: (record: EventRecord) => void) => A): A {
+    const placed: (() => void)[] = []
+    try {
+      return work((record) => {
+        const takeBack = this.#place(record)
+        if (takeBack !== undefined) placed.push(takeBack)
+      })
+    } finally {
+      for (const takeBack of placed.reverse()) takeBack()
+    }
   }
 
   /** Takes the extremities up as they were kept: not all that they depend on is kept with the events. */
@@ -284,6 +338,12 @@ export class RoomDag {
     const known = viewOfState(this.graph, state)
     const view = this.presumedServers === undefined ? known : viewOfPartialState(known, this.#citedBy(event))
     return objectionIn(authorise(event, view, this.context), check)
+  }
+
+  #objectionByCurrentState(event: Event, stateBefore: StateMap): Objection | undefined {
+    const current = this.currentState()
+    // Check 5 has said so already.
+    return current === stateBefore ? undefined : this.#objectionByState(event, current, 6)
   }
 
   #citedBy(event: Event): readonly Event[] {
