@@ -47,30 +47,31 @@ import { Outside } from "./outside.ts"
 import { Resyncs } from "./resyncs.ts"
 import { type RoomListener, Rooms } from "./rooms.ts"
 
+/** What users and other servers are answered by, which no other part of a homeserver needs. */
+const layerForOthers = Layer.mergeAll(
+  Incoming.layer,
+  Profiles.layer,
+  PublishedRooms.layer,
+  Spaces.layer,
+  OpenIdTokens.layer,
+  Media.layer.pipe(Layer.provideMerge(Layer.mergeAll(LocalMedia.layer, RemoteMedia.layer, MediaCache.layer))),
+  TimestampSearch.layer,
+  Typing.layer,
+  Presence.layer,
+  Receipts.layer,
+  ThirdPartyInvites.layer,
+  OneTimeKeys.layer,
+  ToDevice.layer,
+  DeviceKeyQueries.layer,
+)
+
 /**
  * The services of a homeserver. What is left to give: its identity, settings, store, signatures, chance, and
  * clients that reach other servers, identity servers, and other places. `listener` hears of each event as it is applied.
  */
 export const layerHomeserver = (listener?: RoomListener) =>
-  Layer.mergeAll(
-    Incoming.layer,
-    Profiles.layer,
-    PublishedRooms.layer,
-    Spaces.layer,
-    OpenIdTokens.layer,
-    Media.layer.pipe(
-      Layer.provideMerge(Layer.mergeAll(LocalMedia.layer, RemoteMedia.layer, MediaCache.layer)),
-    ),
-    TimestampSearch.layer,
-    Typing.layer,
-    Presence.layer,
-    Receipts.layer,
-    ThirdPartyInvites.layer,
-    OneTimeKeys.layer,
-    ToDevice.layer,
-    DeviceKeyQueries.layer,
-    layerClientServices,
-  ).pipe(
+  layerClientServices.pipe(
+    Layer.provideMerge(layerForOthers),
     Layer.provideMerge(CrossSigning.layer),
     Layer.provideMerge(Layer.mergeAll(LocalDevices.layer, RemoteDevices.layer)),
     Layer.provideMerge(LocalUsers.layer),

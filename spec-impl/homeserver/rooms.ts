@@ -165,7 +165,8 @@ export class Rooms extends Context.Service<
           for (const record of records) {
             room.dag.apply(record)
             const position = taken.get(record.event.eventId)
-            if (position !== undefined && record.place === "timeline") room.timeline.add([{ position, record }])
+            if (position !== undefined && record.place === "timeline")
+              room.timeline.add([{ position, record }])
             for (const listen of listeners) yield* listen(room, record)
           }
         })

@@ -42,6 +42,8 @@ export class Receipts extends Context.Service<
     ) => Effect.Effect<void, MatrixError | StoreFailure>
     /** By user, then by thread, in code-point order. */
     readonly receiptsIn: (roomId: string) => readonly Receipt[]
+    /** What a receipt takes the place of has the same key. */
+    readonly keyOf: (receipt: Receipt) => string
   }
 >()("netsplit/Receipts") {
   /** Takes up what the store keeps. */
@@ -102,6 +104,7 @@ export class Receipts extends Context.Service<
           [...receipts.values()]
             .filter((receipt) => receipt.roomId === roomId)
             .sort((a, b) => compareCodePoints(keyOf(a), keyOf(b))),
+        keyOf,
       })
     }),
   )

@@ -1,0 +1,78 @@
+/** What happened in the rooms of a user, in the span of a sync. */
+
+import type { Outside } from "../../homeserver/outside.ts"
+import type { Room, Rooms } from "../../homeserver/rooms.ts"
+import { isJoined, joinedMembers } from "../../homeserver/shared-rooms.ts"
+import type { Sharing } from "./device-changes.ts"
+import { newsOfJoined, newsOfLeft, type RoomNews } from "./joined-room.ts"
+import { stateAt } from "./room-at.ts"
+import type { Span } from "./span.ts"
+import { type AtTheDoor, atTheDoorBy, atTheDoorOf } from "./stripped.ts"
+
+export interface OwnRooms {
+  readonly joined: readonly RoomNews[]
+  readonly left: readonly RoomNews[]
+  /** Rooms that the user stands before, by room id: as they are now, where that has changed. */
+  readonly atTheDoor: ReadonlyMap<string, AtTheDoor>
+}
+
+/** Who shares a room with the user now. */
+export const sharingWith = (rooms: Rooms["Service"], userId: string): Sharing => {
+  let own: readonly Room[] | undefined
+  const ownRooms = (): readonly Room[] => (own ??= rooms.all().filter((room) => isJoined(room, userId)))
+  return {
+    isSharing: (other) => other === userId || ownRooms().some((room) => isJoined(room, other)),
+    all: () => [userId, ...ownRooms().flatMap(joinedMembers)],
+  }
+}
+
+/**
+ * `isTouched` says of which rooms something else is to be told, although nothing happened in them. Rooms that the
+ * server is not in are for `standings`.
+ */
+export const ownRooms = (
+  rooms: Rooms["Service"],
+  outside: Outside["Service"],
+  isTouched: (roomId: string) => boolean,
+  span: Span,
+): OwnRooms => {
+  const { userId, since, until } = span
+  const joined: RoomNews[] = []
+  const left: RoomNews[] = []
+  const atTheDoor = new Map<string, AtTheDoor>()
+  for (const room of rooms.all()) {
+    const { roomId, timeline } = room
+    const last = timeline.live.at(-1)?.position ?? 0
+    const hasHappened = since === undefined || last > since
+    if (!hasHappened && !isTouched(roomId)) continue
+    if (outside.standingOf(userId, roomId) !== undefined) continue
+    const stateNow = stateAt(room, until)
+    const membership = room.dag.eventIn(stateNow, "m.room.member", userId)?.content.membership
+    if (membership === "join") {
+      joined.push(newsOfJoined(room, stateNow, span))
+    } else if (hasHappened && (membership === "leave" || membership === "ban")) {
+      const news = newsOfLeft(room, span)
+      if (news !== undefined) left.push(news)
+    } else if (hasHappened) {
+      const isNew = timeline
+        .after(since ?? 0, until)
+        .some(({ record: { event } }) => event.type === "m.room.member" && event.stateKey === userId)
+      const door = isNew || since === undefined ? atTheDoorOf(room, stateNow, userId) : undefined
+      if (door !== undefined) atTheDoor.set(roomId, door)
+    }
+  }
+  return { joined, left, atTheDoor }
+}
+
+/** What has changed of rooms that this server is not in: as the user stands to them, or undefined where that is over. */
+export const standings = (
+  outside: Outside["Service"],
+  userId: string,
+  changed: readonly string[] | undefined,
+): ReadonlyMap<string, AtTheDoor | undefined> =>
+  new Map(
+    (changed ?? outside.ofUser(userId).map(({ roomId }) => roomId)).map((roomId) => {
+      const standing = outside.standingOf(userId, roomId)
+      return [roomId, standing === undefined ? undefined : atTheDoorBy(standing)]
+    }),
+  )
