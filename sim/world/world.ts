@@ -240,7 +240,7 @@ const tracedStore = (name: string, kernel: Kernel, store: EventStore["Service"])
       ),
 })
 
-/** Positions of events follow from the order of the groups, and say nothing more. A group is JSON but for bytes, and for what is undefined in it, which says nothing; PDUs are JSON throughout, and of any depth. */
+/** A group is JSON but for bytes, and for what is undefined in it, which says nothing; PDUs are JSON throughout, and of any depth. */
 const groupBytes = (group: StoreGroup): Uint8Array => canonicalJsonBytes(withoutUndefined(group))
 
 const withoutUndefined = (value: unknown): JsonValue =>
@@ -252,9 +252,7 @@ const withoutUndefined = (value: unknown): JsonValue =>
         ? value.map(withoutUndefined)
         : Object.fromEntries(
             Object.entries(value).flatMap(([key, child]) =>
-              child === undefined || key === "position"
-                ? []
-                : [[key, key === "pdu" ? child : withoutUndefined(child)]],
+              child === undefined ? [] : [[key, key === "pdu" ? child : withoutUndefined(child)]],
             ),
           )
 

@@ -10,6 +10,7 @@ import { DevicesApi } from "./devices/api.ts"
 import { DirectoryApi, OwnDirectoryApi } from "./directory/api.ts"
 import { EncryptionApi } from "./encryption/api.ts"
 import { EphemeralApi } from "./ephemeral/api.ts"
+import { EventsApi } from "./events/api.ts"
 import { MediaApi } from "./media/api.ts"
 import { OpenIdApi } from "./openid/api.ts"
 import { OwnProfileApi, ProfilesApi } from "./profiles/api.ts"
@@ -35,4 +36,5 @@ export class ClientApi extends HttpApi.make("client")
   .add(EncryptionApi)
   .add(MediaApi)
   .add(CapabilitiesApi)
-  .add(RoomQueriesApi) {}
+  .add(RoomQueriesApi)
+  .add(EventsApi) {}

@@ -11,6 +11,9 @@ import { DevicesReceive } from "./devices/receive.ts"
 import { DirectoryReceive, OwnDirectoryReceive } from "./directory/receive.ts"
 import { EncryptionReceive } from "./encryption/receive.ts"
 import { EphemeralReceive } from "./ephemeral/receive.ts"
+import { ForgottenRooms } from "./events/access.ts"
+import { Gaps } from "./events/gaps.ts"
+import { EventsReceive } from "./events/receive.ts"
 import { TransactionIds } from "./events/transaction-ids.ts"
 import { MediaReceive } from "./media/receive.ts"
 import { OpenIdReceive } from "./openid/receive.ts"
@@ -27,11 +30,14 @@ import { VersionsReceive } from "./versions/receive.ts"
 export const layerClientServices = Layer.mergeAll(
   OwnPassword.layer,
   InteractiveAuth.layer,
+  Gaps.layer,
   Filters.layer,
   Sync.layer,
 ).pipe(
   Layer.provideMerge(PushRules.layer),
-  Layer.provideMerge(Layer.mergeAll(Accounts.layer, AccountData.layer, TransactionIds.layer)),
+  Layer.provideMerge(
+    Layer.mergeAll(Accounts.layer, AccountData.layer, TransactionIds.layer, ForgottenRooms.layer),
+  ),
 )
 
 /** The handlers of all chapters. */
@@ -39,6 +45,7 @@ export const layerClientChapters = Layer.mergeAll(
   VersionsReceive,
   AccountsReceive,
   SessionsReceive,
+  EventsReceive,
   SyncReceive,
   EphemeralReceive,
   AccountDataReceive,

@@ -80,10 +80,6 @@ export class EventsApi extends HttpApiGroup.make("events")
         }),
       ),
     }),
-    HttpApiEndpoint.get("aliases", `${room}/aliases`, {
-      params: { roomId },
-      success: answerBody(Schema.Struct({ aliases: Schema.Array(String) })),
-    }),
   )
   .middleware(LoggedIn)
   .middleware(ClientEndpoint) {}
