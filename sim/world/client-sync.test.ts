@@ -4,53 +4,11 @@ import { describe, expect, it } from "vitest"
 import { Sync } from "#spec-impl/client-api/sync/sync.ts"
 import { Rooms } from "#spec-impl/homeserver/rooms.ts"
 import { registerClient } from "./testing/client.ts"
-import { type Played, type PlayOptions, play } from "./testing/play.ts"
+import { alice, bob, inRoom, waitingSync, withClients } from "./testing/client-stories.ts"
+import type { Played } from "./testing/play.ts"
 import { type SyncedRoom, Syncing, type ToldEvent } from "./testing/syncing.ts"
 
-const alice = "@alice:s1"
-const bob = "@bob:s2"
 const filterOf = (filter: unknown) => ({ filter: JSON.stringify(filter) })
-
-/** Alice on s1 and Bob on s2, both logged in. */
-const withClients = <A, E>(
-  story: (played: Played, alice: Syncing, bob: Syncing) => Effect.Effect<A, E>,
-  options: PlayOptions = {},
-) =>
-  play({ servers: 2, ...options, settings: { enableRegistration: true, ...options.settings } }, (played) =>
-    Effect.gen(function* () {
-      const [one, other] = [
-        yield* registerClient(played, "s1", "alice"),
-        yield* registerClient(played, "s2", "bob"),
-      ]
-      return yield* story(played, new Syncing(one), new Syncing(other))
-    }),
-  )
-
-/** Both in a room that Alice made. */
-const inRoom = <A, E>(
-  story: (played: Played, roomId: string, alice: Syncing, bob: Syncing) => Effect.Effect<A, E>,
-  options: PlayOptions = {},
-) =>
-  withClients(
-    (played, one, other) =>
-      Effect.gen(function* () {
-        const { stage } = played
-        const roomId = yield* stage.user(alice).createRoom()
-        yield* stage.user(alice).setState(roomId, "m.room.name", { name: "Here" })
-        yield* stage.user(bob).join(roomId, "s1")
-        yield* stage.quiet
-        return yield* story(played, roomId, one, other)
-      }),
-    options,
-  )
-
-/** Begins a sync that waits, and lets it come so far. */
-const waitingSync = ({ stage }: Played, syncing: Syncing, timeout = "30000") =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(syncing.next({ timeout }))
-    yield* stage.wait(1)
-    return fiber
-  })
 
 const waitingOn = ({ servers }: Played, server: string) =>
   Context.get(servers.get(server)!.services, Sync).waiting()
