@@ -7,6 +7,7 @@ import { InteractiveAuth } from "./accounts/interactive-auth.ts"
 import { OwnPassword } from "./accounts/own-password.ts"
 import { AccountsReceive, SessionsReceive } from "./accounts/receive.ts"
 import { CapabilitiesReceive } from "./capabilities/receive.ts"
+import { CreationReceive } from "./creation/receive.ts"
 import { DevicesReceive } from "./devices/receive.ts"
 import { DirectoryReceive, OwnDirectoryReceive } from "./directory/receive.ts"
 import { EncryptionReceive } from "./encryption/receive.ts"
@@ -16,11 +17,13 @@ import { Gaps } from "./events/gaps.ts"
 import { EventsReceive } from "./events/receive.ts"
 import { TransactionIds } from "./events/transaction-ids.ts"
 import { MediaReceive } from "./media/receive.ts"
+import { MembershipsReceive } from "./memberships/receive.ts"
 import { OpenIdReceive } from "./openid/receive.ts"
 import { OwnProfileReceive, ProfilesReceive } from "./profiles/receive.ts"
 import { PushRules } from "./push-rules/push-rules.ts"
 import { PushRulesReceive } from "./push-rules/receive.ts"
 import { RoomQueriesReceive } from "./room-queries/receive.ts"
+import { SendingReceive } from "./sending/receive.ts"
 import { Filters } from "./sync/filters.ts"
 import { SyncReceive } from "./sync/receive.ts"
 import { Sync } from "./sync/sync.ts"
@@ -46,6 +49,9 @@ export const layerClientChapters = Layer.mergeAll(
   AccountsReceive,
   SessionsReceive,
   EventsReceive,
+  SendingReceive,
+  MembershipsReceive,
+  CreationReceive,
   SyncReceive,
   EphemeralReceive,
   AccountDataReceive,

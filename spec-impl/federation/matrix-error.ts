@@ -152,3 +152,11 @@ export const keyTooLarge = withStatus(400, "M_KEY_TOO_LARGE")
 export const profileTooLarge = withStatus(400, "M_PROFILE_TOO_LARGE")
 /** 400: what is asked for is none of the kinds that there are. */
 export const unknownKind = withStatus(400, "M_UNKNOWN")
+/** 400: an alias does not lead to the room (client-server API §PUT …/state). */
+export const badAlias = withStatus(400, "M_BAD_ALIAS")
+/** 400: the user has said that of the event already (client-server API §Avoiding duplicate annotations). */
+export const duplicateAnnotation = withStatus(400, "M_DUPLICATE_ANNOTATION")
+/** 400: the alias is taken (client-server API §POST /createRoom). */
+export const roomInUse = withStatus(400, "M_ROOM_IN_USE")
+/** 400: a room cannot begin like that (client-server API §POST /createRoom). */
+export const invalidRoomState = withStatus(400, "M_INVALID_ROOM_STATE")

@@ -4,7 +4,7 @@ import type { Event } from "../core/event.ts"
 import { domainOf } from "../core/identifiers.ts"
 import type { Arrival, Claim, TimelineRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
-import type { StoreGroup } from "../store/event-store.ts"
+import type { RecordWrite, StoreGroup } from "../store/event-store.ts"
 import { Destinations } from "./destinations.ts"
 import { ServerIdentity } from "./identity.ts"
 import { Outside } from "./outside.ts"
@@ -125,12 +125,13 @@ export const admitOutliers = Effect.fnUntraced(function* (room: Room, events: re
 /**
  * Commits an accepted event that this server sends on: to the servers of the members before it and after it
  * (a kicked server gets its own kick), and to that of a user who was invited or knocking and is turned away; but
- * `except`. The caller holds `room.writing`.
+ * `except`. `records` go into the same group. The caller holds `room.writing`.
  */
 export const commitAndSend = Effect.fnUntraced(function* (
   room: Room,
   record: TimelineRecord,
   except?: string,
+  records: readonly RecordWrite[] = [],
 ) {
   const destinations = yield* Destinations
   const { serverName } = yield* ServerIdentity
@@ -144,6 +145,7 @@ export const commitAndSend = Effect.fnUntraced(function* (
   if (except !== undefined) servers.delete(except)
   yield* commitRecord(room, record, {
     destinations: destinations.writesFor(room.roomId, event, servers),
+    ...(records.length === 0 ? {} : { records }),
   })
   yield* destinations.send(room.roomId, event, servers)
 })

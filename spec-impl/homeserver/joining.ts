@@ -2,6 +2,7 @@
 import { Effect, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
 import { claimedState } from "../core/room-dag/decide-anew.ts"
+import type { JsonObject } from "../core/json/value.ts"
 import type { OutlierRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
 import { FederationClient } from "../federation/client.ts"
@@ -24,10 +25,15 @@ import { Settings } from "./settings.ts"
  * from the answer, with part of its state if the settings say so. One that this server has left is gone back to, with
  * the whole state: it holds most of it. One that it is in gets the join as it gets any event.
  */
-export const joinThrough = Effect.fnUntraced(function* (via: string, roomId: string, userId: string) {
+export const joinThrough = Effect.fnUntraced(function* (
+  via: string,
+  roomId: string,
+  userId: string,
+  more: JsonObject = {},
+) {
   const rooms = yield* Rooms
   const { partialStateJoins } = yield* Settings
-  const { version, event } = yield* makeJoin(via, roomId, userId)
+  const { version, event } = yield* makeJoin(via, roomId, userId, more)
   const held = rooms.find(roomId)
   // What was decided by part of the state, and never by all of it, is nothing to go back to.
   const known = held?.partial === undefined || (yield* isResident(held)) ? held : undefined
@@ -48,14 +54,19 @@ export const isResident = (room: Room) =>
     joinedServersIn(room.dag, room.dag.currentState()).has(serverName),
   )
 
-const makeJoin = Effect.fnUntraced(function* (via: string, roomId: string, userId: string) {
+const makeJoin = Effect.fnUntraced(function* (
+  via: string,
+  roomId: string,
+  userId: string,
+  more: JsonObject,
+) {
   const client = yield* FederationClient
   const { roomVersions } = yield* Settings
   const ver = roomVersions.map((version) => version.id)
   const made = yield* client.call(via, (api) =>
     api.rooms.makeJoin({ params: { roomId, userId }, query: { ver } }),
   )
-  return yield* completeTemplate(made, roomId, userId, "join")
+  return yield* completeTemplate(made, roomId, userId, { ...more, membership: "join" })
 })
 
 /** Sent once more where no answer comes: the resident server answers the same join as it did before. */

@@ -11,6 +11,7 @@ import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { eventSigningBytes, restrictedJoinSigner, signEvent, withSignature } from "../core/signing.ts"
 import { badJson, forbidden, type MatrixError } from "../federation/matrix-error.ts"
+import type { RecordWrite } from "../store/event-store.ts"
 import { commitAndSend, whileWriting } from "./admission.ts"
 import { Chance } from "./chance.ts"
 import { ServerIdentity } from "./identity.ts"
@@ -29,12 +30,15 @@ export interface Draft {
   readonly redacts?: string
 }
 
+/** What a chapter keeps in the group of an event that it has made, once the id of that is known. */
+export type WithEvent = (eventId: string) => readonly RecordWrite[]
+
 /**
  * Makes an event of `draft` at the end of the room's history, and sends it. Forbidden by rule: 403. In a room with a
  * policy server that is asked in between, while others may write, and what it answers instead of a signature is the
  * failure.
  */
-export const sendLocalEvent = Effect.fnUntraced(function* (room: Room, draft: Draft) {
+export const sendLocalEvent = Effect.fnUntraced(function* (room: Room, draft: Draft, kept?: WithEvent) {
   yield* untilAuthorisable(room, draft)
   const drafted = yield* whileWriting(
     room,
@@ -44,24 +48,24 @@ export const sendLocalEvent = Effect.fnUntraced(function* (room: Room, draft: Dr
       const { serverName } = yield* ServerIdentity
       if (restrictedJoinSigner(event) === serverName) room.dag.noteSignedRestrictedJoin(event.eventId)
       const isReady = room.dag.lackedPolicyServer(event) === undefined
-      if (isReady) yield* takeOwn(room, event)
+      if (isReady) yield* takeOwn(room, event, kept)
       return { event, isReady }
     }),
   )
   if (drafted.isReady) return drafted.event
   const event = yield* putBeforePolicyServer(room, drafted.event)
-  yield* whileWriting(room, takeOwn(room, event))
+  yield* whileWriting(room, takeOwn(room, event, kept))
   return event
 })
 
 /** Takes in and sends an event of this server's own making; 403 where it is not accepted. */
-export const takeOwn = Effect.fnUntraced(function* (room: Room, event: Event) {
+export const takeOwn = Effect.fnUntraced(function* (room: Room, event: Event, kept?: WithEvent) {
   const record = room.dag.examine(event, "new")
   if (record.objection !== undefined) {
     const { rule, reason } = record.objection
     return yield* forbidden(`rejected by ${rule}: ${reason}`)
   }
-  yield* commitAndSend(room, record)
+  yield* commitAndSend(room, record, undefined, kept?.(event.eventId))
 })
 
 /**
