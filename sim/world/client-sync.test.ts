@@ -206,6 +206,27 @@ describe("a sync that waits", () => {
       }),
     ))
 
+  it("hears of a join by which the server comes into the room, whatever happens first", async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      await withClients(
+        (played, _own, other) =>
+          Effect.gen(function* () {
+            const { stage } = played
+            const roomId = yield* stage.user(alice).createRoom()
+            yield* stage.user(alice).invite(roomId, bob)
+            yield* stage.quiet
+            expect(Object.keys((yield* other.next()).section("invite"))).toEqual([roomId])
+            const fiber = yield* waitingSync(played, other)
+            yield* stage.user(bob).join(roomId)
+            const synced = yield* Fiber.join(fiber)
+            expect(Object.keys(synced.json.rooms ?? {})).toEqual(["join"])
+            expect((yield* other.next()).json.rooms).toBeUndefined()
+          }),
+        { seed },
+      )
+    }
+  })
+
   it("is answered with nothing once its time is over", () =>
     inRoom((played, _roomId, own) =>
       Effect.gen(function* () {

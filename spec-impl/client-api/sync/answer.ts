@@ -94,7 +94,7 @@ export const makeSyncAnswer = Effect.gen(function* () {
         : changes
             .since("outside", span.changesSince)
             .flatMap(([userId, roomId]) => (userId === span.userId ? [roomId] : []))
-    const standing = standings(outside, span.userId, changed)
+    const standing = standings(rooms, outside, span.userId, changed)
     const { wantsRoom } = span.filter.rooms
     const invite: Record<string, JsonObject> = {}
     const knock: Record<string, JsonObject> = {}
@@ -182,8 +182,8 @@ export const makeSyncAnswer = Effect.gen(function* () {
     const join = yield* joinedRooms(own.joined, changed, span, viewer)
     const leave: Record<string, JsonObject> = leftRooms(own.left, span, viewer)
     for (const roomId of over) {
-      if (own.joined.some(({ room }) => room.roomId === roomId) || span.since === undefined) continue
-      leave[roomId] ??= { timeline: { events: [], limited: false }, state: { events: [] } }
+      if (span.since !== undefined)
+        leave[roomId] ??= { timeline: { events: [], limited: false }, state: { events: [] } }
     }
     const sections = Object.entries({ join, invite, knock, leave } satisfies Record<string, Sections>)
     const told = Object.fromEntries(sections.filter(([, section]) => Object.keys(section).length > 0))

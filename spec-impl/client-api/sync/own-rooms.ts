@@ -45,15 +45,18 @@ export const ownRooms = (
     const last = timeline.live.at(-1)?.position ?? 0
     const hasHappened = since === undefined || last > since
     if (!hasHappened && !isTouched(roomId)) continue
-    if (outside.standingOf(userId, roomId) !== undefined) continue
     const stateNow = stateAt(room, until)
     const membership = room.dag.eventIn(stateNow, "m.room.member", userId)?.content.membership
+    // Who has just come in still stands outside for a moment; what is held of a room that was left is of the past.
     if (membership === "join") {
       joined.push(newsOfJoined(room, stateNow, span))
-    } else if (hasHappened && (membership === "leave" || membership === "ban")) {
+      continue
+    }
+    if (!hasHappened || outside.standingOf(userId, roomId) !== undefined) continue
+    if (membership === "leave" || membership === "ban") {
       const news = newsOfLeft(room, span)
       if (news !== undefined) left.push(news)
-    } else if (hasHappened) {
+    } else {
       const isNew = timeline
         .after(since ?? 0, until)
         .some(({ record: { event } }) => event.type === "m.room.member" && event.stateKey === userId)
@@ -64,15 +67,27 @@ export const ownRooms = (
   return { joined, left, atTheDoor }
 }
 
-/** What has changed of rooms that this server is not in: as the user stands to them, or undefined where that is over. */
+/**
+ * What has changed of rooms that the user is not in, nor this server: as the user stands to them, or undefined where that
+ * is over. Who has gone in is told so otherwise.
+ */
 export const standings = (
+  rooms: Rooms["Service"],
   outside: Outside["Service"],
   userId: string,
   changed: readonly string[] | undefined,
-): ReadonlyMap<string, AtTheDoor | undefined> =>
-  new Map(
-    (changed ?? outside.ofUser(userId).map(({ roomId }) => roomId)).map((roomId) => {
-      const standing = outside.standingOf(userId, roomId)
-      return [roomId, standing === undefined ? undefined : atTheDoorBy(standing)]
-    }),
+): ReadonlyMap<string, AtTheDoor | undefined> => {
+  const isIn = (roomId: string): boolean => {
+    const room = rooms.find(roomId)
+    return room !== undefined && isJoined(room, userId)
+  }
+  const concerned = changed ?? outside.ofUser(userId).map(({ roomId }) => roomId)
+  return new Map(
+    concerned
+      .filter((roomId) => !isIn(roomId))
+      .map((roomId) => {
+        const standing = outside.standingOf(userId, roomId)
+        return [roomId, standing === undefined ? undefined : atTheDoorBy(standing)]
+      }),
   )
+}
