@@ -41,7 +41,8 @@ describe("any request of a client", () => {
         expect(errorOf(answer)).toBe(error)
         expect(answer.headers["access-control-allow-origin"]).toBe("*")
       }),
-    ))
+    ),
+  )
 
   it("may be asked for by OPTIONS, and does nothing then", () =>
     play(open, (played) =>
@@ -66,12 +67,13 @@ describe("any request of a client", () => {
         const bytes = new TextEncoder().encode(text)
         expect(errorOf(yield* askAsClient(played, "s1", "POST", `${v3}/login`, { bytes }))).toBe(error)
       }),
-    ))
+    ),
+  )
 
   it("carries its access token in a header, or, as of old, in the query", () =>
     play(open, (played) =>
       Effect.gen(function* () {
-        const alice = yield* registerClient(played, "s1", "alice")
+        const alice = yield* registerClient(played, "s1", "alice", "secret alice")
         expect((yield* alice.get("/account/whoami")).body).toEqual({
           user_id: "@alice:s1",
           device_id: alice.deviceId,
@@ -128,7 +130,7 @@ describe("registration", () => {
   it("refuses names that are taken, or are none, before anything else", () =>
     play(open, (played) =>
       Effect.gen(function* () {
-        yield* registerClient(played, "s1", "alice")
+        yield* registerClient(played, "s1", "alice", "secret alice")
         expect(errorOf(yield* register(played, { username: "alice" }))).toBe("400 M_USER_IN_USE")
         for (const username of ["Alice", "al ice", "", "a:b", "é", "a".repeat(300)]) {
           expect(errorOf(yield* register(played, { username }))).toBe("400 M_INVALID_USERNAME")
@@ -163,7 +165,7 @@ describe("login", () => {
   it("takes the password of a user, by id, localpart, or the form of old", () =>
     play(open, (played) =>
       Effect.gen(function* () {
-        yield* registerClient(played, "s1", "alice")
+        yield* registerClient(played, "s1", "alice", "secret alice")
         const flows = yield* askAsClient(played, "s1", "GET", `${v3}/login`)
         expect(flows.body).toEqual({ flows: [{ type: "m.login.password" }] })
         expect((yield* logIn(played)).status).toBe(200)
@@ -183,7 +185,7 @@ describe("login", () => {
   it("takes a device that is there, whose older tokens are no longer valid", () =>
     play(open, (played) =>
       Effect.gen(function* () {
-        yield* registerClient(played, "s1", "alice")
+        yield* registerClient(played, "s1", "alice", "secret alice")
         const first = clientOf(played, "s1", yield* logIn(played, { device_id: "PHONE" }))
         const second = clientOf(played, "s1", yield* logIn(played, { device_id: "PHONE" }))
         expect(errorOf(yield* first.get("/account/whoami"))).toBe("401 M_UNKNOWN_TOKEN")
@@ -194,7 +196,7 @@ describe("login", () => {
   it("survives a restart, as does its end", () =>
     play(open, (played) =>
       Effect.gen(function* () {
-        const alice = yield* registerClient(played, "s1", "alice")
+        const alice = yield* registerClient(played, "s1", "alice", "secret alice")
         const gone = clientOf(played, "s1", yield* logIn(played))
         yield* gone.post("/logout")
         yield* played.stage.restart("s1")
@@ -209,7 +211,7 @@ describe("logout", () => {
   it("ends one session with its device, or all of them", () =>
     play(open, (played) =>
       Effect.gen(function* () {
-        const alice = yield* registerClient(played, "s1", "alice")
+        const alice = yield* registerClient(played, "s1", "alice", "secret alice")
         const other = clientOf(played, "s1", yield* logIn(played))
         expect((yield* other.post("/logout")).body).toEqual({})
         expect(errorOf(yield* other.get("/account/whoami"))).toBe("401 M_UNKNOWN_TOKEN")

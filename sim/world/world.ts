@@ -1,12 +1,12 @@
 /** Homeservers on a simulated network, each of them whole: the code that serves HTTPS, over bytes in memory. */
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
+import { clientRoutes } from "#spec-impl/client-api/server.ts"
 import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { sha256 } from "#spec-impl/core/hash.ts"
 import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
 import { JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
 import { policyServerKeyId } from "#spec-impl/core/signing.ts"
-import { clientRoutes } from "#spec-impl/client-api/server.ts"
 import { FederationClient } from "#spec-impl/federation/client.ts"
 import { layerDirectClient } from "#spec-impl/federation/direct/client.ts"
 import { directHandler } from "#spec-impl/federation/direct/server.ts"
@@ -198,7 +198,11 @@ const bootBehind = Effect.fnUntraced(function* (
   const clientApi = yield* Effect.cached(
     wireHandler(clientRoutes).pipe(
       Effect.provide(services),
-      Effect.map((answer): WireHandler => (request) => fence.guard(answer(request))),
+      Effect.map(
+        (answer): WireHandler =>
+          (request) =>
+            fence.guard(answer(request)),
+      ),
       Scope.provide(yield* Effect.scope),
     ),
   )

@@ -1,8 +1,8 @@
 /** Joining a room by way of a server that is in it (server-server API §Joining Rooms). */
 import { Effect, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
-import { claimedState } from "../core/room-dag/decide-anew.ts"
 import type { JsonObject } from "../core/json/value.ts"
+import { claimedState } from "../core/room-dag/decide-anew.ts"
 import type { OutlierRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
 import { FederationClient } from "../federation/client.ts"
@@ -54,12 +54,7 @@ export const isResident = (room: Room) =>
     joinedServersIn(room.dag, room.dag.currentState()).has(serverName),
   )
 
-const makeJoin = Effect.fnUntraced(function* (
-  via: string,
-  roomId: string,
-  userId: string,
-  more: JsonObject,
-) {
+const makeJoin = Effect.fnUntraced(function* (via: string, roomId: string, userId: string, more: JsonObject) {
   const client = yield* FederationClient
   const { roomVersions } = yield* Settings
   const ver = roomVersions.map((version) => version.id)

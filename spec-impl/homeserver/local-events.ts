@@ -5,12 +5,13 @@ import { encodeBase64 } from "../core/base64.ts"
 import type { Event } from "../core/event.ts"
 import { parseEvent } from "../core/event-format.ts"
 import { referenceHash } from "../core/hash.ts"
+import { canonicalJsonBytes } from "../core/json/encode.ts"
 import type { JsonObject, JsonValue } from "../core/json/value.ts"
-import { canonicalIntegerMax, depthMaxLenient, prevEventsMax } from "../core/limits.ts"
+import { canonicalIntegerMax, depthMaxLenient, pduBytesMax, prevEventsMax } from "../core/limits.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { eventSigningBytes, restrictedJoinSigner, signEvent, withSignature } from "../core/signing.ts"
-import { badJson, forbidden, type MatrixError } from "../federation/matrix-error.ts"
+import { badJson, forbidden, type MatrixError, tooLarge } from "../federation/matrix-error.ts"
 import type { RecordWrite } from "../store/event-store.ts"
 import { commitAndSend, whileWriting } from "./admission.ts"
 import { Chance } from "./chance.ts"
@@ -136,12 +137,13 @@ export const coSignAsSelf = Effect.fnUntraced(function* (pdu: JsonObject, versio
   return withSignature(pdu, serverName, signingKey.keyId, signature)
 })
 
-/** An event of this server's own making; one that breaks the format was badly drafted: 400. */
+/** An event of this server's own making; one that breaks the format was badly drafted: 400, or 413 for its size. */
 export const readOwn = (pdu: JsonObject, version: RoomVersion): Effect.Effect<Event, MatrixError> => {
   const parsed = parseEvent(pdu, version)
-  return "event" in parsed
-    ? Effect.succeed(parsed.event)
-    : Effect.fail(badJson(`such an event cannot be: ${parsed.problem}`))
+  if ("event" in parsed) return Effect.succeed(parsed.event)
+  // Client-server API §Size limits.
+  const refuse = canonicalJsonBytes(pdu).length > pduBytesMax ? tooLarge : badJson
+  return Effect.fail(refuse(`such an event cannot be: ${parsed.problem}`))
 }
 
 /** Above the number that an event may cite, which of the forward extremities it cites is left to chance. */

@@ -62,7 +62,12 @@ export const joinRoom = Effect.fnUntraced(function* (
 
 /** A room that members of other rooms may join may need a user of this server to let the new one in. */
 const joinHere = Effect.fnUntraced(function* (room: Room, userId: string, more: JsonObject) {
-  const draft = { type: "m.room.member", sender: userId, stateKey: userId, content: { ...more, membership: "join" } }
+  const draft = {
+    type: "m.room.member",
+    sender: userId,
+    stateKey: userId,
+    content: { ...more, membership: "join" },
+  }
   yield* untilAuthorisable(room, draft)
   const authoriser = yield* authoriserOf(room, userId)
   const authority = authoriser === undefined ? {} : { join_authorised_via_users_server: authoriser }

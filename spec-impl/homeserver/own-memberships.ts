@@ -28,11 +28,7 @@ export const knockOnRoom = Effect.fnUntraced(function* (
  * Leaves the room, turns down an invite or takes back a knock. Where no server takes it (they are gone, or the user is
  * nothing to the room any more) the user is rid of it all the same, as in Synapse: the room is not told.
  */
-export const leaveRoom = Effect.fnUntraced(function* (
-  userId: string,
-  roomId: string,
-  more: JsonObject = {},
-) {
+export const leaveRoom = Effect.fnUntraced(function* (userId: string, roomId: string, more: JsonObject = {}) {
   const outside = yield* Outside
   const rooms = yield* Rooms
   const standing = outside.standingOf(userId, roomId)

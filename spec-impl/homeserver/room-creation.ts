@@ -62,13 +62,7 @@ export const createRoom = Effect.fnUntraced(function* (
   serials: CreationSerials,
 ) {
   const version = yield* versionToMake(wishes.roomVersion ?? roomVersionDefault.id)
-  const room = yield* beginRoom(
-    sender,
-    version,
-    wishes.creationContent ?? {},
-    serials,
-    wishes.creatorContent,
-  )
+  const room = yield* beginRoom(sender, version, wishes.creationContent ?? {}, serials, wishes.creatorContent)
   const state = (type: string, stateKey: string, content: JsonObject) =>
     sendLocalEvent(room, { type, sender, stateKey, content })
   yield* state("m.room.power_levels", "", wishes.powerLevels ?? firstLevels(sender, version))

@@ -2,14 +2,20 @@ import type { EventRecord, TimelineRecord } from "../core/room-dag/event-record.
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import { StateMap } from "../core/state-resolution/state-map.ts"
 import type { EventWrite, StateWrite, StoreGroup } from "../store/event-store.ts"
-import type { Room } from "./rooms.ts"
+import type { RoomTimeline } from "./timeline.ts"
+
+/** What is asked of a room whose events are kept. */
+interface KeptRoom {
+  readonly roomId: string
+  readonly timeline: RoomTimeline
+}
 
 /**
  * What must be kept so that `records` are still known after a restart: one part of a store group. `taken` are the
  * positions of those that have none yet.
  */
 export const writesOf = (
-  room: Room,
+  room: KeptRoom,
   dag: RoomDag,
   records: readonly EventRecord[],
   taken: ReadonlyMap<string, number>,
@@ -22,7 +28,7 @@ export const writesOf = (
 
 /** The position of an accepted event of the history: the one that it has, or the one that was taken for it. */
 export const positionOf = (
-  { timeline }: Room,
+  { timeline }: KeptRoom,
   record: EventRecord,
   taken: ReadonlyMap<string, number>,
 ): number | undefined =>
@@ -48,7 +54,7 @@ const isRedacted = (dag: RoomDag, { event }: EventRecord, records: readonly Even
   (dag.redactions.of(event) !== undefined || records.some((record) => dag.redactions.applies(record, event)))
 
 const eventWrite = (
-  { roomId }: Room,
+  { roomId }: KeptRoom,
   dag: RoomDag,
   record: EventRecord,
   redacted: boolean,

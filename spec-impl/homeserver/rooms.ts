@@ -125,7 +125,7 @@ export class Rooms extends Context.Service<
           more: StoreGroup = {},
         ) {
           if (forgotten.has(room)) return yield* roomForgotten(room)
-          const taken = positions.take(room.timeline, records)
+          const taken = positions.take(room, records)
           yield* keepAndApply(room, records, more, taken).pipe(
             Effect.ensuring(Effect.sync(() => positions.settle(taken))),
             // A client that hangs up must not leave behind what is kept and yet not seen.
@@ -179,7 +179,7 @@ export class Rooms extends Context.Service<
           records: readonly EventRecord[],
         ) {
           if (forgotten.has(room)) return yield* roomForgotten(room)
-          const taken = positions.take(room.timeline, records)
+          const taken = positions.take(room, records)
           yield* keepWhole(room, dag, records, taken).pipe(
             Effect.ensuring(Effect.sync(() => positions.settle(taken))),
             Effect.uninterruptible,
