@@ -8,6 +8,7 @@ import { alice, bob, inRoom, waitingSync, withClients } from "./testing/client-s
 import type { Played } from "./testing/play.ts"
 import { Syncing } from "./testing/syncing.ts"
 
+const withPassword = { password: "secret alice" }
 const password = (user: string, text = `secret ${user}`) => ({
   type: "m.login.password",
   identifier: { type: "m.id.user", user },
@@ -25,35 +26,49 @@ const secondDevice = (played: Played) =>
 
 describe("devices", () => {
   it("are listed, renamed, and removed by who shows its password once more", () =>
-    withClients((played, { client }) =>
+    withClients(
+      (played, { client }) =>
+        Effect.gen(function* () {
+          const second = yield* secondDevice(played)
+          expect((yield* client.get("/devices/SECOND")).body).toEqual({
+            device_id: "SECOND",
+            display_name: "phone",
+          })
+          expect((yield* client.put("/devices/SECOND", { display_name: "old phone" })).body).toEqual({})
+          const { devices } = (yield* client.get("/devices")).body
+          expect(devices).toContainEqual({ device_id: "SECOND", display_name: "old phone" })
+          expect(devices).toHaveLength(2)
+          expect((yield* client.get("/devices/nothing")).status).toBe(404)
+          expect((yield* client.put("/devices/nothing", { display_name: "x" })).status).toBe(404)
+          const challenge = yield* client.delete("/devices/SECOND")
+          expect(challenge.status).toBe(401)
+          expect(challenge.body.flows).toEqual([{ stages: ["m.login.password"] }])
+          const { session = "" } = challenge.body
+          const wrong = yield* client.delete("/devices/SECOND", {
+            auth: { ...password("alice", "no"), session },
+          })
+          expect([wrong.status, wrong.body.errcode]).toEqual([401, "M_FORBIDDEN"])
+          const others = yield* client.delete("/devices/SECOND", { auth: { ...password("bob"), session } })
+          expect(others.status).toBe(401)
+          const right = { auth: { ...password("alice"), session } }
+          expect((yield* client.delete("/devices/SECOND", right)).status).toBe(200)
+          expect((yield* second.client.get("/account/whoami")).body.errcode).toBe("M_UNKNOWN_TOKEN")
+          expect((yield* client.get("/devices")).body.devices).toHaveLength(1)
+          const several = { devices: ["SECOND", "nothing"], auth: password("alice") }
+          expect((yield* client.post("/delete_devices", several)).status).toBe(200)
+        }),
+      withPassword,
+    ))
+
+  it("of who has no password are removed by who says so twice", () =>
+    withClients((_played, _own, { client }) =>
       Effect.gen(function* () {
-        const second = yield* secondDevice(played)
-        expect((yield* client.get("/devices/SECOND")).body).toEqual({
-          device_id: "SECOND",
-          display_name: "phone",
-        })
-        expect((yield* client.put("/devices/SECOND", { display_name: "old phone" })).body).toEqual({})
-        const { devices } = (yield* client.get("/devices")).body
-        expect(devices).toContainEqual({ device_id: "SECOND", display_name: "old phone" })
-        expect(devices).toHaveLength(2)
-        expect((yield* client.get("/devices/nothing")).status).toBe(404)
-        expect((yield* client.put("/devices/nothing", { display_name: "x" })).status).toBe(404)
-        const challenge = yield* client.delete("/devices/SECOND")
-        expect(challenge.status).toBe(401)
-        expect(challenge.body.flows).toEqual([{ stages: ["m.login.password"] }])
+        const challenge = yield* client.delete(`/devices/${client.deviceId}`)
+        expect(challenge.body.flows).toEqual([{ stages: ["m.login.dummy"] }])
         const { session = "" } = challenge.body
-        const wrong = yield* client.delete("/devices/SECOND", {
-          auth: { ...password("alice", "no"), session },
-        })
-        expect([wrong.status, wrong.body.errcode]).toEqual([401, "M_FORBIDDEN"])
-        const others = yield* client.delete("/devices/SECOND", { auth: { ...password("bob"), session } })
-        expect(others.status).toBe(401)
-        const right = { auth: { ...password("alice"), session } }
-        expect((yield* client.delete("/devices/SECOND", right)).status).toBe(200)
-        expect((yield* second.client.get("/account/whoami")).body.errcode).toBe("M_UNKNOWN_TOKEN")
-        expect((yield* client.get("/devices")).body.devices).toHaveLength(1)
-        const several = { devices: ["SECOND", "nothing"], auth: password("alice") }
-        expect((yield* client.post("/delete_devices", several)).status).toBe(200)
+        const auth = { type: "m.login.dummy", session }
+        expect((yield* client.delete(`/devices/${client.deviceId}`, { auth })).status).toBe(200)
+        expect((yield* client.get("/devices")).status).toBe(401)
       }),
     ))
 })
@@ -107,30 +122,32 @@ describe("keys", () => {
     ))
 
   it("for cross-signing are set freely once, and then with the password alone", () =>
-    inRoom((_played, _roomId, { client }, other) =>
-      Effect.gen(function* () {
-        yield* other.next()
-        const first = crossSigningClient(alice)
-        const path = "/keys/device_signing/upload"
-        expect((yield* client.post(path, {})).body.errcode).toBe("M_MISSING_PARAM")
-        expect((yield* client.post(path, first.keys)).status).toBe(200)
-        expect((yield* client.post(path, first.keys)).status).toBe(200)
-        expect((yield* other.next({ timeout: "5000" })).json.device_lists?.changed).toEqual([alice])
-        const second = crossSigningClient(alice, "second")
-        expect((yield* client.post(path, second.keys)).status).toBe(401)
-        expect((yield* client.post(path, { ...second.keys, auth: password("alice") })).status).toBe(200)
-        const keys = deviceClient(alice, client.deviceId)
-        yield* client.post("/keys/upload", { device_keys: keys.deviceKeys })
-        const signed = { [alice]: { [client.deviceId]: second.signDevice(keys.deviceKeys) } }
-        expect((yield* client.post("/keys/signatures/upload", signed)).body).toEqual({ failures: {} })
-        const unknown = { [alice]: { NOTHING: keys.deviceKeys } }
-        expect((yield* client.post("/keys/signatures/upload", unknown)).body).toMatchObject({
-          failures: { [alice]: { NOTHING: { errcode: "M_NOT_FOUND" } } },
-        })
-        const queried = yield* other.client.post("/keys/query", { device_keys: { [alice]: [] } })
-        expect(queried.body.master_keys).toHaveProperty([alice, "keys", `ed25519:${second.masterName}`])
-        expect(queried.body.user_signing_keys).toEqual({})
-      }),
+    inRoom(
+      (_played, _roomId, { client }, other) =>
+        Effect.gen(function* () {
+          yield* other.next()
+          const first = crossSigningClient(alice)
+          const path = "/keys/device_signing/upload"
+          expect((yield* client.post(path, {})).body.errcode).toBe("M_MISSING_PARAM")
+          expect((yield* client.post(path, first.keys)).status).toBe(200)
+          expect((yield* client.post(path, first.keys)).status).toBe(200)
+          expect((yield* other.next({ timeout: "5000" })).json.device_lists?.changed).toEqual([alice])
+          const second = crossSigningClient(alice, "second")
+          expect((yield* client.post(path, second.keys)).status).toBe(401)
+          expect((yield* client.post(path, { ...second.keys, auth: password("alice") })).status).toBe(200)
+          const keys = deviceClient(alice, client.deviceId)
+          yield* client.post("/keys/upload", { device_keys: keys.deviceKeys })
+          const signed = { [alice]: { [client.deviceId]: second.signDevice(keys.deviceKeys) } }
+          expect((yield* client.post("/keys/signatures/upload", signed)).body).toEqual({ failures: {} })
+          const unknown = { [alice]: { NOTHING: keys.deviceKeys } }
+          expect((yield* client.post("/keys/signatures/upload", unknown)).body).toMatchObject({
+            failures: { [alice]: { NOTHING: { errcode: "M_NOT_FOUND" } } },
+          })
+          const queried = yield* other.client.post("/keys/query", { device_keys: { [alice]: [] } })
+          expect(queried.body.master_keys).toHaveProperty([alice, "keys", `ed25519:${second.masterName}`])
+          expect(queried.body.user_signing_keys).toEqual({})
+        }),
+      withPassword,
     ))
 })
 
@@ -209,18 +226,20 @@ describe("messages to devices", () => {
     ))
 
   it("are for the devices that they name", () =>
-    withClients((played, own, other) =>
-      Effect.gen(function* () {
-        const second = yield* secondDevice(played)
-        yield* other.client.put("/sendToDevice/t/1", { messages: { [alice]: { SECOND: { text: "you" } } } })
-        yield* played.stage.quiet
-        expect((yield* own.next()).events("to_device")).toEqual([])
-        expect((yield* second.next()).events("to_device")).toHaveLength(1)
-        const wrong = yield* other.client.put("/sendToDevice/t/2", {
-          messages: { [alice]: { SECOND: "you" } },
-        })
-        expect([wrong.status, wrong.body.errcode]).toEqual([400, "M_INVALID_PARAM"])
-        expect((yield* other.client.put("/sendToDevice/t/3", {})).body.errcode).toBe("M_BAD_JSON")
-      }),
+    withClients(
+      (played, own, other) =>
+        Effect.gen(function* () {
+          const second = yield* secondDevice(played)
+          yield* other.client.put("/sendToDevice/t/1", { messages: { [alice]: { SECOND: { text: "you" } } } })
+          yield* played.stage.quiet
+          expect((yield* own.next()).events("to_device")).toEqual([])
+          expect((yield* second.next()).events("to_device")).toHaveLength(1)
+          const wrong = yield* other.client.put("/sendToDevice/t/2", {
+            messages: { [alice]: { SECOND: "you" } },
+          })
+          expect([wrong.status, wrong.body.errcode]).toEqual([400, "M_INVALID_PARAM"])
+          expect((yield* other.client.put("/sendToDevice/t/3", {})).body.errcode).toBe("M_BAD_JSON")
+        }),
+      withPassword,
     ))
 })

@@ -6,15 +6,20 @@ import { Syncing } from "./syncing.ts"
 
 export const alice = "@alice:s1"
 export const bob = "@bob:s2"
+/** `password` is that of Alice, who has none without it. */
+interface StoryOptions extends PlayOptions {
+  readonly password?: string
+}
+
 /** Alice on s1 and Bob on s2, both logged in. */
 export const withClients = <A, E>(
   story: (played: Played, alice: Syncing, bob: Syncing) => Effect.Effect<A, E>,
-  options: PlayOptions = {},
+  options: StoryOptions = {},
 ) =>
   play({ servers: 2, ...options, settings: { enableRegistration: true, ...options.settings } }, (played) =>
     Effect.gen(function* () {
       const [one, other] = [
-        yield* registerClient(played, "s1", "alice"),
+        yield* registerClient(played, "s1", "alice", options.password),
         yield* registerClient(played, "s2", "bob"),
       ]
       return yield* story(played, new Syncing(one), new Syncing(other))
@@ -24,7 +29,7 @@ export const withClients = <A, E>(
 /** Both in a room that Alice made. */
 export const inRoom = <A, E>(
   story: (played: Played, roomId: string, alice: Syncing, bob: Syncing) => Effect.Effect<A, E>,
-  options: PlayOptions = {},
+  options: StoryOptions = {},
 ) =>
   withClients(
     (played, one, other) =>

@@ -5,7 +5,7 @@ import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Accounts } from "./accounts.ts"
 import type { Stages } from "./interactive-auth.ts"
 
-/** The stages by which that user can authenticate itself. */
+/** The stages by which that user can authenticate itself: who has no password has nothing to show. */
 export class OwnPassword extends Context.Service<OwnPassword, (userId: string) => Stages>()(
   "netsplit/client-api/OwnPassword",
 ) {
@@ -21,12 +21,15 @@ export class OwnPassword extends Context.Service<OwnPassword, (userId: string) =
         return given === userId || `@${String(given)}:${serverName}` === userId
       }
 
-      return (userId) => ({
+      const showsPassword = (userId: string): Stages => ({
         "m.login.password": (auth) =>
           typeof auth.password === "string" && isNamed(userId, auth)
             ? Effect.map(accounts.authenticate(userId, auth.password), (found) => found === userId)
             : Effect.succeed(false),
       })
+      const dummy: Stages = { "m.login.dummy": () => Effect.succeed(true) }
+
+      return (userId) => (accounts.hasPassword(userId) ? showsPassword(userId) : dummy)
     }),
   )
 }
