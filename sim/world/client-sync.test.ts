@@ -268,6 +268,56 @@ describe("a sync that waits", () => {
     ))
 })
 
+describe("a client that syncs all the time", () => {
+  /** Syncs until it has heard that message, and gives all messages of the rooms in the order in which it heard of them. */
+  const heardUntil = (syncing: Syncing, rooms: readonly string[], last: string) =>
+    Effect.gen(function* () {
+      const heard = new Map<string, unknown[]>(rooms.map((roomId) => [roomId, []]))
+      while (!heard.values().some((bodies) => bodies.includes(last))) {
+        const synced = yield* syncing.next({
+          timeout: "30000",
+          ...filterOf({ room: { timeline: { limit: 100 } } }),
+        })
+        for (const roomId of rooms) heard.get(roomId)!.push(...synced.joined(roomId).bodies)
+      }
+      return heard
+    })
+
+  it("hears of each event once, in whatever order rooms commit", async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      await inRoom(
+        (played, roomId, own) =>
+          Effect.gen(function* () {
+            const { stage } = played
+            const second = yield* stage.user(alice).createRoom()
+            yield* stage.user(bob).join(second, "s1")
+            yield* stage.quiet
+            yield* own.next()
+            const fiber = yield* Effect.forkChild(heardUntil(own, [roomId, second], "the last"))
+            const talk = (who: string, room: string) =>
+              Effect.forEach([1, 2, 3, 4, 5], (count) => stage.user(who).say(room, `${who} ${count}`), {
+                discard: true,
+              })
+            yield* Effect.all(
+              [alice, bob].flatMap((who) => [talk(who, roomId), talk(who, second)]),
+              { concurrency: "unbounded", discard: true },
+            )
+            yield* stage.quiet
+            yield* stage.user(alice).say(roomId, "the last")
+            const heard = yield* Fiber.join(fiber)
+            for (const room of [roomId, second]) {
+              const bodies = heard.get(room)!.filter((body) => body !== "the last")
+              expect([...bodies].sort()).toEqual(
+                [alice, bob].flatMap((who) => [1, 2, 3, 4, 5].map((count) => `${who} ${count}`)),
+              )
+            }
+          }),
+        { seed },
+      )
+    }
+  })
+})
+
 describe("memberships", () => {
   it("invites are told with what the room is, until they are taken up or turned down", () =>
     withClients((played, own, other) =>
@@ -316,6 +366,26 @@ describe("memberships", () => {
       }),
     ))
 
+  it("an invite that was withdrawn before a restart is told to be gone after it", () =>
+    withClients((played, _own, other) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const roomId = yield* stage.user(alice).createRoom()
+        yield* stage.user(alice).invite(roomId, bob)
+        yield* stage.quiet
+        yield* other.next()
+        const { since } = other
+        yield* stage.user(bob).leave(roomId)
+        yield* stage.crash("s2")
+        yield* stage.restart("s2")
+        expect(Object.keys((yield* other.next()).section("leave"))).toEqual([roomId])
+        yield* stage.user(alice).invite(roomId, bob)
+        yield* stage.quiet
+        other.since = since
+        expect(Object.keys((yield* other.next()).json.rooms ?? {})).toEqual(["invite"])
+      }),
+    ))
+
   it("knocks are told to who knocks", () =>
     withClients((played, _own, other) =>
       Effect.gen(function* () {
@@ -348,6 +418,9 @@ describe("memberships", () => {
         const all = new Syncing(other.client)
         const withLeft = yield* all.next(filterOf({ room: { include_leave: true } }))
         expect(Object.keys(withLeft.section("leave"))).toEqual([roomId])
+        yield* other.client.post(`/rooms/${roomId}/forget`)
+        all.since = undefined
+        expect((yield* all.next(filterOf({ room: { include_leave: true } }))).json.rooms).toBeUndefined()
         yield* own.next()
       }),
     ))

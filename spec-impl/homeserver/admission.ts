@@ -103,7 +103,8 @@ const commitRecord = Effect.fnUntraced(function* (room: Room, record: TimelineRe
   const outside = yield* Outside
   const { serverName } = yield* ServerIdentity
   const writes = outside.writesFor(room, record, serverName)
-  yield* rooms.commit(room, [record], writes.length === 0 ? more : { ...more, outside: writes })
+  const records = [...(more.records ?? []), ...outside.recordsFor(writes)]
+  yield* rooms.commit(room, [record], writes.length === 0 ? more : { ...more, outside: writes, records })
   outside.note(writes)
 })
 

@@ -7,11 +7,15 @@ import {
   EventStore,
   type OutsideStanding,
   type OutsideWrite,
+  type RecordWrite,
   type StoreFailure,
 } from "../store/event-store.ts"
 import { Changes } from "./changes.ts"
 import { joinedServersIn, strippedState } from "./room-members.ts"
 import type { Room } from "./rooms.ts"
+
+/** Where it was over at least once that a user stood outside a room: for clients that have not heard of it. */
+const overCollection = "outside-over"
 
 export class Outside extends Context.Service<
   Outside,
@@ -21,6 +25,8 @@ export class Outside extends Context.Service<
     readonly ofUser: (
       userId: string,
     ) => readonly { readonly roomId: string; readonly standing: OutsideStanding }[]
+    /** Rooms outside of which the user stood once, and stands no more; by room id in code-point order. */
+    readonly overFor: (userId: string) => readonly string[]
     /** Durable when it is done. */
     readonly stand: (
       userId: string,
@@ -34,6 +40,8 @@ export class Outside extends Context.Service<
      * leaves outside, and whom no longer.
      */
     readonly writesFor: (room: Room, record: TimelineRecord, serverName: string) => readonly OutsideWrite[]
+    /** What else to keep in the group of such writes. */
+    readonly recordsFor: (writes: readonly OutsideWrite[]) => readonly RecordWrite[]
     /** Such writes are durable. */
     readonly note: (writes: readonly OutsideWrite[]) => void
   }
@@ -47,19 +55,38 @@ export class Outside extends Context.Service<
       const standings = new Map<string, OutsideWrite & { readonly standing: OutsideStanding }>()
       const keyOf = (userId: string, roomId: string): string => JSON.stringify([userId, roomId])
 
+      const over = new Set((yield* store.records(overCollection)).map(([key]) => key))
+
+      const recordsFor = (writes: readonly OutsideWrite[]): readonly RecordWrite[] =>
+        writes.flatMap(({ userId, roomId, standing }) => {
+          const key = keyOf(userId, roomId)
+          return over.has(key) === (standing === null)
+            ? []
+            : [{ collection: overCollection, key, value: standing === null ? true : null }]
+        })
+
       const note = (writes: readonly OutsideWrite[]): void => {
         for (const { userId, roomId, standing } of writes) {
-          if (standing === null) standings.delete(keyOf(userId, roomId))
-          else standings.set(keyOf(userId, roomId), { userId, roomId, standing })
+          const key = keyOf(userId, roomId)
+          if (standing === null) {
+            standings.delete(key)
+            over.add(key)
+          } else {
+            standings.set(key, { userId, roomId, standing })
+            over.delete(key)
+          }
           changes.note("outside", userId, roomId)
         }
       }
       const write = (writes: readonly OutsideWrite[]) =>
         Effect.andThen(
-          store.commit({ outside: writes }),
+          store.commit({ outside: writes, records: recordsFor(writes) }),
           Effect.sync(() => note(writes)),
         )
-      note(yield* store.outside)
+      for (const kept of yield* store.outside) {
+        if (kept.standing !== null)
+          standings.set(keyOf(kept.userId, kept.roomId), { ...kept, standing: kept.standing })
+      }
 
       return Outside.of({
         standingOf: (userId, roomId) => standings.get(keyOf(userId, roomId))?.standing,
@@ -67,6 +94,12 @@ export class Outside extends Context.Service<
           [...standings.values()]
             .filter((kept) => kept.userId === userId)
             .sort((a, b) => compareCodePoints(a.roomId, b.roomId)),
+        overFor: (userId) =>
+          [...over]
+            .map((key): readonly [string, string] => JSON.parse(key))
+            .flatMap(([owner, roomId]) => (owner === userId ? [roomId] : []))
+            .sort(compareCodePoints),
+        recordsFor,
         stand: (userId, roomId, standing) => write([{ userId, roomId, standing }]),
         end: (userId, roomId) =>
           Effect.suspend(() =>

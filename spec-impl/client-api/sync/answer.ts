@@ -8,6 +8,7 @@ import { Changes } from "../../homeserver/changes.ts"
 import { Outside } from "../../homeserver/outside.ts"
 import { Rooms } from "../../homeserver/rooms.ts"
 import { AccountData } from "../account-data/account-data.ts"
+import { ForgottenRooms } from "../events/access.ts"
 import type { Viewer } from "../events/client-event.ts"
 import { TransactionIds } from "../events/transaction-ids.ts"
 import { PushRules } from "../push-rules/push-rules.ts"
@@ -43,6 +44,7 @@ export const makeSyncAnswer = Effect.gen(function* () {
   const accountData = yield* AccountData
   const pushRules = yield* PushRules
   const transactionIds = yield* TransactionIds
+  const forgottenRooms = yield* ForgottenRooms
   const roomExtras = yield* makeRoomExtras
 
   const viewerOf = ({ userId, deviceId }: Span) =>
@@ -79,9 +81,10 @@ export const makeSyncAnswer = Effect.gen(function* () {
   })
 
   const leftRooms = (left: readonly RoomNews[], span: Span, viewer: Viewer): Record<string, JsonObject> => {
-    const { wantsRoom, includeLeave } = span.filter.rooms
+    const { wantsRoom } = span.filter.rooms
     const told = left.filter(
-      ({ room }) => wantsRoom(room.roomId) && (span.since !== undefined || includeLeave),
+      ({ room }) =>
+        wantsRoom(room.roomId) && (span.since !== undefined || !forgottenRooms.has(span.userId, room)),
     )
     return Object.fromEntries(told.map((news) => [news.room.roomId, roomJson(news, span, viewer)]))
   }

@@ -54,6 +54,8 @@ export const ownRooms = (
     }
     if (!hasHappened || outside.standingOf(userId, roomId) !== undefined) continue
     if (membership === "leave" || membership === "ban") {
+      // §Filtering: include_leave.
+      if (since === undefined && !span.filter.rooms.includeLeave) continue
       const news = newsOfLeft(room, span)
       if (news !== undefined) left.push(news)
     } else {
@@ -77,11 +79,17 @@ export const standings = (
   userId: string,
   changed: readonly string[] | undefined,
 ): ReadonlyMap<string, AtTheDoor | undefined> => {
-  const isIn = (roomId: string): boolean => {
-    const room = rooms.find(roomId)
-    return room !== undefined && isJoined(room, userId)
+  const membershipIn = (roomId: string): unknown => {
+    const dag = rooms.find(roomId)?.dag
+    return dag?.eventIn(dag.currentState(), "m.room.member", userId)?.content.membership
   }
-  const concerned = changed ?? outside.ofUser(userId).map(({ roomId }) => roomId)
+  const isIn = (roomId: string): boolean => membershipIn(roomId) === "join"
+  // Of rooms that the user has been in, and left, the events tell.
+  const isOver = (roomId: string): boolean => membershipIn(roomId) !== "leave"
+  const concerned = changed ?? [
+    ...outside.ofUser(userId).map(({ roomId }) => roomId),
+    ...outside.overFor(userId).filter(isOver),
+  ]
   return new Map(
     concerned
       .filter((roomId) => !isIn(roomId))
