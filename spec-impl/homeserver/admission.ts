@@ -110,7 +110,12 @@ export const commitRecord = Effect.fnUntraced(function* (
   const outside = yield* Outside
   const { serverName } = yield* ServerIdentity
   const writes = outside.writesFor(room, record, serverName)
-  yield* rooms.commit(room, [...outliers, record], writes.length === 0 ? more : { ...more, outside: writes })
+  const records = [...(more.records ?? []), ...outside.recordsFor(writes)]
+  yield* rooms.commit(
+    room,
+    [...outliers, record],
+    writes.length === 0 ? more : { ...more, outside: writes, records },
+  )
   outside.note(writes)
 }, Effect.uninterruptible)
 

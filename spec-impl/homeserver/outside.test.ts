@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { expect, it } from "vitest"
 import { join, roomWith, take } from "../core/room-dag/testing/draft-room.ts"
 import { layerMemory, MemoryDisk } from "../store/memory.ts"
+import { Changes } from "./changes.ts"
 import { Outside } from "./outside.ts"
 import type { Room } from "./rooms.ts"
 
@@ -26,4 +27,8 @@ it("a server that has left by the whole state leaves its invited users outside, 
     expect(outside.writesForWhole(room, dag, "two")).toEqual([
       { userId: bea, roomId: room.roomId, standing: null },
     ])
-  }).pipe(Effect.provide(Outside.layer), Effect.provide(layerMemory(new MemoryDisk())), Effect.runPromise))
+  }).pipe(
+    Effect.provide(Outside.layer),
+    Effect.provide([Changes.layer, layerMemory(new MemoryDisk())]),
+    Effect.runPromise,
+  ))

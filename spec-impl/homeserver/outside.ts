@@ -9,10 +9,15 @@ import {
   EventStore,
   type OutsideStanding,
   type OutsideWrite,
+  type RecordWrite,
   type StoreFailure,
 } from "../store/event-store.ts"
+import { Changes } from "./changes.ts"
 import { joinedServersIn, strippedState } from "./room-members.ts"
 import type { Room } from "./rooms.ts"
+
+/** Where it was over at least once that a user stood outside a room: for clients that have not heard of it. */
+const overCollection = "outside-over"
 
 export class Outside extends Context.Service<
   Outside,
@@ -22,6 +27,8 @@ export class Outside extends Context.Service<
     readonly ofUser: (
       userId: string,
     ) => readonly { readonly roomId: string; readonly standing: OutsideStanding }[]
+    /** Rooms outside of which the user stood once, and stands no more; by room id in code-point order. */
+    readonly overFor: (userId: string) => readonly string[]
     /** Durable when it is done. */
     readonly stand: (
       userId: string,
@@ -37,6 +44,8 @@ export class Outside extends Context.Service<
     readonly writesFor: (room: Room, record: TimelineRecord, serverName: string) => readonly OutsideWrite[]
     /** The same for a room that was decided anew as `dag`, by which this server may have left it. */
     readonly writesForWhole: (room: Room, dag: RoomDag, serverName: string) => readonly OutsideWrite[]
+    /** What else to keep in the group of such writes. */
+    readonly recordsFor: (writes: readonly OutsideWrite[]) => readonly RecordWrite[]
     /** Such writes are durable. */
     readonly note: (writes: readonly OutsideWrite[]) => void
   }
@@ -46,25 +55,46 @@ export class Outside extends Context.Service<
     Outside,
     Effect.gen(function* () {
       const store = yield* EventStore
+      const changes = yield* Changes
       const standings = new Map<string, OutsideWrite & { readonly standing: OutsideStanding }>()
       const keyOf = (userId: string, roomId: string): string => JSON.stringify([userId, roomId])
 
+      const over = new Set((yield* store.records(overCollection)).map(([key]) => key))
+
+      const recordsFor = (writes: readonly OutsideWrite[]): readonly RecordWrite[] =>
+        writes.flatMap(({ userId, roomId, standing }) => {
+          const key = keyOf(userId, roomId)
+          return over.has(key) === (standing === null)
+            ? []
+            : [{ collection: overCollection, key, value: standing === null ? true : null }]
+        })
+
       const note = (writes: readonly OutsideWrite[]): void => {
         for (const { userId, roomId, standing } of writes) {
-          if (standing === null) standings.delete(keyOf(userId, roomId))
-          else standings.set(keyOf(userId, roomId), { userId, roomId, standing })
+          const key = keyOf(userId, roomId)
+          if (standing === null) {
+            standings.delete(key)
+            over.add(key)
+          } else {
+            standings.set(key, { userId, roomId, standing })
+            over.delete(key)
+          }
+          changes.note("outside", userId, roomId)
         }
       }
       const write = (writes: readonly OutsideWrite[]) =>
         Effect.andThen(
-          store.commit({ outside: writes }),
+          store.commit({ outside: writes, records: recordsFor(writes) }),
           Effect.sync(() => note(writes)),
         ).pipe(Effect.uninterruptible)
-      const over = (room: Room): readonly OutsideWrite[] =>
+      const endsIn = (room: Room): readonly OutsideWrite[] =>
         [...standings.values()].flatMap(({ userId, roomId }) =>
           roomId === room.roomId ? [{ userId, roomId, standing: null }] : [],
         )
-      note(yield* store.outside)
+      for (const kept of yield* store.outside) {
+        if (kept.standing !== null)
+          standings.set(keyOf(kept.userId, kept.roomId), { ...kept, standing: kept.standing })
+      }
 
       return Outside.of({
         standingOf: (userId, roomId) => standings.get(keyOf(userId, roomId))?.standing,
@@ -72,6 +102,12 @@ export class Outside extends Context.Service<
           [...standings.values()]
             .filter((kept) => kept.userId === userId)
             .sort((a, b) => compareCodePoints(a.roomId, b.roomId)),
+        overFor: (userId) =>
+          [...over]
+            .map((key): readonly [string, string] => JSON.parse(key))
+            .flatMap(([owner, roomId]) => (owner === userId ? [roomId] : []))
+            .sort(compareCodePoints),
+        recordsFor,
         stand: (userId, roomId, standing) => write([{ userId, roomId, standing }]),
         end: (userId, roomId) =>
           Effect.suspend(() =>
@@ -80,12 +116,12 @@ export class Outside extends Context.Service<
         writesFor: (room, record, serverName) => {
           const [wasIn, isIn] = residence(room, record, serverName)
           if (wasIn === isIn) return []
-          return [...over(room), ...(isIn ? [] : leftOutside(room, record.stateAfter, serverName))]
+          return [...endsIn(room), ...(isIn ? [] : leftOutside(room, record.stateAfter, serverName))]
         },
         writesForWhole: (room, dag, serverName) => {
           const state = dag.currentState()
           if (joinedServersIn(dag, state).has(serverName)) return []
-          return [...over(room), ...leftOutside({ ...room, dag }, state, serverName)]
+          return [...endsIn(room), ...leftOutside({ ...room, dag }, state, serverName)]
         },
         note,
       })

@@ -138,7 +138,10 @@ const takeOmitted = Effect.fnUntraced(function* (room: Room, partial: PartialSta
     const { serverName } = yield* ServerIdentity
     const writes = outside.writesForWhole(room, decided.dag, serverName)
     yield* rooms
-      .makeWhole(room, decided.dag, decided.records, writes)
+      .makeWhole(room, decided.dag, decided.records, {
+        outside: writes,
+        records: outside.recordsFor(writes),
+      })
       .pipe(Effect.andThen(Effect.sync(() => outside.note(writes))), Effect.uninterruptible)
   })
   yield* replace.pipe(Semaphore.withPermits(room.writing, 1), Semaphore.withPermits(room.receiving, 1))

@@ -8,7 +8,7 @@ import type { RoomVersion } from "../core/room-version.ts"
 import { roomVersion } from "../core/room-version.ts"
 import type { Resolve } from "../core/state-resolution/resolve.ts"
 import { type MatrixError, notFound } from "../federation/matrix-error.ts"
-import type { OutsideWrite, StateWrite, StoredRoom, StoreGroup } from "../store/event-store.ts"
+import type { StateWrite, StoredRoom, StoreGroup } from "../store/event-store.ts"
 import { EventStore, StoreFailure } from "../store/event-store.ts"
 import {
   keptPartialStates,
@@ -68,13 +68,13 @@ export class Rooms extends Context.Service<
     ) => Effect.Effect<void, StoreFailure>
     /**
      * Puts the room as it was decided anew in the place of the one in partial state: `records` are all that it took
-     * in, `outside` says who stands outside by that. One group; the caller holds `room.receiving` and `room.writing`.
+     * in, `more` says who stands outside by that. One group; the caller holds `room.receiving` and `room.writing`.
      */
     readonly makeWhole: (
       room: Room,
       dag: RoomDag,
       records: readonly EventRecord[],
-      outside: readonly OutsideWrite[],
+      more: Pick<StoreGroup, "outside" | "records">,
     ) => Effect.Effect<void, StoreFailure>
     /** Tells `listener` of each event from now on, once it is durable and seen by all; it must not wait. */
     readonly watch: (listener: RoomListener) => void
@@ -177,11 +177,11 @@ export class Rooms extends Context.Service<
           room: Room,
           dag: RoomDag,
           records: readonly EventRecord[],
-          outside: readonly OutsideWrite[],
+          more: Pick<StoreGroup, "outside" | "records">,
         ) {
           if (forgotten.has(room)) return yield* roomForgotten(room)
           const taken = positions.take(room, records)
-          yield* keepWhole(room, dag, records, outside, taken).pipe(
+          yield* keepWhole(room, dag, records, more, taken).pipe(
             Effect.ensuring(Effect.sync(() => positions.settle(taken))),
             Effect.uninterruptible,
           )
@@ -191,15 +191,15 @@ export class Rooms extends Context.Service<
           room: Room,
           dag: RoomDag,
           records: readonly EventRecord[],
-          outside: readonly OutsideWrite[],
+          more: Pick<StoreGroup, "outside" | "records">,
           taken: ReadonlyMap<string, number>,
         ) {
           const { roomId, partial, dag: before } = room
           yield* store.commit({
             ...writesOf(room, dag, records, taken),
             extremities: [{ roomId, eventIds: dag.forwardExtremities() }],
-            records: partialStateRemovals(roomId, partial),
-            ...(outside.length === 0 ? {} : { outside }),
+            ...more,
+            records: [...(more.records ?? []), ...partialStateRemovals(roomId, partial)],
           })
           room.dag = dag
           room.timeline.replace(

@@ -3,6 +3,7 @@ import { Clock, Context, Effect, Layer } from "effect"
 import { domainOf } from "../../core/identifiers.ts"
 import { compareCodePoints } from "../../core/json/encode.ts"
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../../core/json/value.ts"
+import { Changes } from "../../homeserver/changes.ts"
 import { Destinations } from "../../homeserver/destinations.ts"
 import { Edus } from "../../homeserver/edus.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
@@ -60,6 +61,7 @@ export class Presence extends Context.Service<
       const rooms = yield* Rooms
       const destinations = yield* Destinations
       const edus = yield* Edus
+      const changes = yield* Changes
       const { serverName } = yield* ServerIdentity
       const users = new Map<string, Known>()
       /** Those of other servers, whom these may make up: who was heard of last stands last. */
@@ -97,6 +99,7 @@ export class Presence extends Context.Service<
         const heardTs = yield* Clock.currentTimeMillis
         users.set(userId, { ...(users.get(userId) ?? unknownUser), ...change, heardTs })
         locals.add(userId)
+        changes.note("presence", userId)
         yield* tell(userId, serversSharingWith(rooms, userId))
       })
 
@@ -110,6 +113,7 @@ export class Presence extends Context.Service<
             others.set(read.userId, read.known)
             const [longestUnheard] = others.keys()
             if (others.size > othersMax && longestUnheard !== undefined) others.delete(longestUnheard)
+            changes.note("presence", read.userId)
           }
         }),
       )

@@ -4,6 +4,7 @@ import { domainOf } from "../../core/identifiers.ts"
 import { compareCodePoints } from "../../core/json/encode.ts"
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../../core/json/value.ts"
 import { identifierBytesMax } from "../../core/limits.ts"
+import { Changes } from "../../homeserver/changes.ts"
 import { Destinations } from "../../homeserver/destinations.ts"
 import { Edus } from "../../homeserver/edus.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
@@ -44,6 +45,8 @@ export class Receipts extends Context.Service<
     ) => Effect.Effect<void, MatrixError | StoreFailure>
     /** By user, then by thread, in code-point order. */
     readonly receiptsIn: (roomId: string) => readonly Receipt[]
+    /** What a receipt takes the place of has the same key. */
+    readonly keyOf: (receipt: Receipt) => string
   }
 >()("netsplit/Receipts") {
   /** Takes up what the store keeps. */
@@ -54,6 +57,7 @@ export class Receipts extends Context.Service<
       const rooms = yield* Rooms
       const destinations = yield* Destinations
       const edus = yield* Edus
+      const changes = yield* Changes
       const { serverName } = yield* ServerIdentity
       const receipts = new Map<string, Receipt>()
       /** In how many threads each user has read, by room. */
@@ -80,7 +84,10 @@ export class Receipts extends Context.Service<
       const keep = Effect.fnUntraced(function* (given: readonly Receipt[]) {
         if (given.length === 0) return
         yield* store.commit({ records: given.map(recordOf) })
-        for (const receipt of given) note(receipt)
+        for (const receipt of given) {
+          note(receipt)
+          changes.note("receipt", receipt.roomId, keyOf(receipt))
+        }
       }, Effect.uninterruptible)
 
       for (const [, value] of yield* store.records(collection)) note(value as unknown as Receipt)
@@ -120,6 +127,7 @@ export class Receipts extends Context.Service<
           [...receipts.values()]
             .filter((receipt) => receipt.roomId === roomId)
             .sort((a, b) => compareCodePoints(keyOf(a), keyOf(b))),
+        keyOf,
       })
     }),
   )
