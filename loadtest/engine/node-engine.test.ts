@@ -208,7 +208,8 @@ describe("http", () => {
       import http from "k6/http"
       export const options = { thresholds: { http_req_failed: ["rate==0"] },
         scenarios: { a: { executor: "constant-vus", vus: 3, duration: "1s", gracefulStop: "100ms" } } }
-      export default async () => { await http.asyncRequest("GET", __ENV.URL) }`,
+      export default async () => { await http.asyncRequest("GET", __ENV.URL) }
+      export const teardown = () => new Promise((done) => setTimeout(done, 200))`,
       { env: { URL: stub.url } },
     )
     expect(stub.requests).toHaveLength(3)

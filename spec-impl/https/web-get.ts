@@ -52,9 +52,10 @@ export const webGet = (
     answerBytesMax,
   )
 
-const asWireError = Effect.catchTag("Unresolved", ({ message }: Unresolved) =>
-  Effect.fail(new WireError({ reason: "unresolved", detail: message })),
-)
+const asWireError = <A>(asked: Effect.Effect<A, WireError | Unresolved>): Effect.Effect<A, WireError> =>
+  Effect.catchTag(asked, "Unresolved", ({ message }) =>
+    Effect.fail(new WireError({ reason: "unresolved", detail: message })),
+  )
 
 const webParts = Effect.gen(function* () {
   const dns = yield* Dns.Dns

@@ -49,6 +49,25 @@ export const federationLimits: ListenerLimits = {
   drainMsMax: 10_000,
 }
 
+/**
+ * Limits of the client listener: a client asks less at a time than a server, but waits long in `/sync`, and may upload
+ * a file of `mediaBytesMax`.
+ */
+export const clientLimits: ListenerLimits = {
+  ...federationLimits,
+  requestsMax: 4_096,
+  bodyBytesMax: 52 * 1_048_576,
+  requestMsMax: 300_000,
+}
+
+/** Limits of the listener for whoever watches. */
+export const metricsLimits: ListenerLimits = {
+  ...federationLimits,
+  connectionsMax: 64,
+  requestsMax: 16,
+  bodyBytesMax: 0,
+}
+
 /** A second is what most work takes at most. */
 const retryAfterMs = 1_000
 
