@@ -1,6 +1,7 @@
 /** Homeservers on a simulated network, each of them whole: the code that serves HTTPS, over bytes in memory. */
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
+import { clientRoutes } from "#spec-impl/client-api/server.ts"
 import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { sha256 } from "#spec-impl/core/hash.ts"
 import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
@@ -46,6 +47,8 @@ export interface VirtualServer {
   readonly identity: ServerIdentity["Service"]
   /** All services, for what is not named above: `Context.get(server.services, …)`. */
   readonly services: Context.Context<HomeserverServices>
+  /** What this boot answers clients, which are on no network: as bytes. Made when it is first asked for. */
+  readonly clientApi: Effect.Effect<WireHandler>
   /** Whether this boot has crashed. */
   readonly isDown: () => boolean
   /** Ends this boot in the middle of what it does: from this instant nothing of it reaches disk or network. */
@@ -192,6 +195,17 @@ const bootBehind = Effect.fnUntraced(function* (
       : yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
   const fenced: WireHandler = (request) => fence.guard(handler(request))
   yield* network.attach(name, parts.names?.front(name, fenced) ?? fenced)
+  const clientApi = yield* Effect.cached(
+    wireHandler(clientRoutes).pipe(
+      Effect.provide(services),
+      Effect.map(
+        (answer): WireHandler =>
+          (request) =>
+            fence.guard(answer(request)),
+      ),
+      Scope.provide(yield* Effect.scope),
+    ),
+  )
   return {
     name,
     users: Context.get(services, LocalUsers),
@@ -203,6 +217,7 @@ const bootBehind = Effect.fnUntraced(function* (
     client: Context.get(services, FederationClient),
     identity: Context.get(services, ServerIdentity),
     services,
+    clientApi,
   }
 })
 

@@ -5,7 +5,7 @@ import { eventIdOf, roomIdOfCreate } from "./event-id.ts"
 import { without } from "./hash.ts"
 import { isEventId, isRoomId, isUserId, utf8Length } from "./identifiers.ts"
 import { canonicalProblem } from "./json/canonical.ts"
-import { canonicalJsonBytes } from "./json/encode.ts"
+import { canonicalJson } from "./json/encode.ts"
 import { isJsonArray, isJsonInteger, isJsonObject, type JsonObject, type JsonValue } from "./json/value.ts"
 import {
   authEventsMax,
@@ -85,7 +85,10 @@ const formProblem = (
   fieldProblem(pdu, identifierLength === "bytes" || !version.identifiersOnceInCodePoints) ??
   depthProblem(pdu.depth!, version) ??
   referencesProblem(pdu, version, checkCounts) ??
-  (canonicalJsonBytes(pdu).length > pduBytesMax ? `the event is larger than ${pduBytesMax} bytes` : undefined)
+  (isTooLarge(canonicalJson(pdu)) ? `the event is larger than ${pduBytesMax} bytes` : undefined)
+
+/** No UTF-16 unit takes more than three bytes. */
+const isTooLarge = (text: string): boolean => text.length * 3 > pduBytesMax && utf8Length(text) > pduBytesMax
 
 const fieldProblem = (pdu: JsonObject, countsBytes: boolean): string | undefined => {
   for (const field of ["type", "sender"] as const) {

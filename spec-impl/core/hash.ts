@@ -1,8 +1,8 @@
 /** Hashes of events (server-server API §Signing Events). */
 import { hash } from "node:crypto"
 import { encodeBase64 } from "./base64.ts"
-import { canonicalJsonBytes } from "./json/encode.ts"
-import type { JsonObject, JsonValue } from "./json/value.ts"
+import { canonicalJson } from "./json/encode.ts"
+import { isJsonObject, type JsonObject, type JsonValue } from "./json/value.ts"
 import { redact } from "./redaction.ts"
 import type { RoomVersion } from "./room-version.ts"
 
@@ -21,8 +21,33 @@ export const without = (object: JsonObject, keys: readonly string[]): JsonObject
 
 /** §Calculating the content hash for an event: unpadded base64. */
 export const contentHash = (pdu: JsonObject): string =>
-  encodeBase64(sha256(canonicalJsonBytes(without(pdu, ["unsigned", "signatures", "hashes"]))))
+  encodeBase64(sha256(canonicalJson(without(pdu, ["unsigned", "signatures", "hashes"]))))
+
+/** Whether the event is all that its content hash was made of: else it was redacted, or is no honest copy. */
+export const isWhole = (pdu: JsonObject): boolean =>
+  isJsonObject(pdu.hashes) && pdu.hashes.sha256 === contentHash(pdu)
 
 /** §Calculating the reference hash for an event. */
 export const referenceHash = (pdu: JsonObject, version: RoomVersion): Uint8Array =>
-  sha256(canonicalJsonBytes(without(redact(pdu, version), ["signatures", "unsigned"])))
+  sha256(protectedText(pdu, version))
+
+/** How many texts are kept at a time: of a transaction's events, hashed first and then verified. */
+const textsKeptMax = 128
+const texts = new WeakMap<JsonObject, { readonly version: RoomVersion; readonly text: string }>()
+const textsKept: JsonObject[] = []
+let textsMade = 0
+
+/**
+ * What of an event its reference hash and its signatures cover, which is the same: its redacted form without
+ * `signatures` and `unsigned`, as canonical JSON.
+ */
+export const protectedText = (pdu: JsonObject, version: RoomVersion): string => {
+  const known = texts.get(pdu)
+  if (known?.version === version) return known.text
+  const text = canonicalJson(without(redact(pdu, version), ["signatures", "unsigned"]))
+  const place = textsMade++ % textsKeptMax
+  if (place < textsKept.length) texts.delete(textsKept[place]!)
+  textsKept[place] = pdu
+  texts.set(pdu, { version, text })
+  return text
+}

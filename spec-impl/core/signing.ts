@@ -4,11 +4,10 @@
  */
 import { decodeBase64, encodeBase64 } from "./base64.ts"
 import type { Event } from "./event.ts"
-import { contentHash, without } from "./hash.ts"
+import { contentHash, protectedText, without } from "./hash.ts"
 import { domainOf } from "./identifiers.ts"
 import { canonicalJsonBytes } from "./json/encode.ts"
 import { isJsonObject, type JsonObject } from "./json/value.ts"
-import { redact } from "./redaction.ts"
 import type { RoomVersion } from "./room-version.ts"
 
 /** One signature to verify, once the key of that server and id is known. */
@@ -30,6 +29,12 @@ export const policyServerKeyId = "ed25519:policy_server"
 export const signingBytes = (object: JsonObject): Uint8Array =>
   canonicalJsonBytes(without(object, ["signatures", "unsigned"]))
 
+/** The bytes that a signature of an event covers: of its redacted form (§Signing Events). */
+export const eventSigningBytes = (pdu: JsonObject, version: RoomVersion): Uint8Array =>
+  encoder.encode(protectedText(pdu, version))
+
+const encoder = new TextEncoder()
+
 /** The Ed25519 signatures of `server` on `object` (appendices §Checking for a Signature). */
 export const jsonSignatureChecks = (object: JsonObject, server: string): readonly SignatureCheck[] => {
   const message = signingBytes(object)
@@ -44,7 +49,7 @@ export const eventSignatureChecks = (
 ): readonly SignatureCheck[] => {
   const signatures = signaturesOf(event.pdu, server).filter(([keyId]) => keyId !== policyServerKeyId)
   if (signatures.length === 0) return []
-  const message = signingBytes(redact(event.pdu, version))
+  const message = eventSigningBytes(event.pdu, version)
   return signatures.map(([keyId, signature]) => ({ server, keyId, signature, message }))
 }
 
@@ -57,7 +62,7 @@ export const policyServerSignatureCheck = (
   const found = signaturesOf(event.pdu, via).find(([keyId]) => keyId === policyServerKeyId)
   if (found === undefined) return undefined
   const [keyId, signature] = found
-  return { server: via, keyId, signature, message: signingBytes(redact(event.pdu, version)) }
+  return { server: via, keyId, signature, message: eventSigningBytes(event.pdu, version) }
 }
 
 const signaturesOf = (object: JsonObject, server: string): readonly (readonly [string, Uint8Array])[] => {
@@ -140,5 +145,5 @@ export const signEvent = (
   sign: Sign,
 ): JsonObject => {
   const hashed = { ...pdu, hashes: { sha256: contentHash(pdu) } }
-  return withSignature(hashed, server, keyId, sign(signingBytes(redact(hashed, version))))
+  return withSignature(hashed, server, keyId, sign(eventSigningBytes(hashed, version)))
 }

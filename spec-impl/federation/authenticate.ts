@@ -7,6 +7,7 @@ import { canonicalJson } from "../core/json/encode.ts"
 import { ServerIdentity } from "../homeserver/identity.ts"
 import { KeyRing } from "../homeserver/key-ring.ts"
 import { Signatures } from "../homeserver/signatures/signatures.ts"
+import { Stopwatch } from "../homeserver/stopwatch.ts"
 import { Authentication, Origin } from "./authentication.ts"
 import { ReceivedBody } from "./json-body.ts"
 import { unauthorised } from "./matrix-error.ts"
@@ -64,7 +65,10 @@ export const layerAuthentication = Layer.effect(
     return (handler) =>
       Effect.gen(function* () {
         const request = yield* HttpServerRequest.HttpServerRequest
+        const stopwatch = yield* Stopwatch
+        const since = stopwatch.now()
         const origin = yield* originOf(request, yield* ReceivedBody)
+        stopwatch.add("signatures", since)
         return yield* Effect.provideService(handler, Origin, origin)
       })
   }),

@@ -6,6 +6,7 @@ import { Context, type Duration, Effect, Layer, type SchemaIssue } from "effect"
 import { Headers, HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { type HttpApiEndpoint, HttpApiError, HttpApiMiddleware } from "effect/http-api"
 import { isJsonObject } from "../core/json/value.ts"
+import { Stopwatch, type StopwatchService } from "../homeserver/stopwatch.ts"
 import { ReceivedBody, readJson } from "./json-body.ts"
 import {
   badJson,
@@ -38,7 +39,7 @@ export class MatrixEndpoint extends HttpApiMiddleware.Service<MatrixEndpoint, { 
       const request = received.modify({
         headers: Headers.set(received.headers, "content-type", "application/json"),
       })
-      return readBody(request).pipe(
+      return Effect.flatMap(Stopwatch, (stopwatch) => readBody(request, stopwatch)).pipe(
         Effect.flatMap((body) =>
           handler.pipe(
             Effect.provideService(ReceivedBody, body),
@@ -61,12 +62,15 @@ const noBody = { content: undefined }
 /** §API standards: PUT and POST carry a JSON object, whatever their content type says. */
 const readBody = (
   request: HttpServerRequest.HttpServerRequest,
+  stopwatch: StopwatchService,
 ): Effect.Effect<ReceivedBody["Service"], MatrixError> =>
   request.method === "PUT" || request.method === "POST"
     ? Effect.matchEffect(request.arrayBuffer, {
         onFailure: () => Effect.fail(notJson("the body could not be read")),
         onSuccess: (bytes) => {
+          const since = stopwatch.now()
           const content = readJson(new Uint8Array(bytes))
+          stopwatch.add("json", since)
           if (content === undefined) return Effect.fail(notJson("the body is not JSON"))
           return isJsonObject(content)
             ? Effect.succeed({ content })
@@ -84,7 +88,8 @@ const answerError = <E>(error: E): Effect.Effect<HttpServerResponse.HttpServerRe
   return Effect.fail(error)
 }
 
-const refusedBySchema = ({ kind, cause }: HttpApiError.HttpApiSchemaError): MatrixError => {
+/** The Matrix error for what the schemas of an API refuse of a request. */
+export const refusedBySchema = ({ kind, cause }: HttpApiError.HttpApiSchemaError): MatrixError => {
   if (kind === "Payload") return badJson(cause.message)
   return isMissing(cause.issue) ? missingParameter(cause.message) : invalidParameter(cause.message)
 }

@@ -142,3 +142,9 @@ export const incompatibleRoomVersion = (roomVersion: string): MatrixError =>
   withStatus(400, "M_INCOMPATIBLE_ROOM_VERSION")(`the room is of version ${roomVersion}`, {
     room_version: roomVersion,
   })
+/** 400: somebody has that user id already (client-server API §Account registration). */
+export const userInUse = withStatus(400, "M_USER_IN_USE")
+/** 400: this can be no user's name (client-server API §Account registration). */
+export const invalidUsername = withStatus(400, "M_INVALID_USERNAME")
+/** 400: what is asked for is none of the kinds that there are. */
+export const unknownKind = withStatus(400, "M_UNKNOWN")

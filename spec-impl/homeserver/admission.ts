@@ -11,15 +11,29 @@ import { Outside } from "./outside.ts"
 import { asRecommended } from "./policy-signatures.ts"
 import { joinedServersIn } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
+import { Stopwatch, type StopwatchService } from "./stopwatch.ts"
 
 /** Runs `effect` while nobody else examines or commits events of the room. */
 export const whileWriting = <A, E, R>(room: Room, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Semaphore.withPermits(room.writing, 1)(effect)
+  Effect.flatMap(Stopwatch, (stopwatch) => {
+    const since = stopwatch.now()
+    const arrived = Effect.sync(() => stopwatch.add("queueing", since))
+    return Semaphore.withPermits(room.writing, 1)(Effect.andThen(arrived, effect))
+  })
+
+/** Does `examine`, and counts its time as that of the auth rules, but for state resolution, which counts itself. */
+const whileExamining = <A>(stopwatch: StopwatchService, examine: () => A, count: (done: A) => number): A => {
+  const since = stopwatch.now()
+  const resolvedMs = stopwatch.totalMs("resolution")
+  const done = examine()
+  stopwatch.add("auth", since + stopwatch.totalMs("resolution") - resolvedMs, count(done))
+  return done
+}
 
 /**
  * Makes `event` part of the history. Its auth events must be held, and its parents be part of the history,
- * unless the state before it is claimed. An event that is there already stays as it is. For a new one that the room's
- * policy server has not signed it is asked once (check 7).
+ * unless the state before it is claimed. An event that is there already stays as it is, and so does what another one is
+ * held by the id of. For a new one that the room's policy server has not signed it is asked once (check 7).
  */
 export const admit = Effect.fnUntraced(function* (
   room: Room,
@@ -27,15 +41,60 @@ export const admit = Effect.fnUntraced(function* (
   arrival: Arrival,
   claimed?: Claim,
 ) {
-  const offered = arrival === "new" ? yield* asRecommended(room, event) : event
+  const best = room.dag.bestCopy(event)
+  const offered = arrival === "new" ? yield* asRecommended(room, best) : best
   return yield* whileWriting(
     room,
     Effect.gen(function* () {
-      const held = room.dag.timeline(event.eventId)
-      if (held !== undefined) return held
-      const record = room.dag.examine(offered, arrival, claimed)
+      const held = room.dag.record(event.eventId)
+      if (held?.place === "timeline" || (held !== undefined && room.dag.holdsAnother(event))) return held
+      const stopwatch = yield* Stopwatch
+      const record = whileExamining(
+        stopwatch,
+        () => room.dag.examine(offered, arrival, claimed),
+        () => 1,
+      )
       yield* commitRecord(room, record)
       return record
+    }),
+  )
+})
+
+/**
+ * Makes as many of `events` part of the history as can be at once, in one store group with `more`: those that need
+ * nothing from elsewhere, and that `isAllowed` lets through in view of those before. Gives how many that was.
+ */
+export const admitInTurn = Effect.fnUntraced(function* (
+  room: Room,
+  events: readonly Event[],
+  isAllowed: () => boolean,
+  more: (taken: number) => StoreGroup,
+) {
+  const rooms = yield* Rooms
+  const stopwatch = yield* Stopwatch
+  const { serverName } = yield* ServerIdentity
+  const isReady = (event: Event): boolean =>
+    !room.dag.holdsAnother(event) &&
+    room.dag.missingPrevEvents(event).length === 0 &&
+    room.dag.missingAuthEvents(event).length === 0 &&
+    room.dag.lackedPolicyServer(room.dag.bestCopy(event)) === undefined &&
+    // Who of this server's users stands outside after it is worked out from what is applied.
+    !(event.type === "m.room.member" && domainOf(event.stateKey ?? "") === serverName) &&
+    isAllowed()
+  return yield* whileWriting(
+    room,
+    Effect.gen(function* () {
+      if (room.partial !== undefined) return 0
+      const taken = whileExamining(
+        stopwatch,
+        () => room.dag.examineInTurn(events, isReady),
+        (records) => records.length,
+      )
+      const records = [...new Set(taken)].filter(
+        (record) => room.dag.timeline(record.event.eventId) !== record,
+      )
+      if (records.length > 0) yield* rooms.commit(room, records, more(taken.length))
+      return taken.length
     }),
   )
 })
@@ -48,16 +107,19 @@ const commitRecord = Effect.fnUntraced(function* (room: Room, record: TimelineRe
   const writes = outside.writesFor(room, record, serverName)
   yield* rooms.commit(room, [record], writes.length === 0 ? more : { ...more, outside: writes })
   outside.note(writes)
-})
+}, Effect.uninterruptible)
 
-/** Holds events for the sake of those that cite them; one whose auth events are not held is left out. */
+/**
+ * Holds events for the sake of those that cite them; one whose auth events are not held is left out. What is held
+ * already stays, but that a whole copy replaces a redacted one.
+ */
 export const admitOutliers = Effect.fnUntraced(function* (room: Room, events: readonly Event[]) {
   const rooms = yield* Rooms
   yield* whileWriting(
     room,
     Effect.gen(function* () {
       for (const event of parentsFirst(events)) {
-        if (room.dag.record(event.eventId) !== undefined) continue
+        if (room.dag.record(event.eventId) !== undefined && !room.dag.bettersOutlier(event)) continue
         if (room.dag.missingAuthEvents(event).length > 0) continue
         yield* rooms.commit(room, [room.dag.examineOutlier(event)])
       }
@@ -68,7 +130,7 @@ export const admitOutliers = Effect.fnUntraced(function* (room: Room, events: re
 /**
  * Commits an accepted event that this server sends on: to the servers of the members before it and after it
  * (a kicked server gets its own kick), and to that of a user who was invited or knocking and is turned away; but
- * `except`. The caller holds `room.writing`.
+ * `except`. The caller holds `room.writing`, and who asked for it may go away: what is kept as queued is sent.
  */
 export const commitAndSend = Effect.fnUntraced(function* (
   room: Room,
@@ -89,7 +151,7 @@ export const commitAndSend = Effect.fnUntraced(function* (
     destinations: destinations.writesFor(room.roomId, event, servers),
   })
   yield* destinations.send(room.roomId, event, servers)
-})
+}, Effect.uninterruptible)
 
 /** The server of a user who was outside, and is no longer welcome: it need not be in the room. */
 const turnedAway = ({ dag }: Room, { event, stateBefore }: TimelineRecord): readonly string[] => {

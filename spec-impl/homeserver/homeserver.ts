@@ -1,5 +1,6 @@
 /** A whole homeserver: the same code in the simulator and behind HTTPS. */
 import { Layer } from "effect"
+import { layerClientServices } from "../client-api/chapters.ts"
 import { CrossSigning } from "../federation/devices/cross-signing.ts"
 import { LocalDevices } from "../federation/devices/local-devices.ts"
 import { DevicesReceive } from "../federation/devices/receive.ts"
@@ -67,6 +68,7 @@ export const layerHomeserver = (listener?: RoomListener) =>
     OneTimeKeys.layer,
     ToDevice.layer,
     DeviceKeyQueries.layer,
+    layerClientServices,
   ).pipe(
     Layer.provideMerge(CrossSigning.layer),
     Layer.provideMerge(Layer.mergeAll(LocalDevices.layer, RemoteDevices.layer)),

@@ -7,10 +7,9 @@ import { parseEvent } from "../core/event-format.ts"
 import { referenceHash } from "../core/hash.ts"
 import type { JsonObject, JsonValue } from "../core/json/value.ts"
 import { canonicalIntegerMax, depthMaxLenient, prevEventsMax } from "../core/limits.ts"
-import { redact } from "../core/redaction.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
-import { restrictedJoinSigner, signEvent, signingBytes, withSignature } from "../core/signing.ts"
+import { eventSigningBytes, restrictedJoinSigner, signEvent, withSignature } from "../core/signing.ts"
 import { badJson, forbidden, type MatrixError } from "../federation/matrix-error.ts"
 import { commitAndSend, whileWriting } from "./admission.ts"
 import { Chance } from "./chance.ts"
@@ -129,7 +128,7 @@ export const signAsSelf = Effect.fnUntraced(function* (pdu: JsonObject, version:
 export const coSignAsSelf = Effect.fnUntraced(function* (pdu: JsonObject, version: RoomVersion) {
   const { serverName, signingKey } = yield* ServerIdentity
   const signatures = yield* Signatures
-  const signature = signatures.sign(signingKey.seed, signingBytes(redact(pdu, version)))
+  const signature = signatures.sign(signingKey.seed, eventSigningBytes(pdu, version))
   return withSignature(pdu, serverName, signingKey.keyId, signature)
 })
 

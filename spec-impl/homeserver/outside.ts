@@ -55,7 +55,7 @@ export class Outside extends Context.Service<
         Effect.andThen(
           store.commit({ outside: writes }),
           Effect.sync(() => note(writes)),
-        )
+        ).pipe(Effect.uninterruptible)
       note(yield* store.outside)
 
       return Outside.of({

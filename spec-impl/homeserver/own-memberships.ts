@@ -6,13 +6,17 @@ import { canonicalIntegerMax } from "../core/limits.ts"
 import type { OutsideStanding } from "../store/event-store.ts"
 import { badAnswer } from "./failures.ts"
 import { knockThrough, leaveThrough } from "./handshakes.ts"
+import { JoinsInFlight } from "./joins-in-flight.ts"
 import { type Draft, readOwn, reference, sendLocalEvent, signAsSelf } from "./local-events.ts"
 import { heldRoom, serversOf, throughFirst } from "./local-joins.ts"
 import { Outside } from "./outside.ts"
 import { Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
 
-/** Knocks by way of the first of `via` that takes the knock. */
+/**
+ * Knocks by way of the first of `via` that takes the knock. What is pushed of the room meanwhile waits, as with joins: it
+ * may be that the knock is refused.
+ */
 export const knockOnRoom = Effect.fnUntraced(function* (
   userId: string,
   roomId: string,
@@ -20,7 +24,11 @@ export const knockOnRoom = Effect.fnUntraced(function* (
 ) {
   const room = yield* heldRoom(roomId)
   if (room !== undefined) return yield* sendLocalEvent(room, ownMembership(userId, "knock"))
-  return yield* throughFirst(via, (server) => knockThrough(server, roomId, userId))
+  const joins = yield* JoinsInFlight
+  return yield* joins.inTurn(
+    roomId,
+    throughFirst(via, (server) => knockThrough(server, roomId, userId)),
+  )
 })
 
 /**

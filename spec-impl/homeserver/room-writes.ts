@@ -2,18 +2,39 @@ import type { EventRecord, TimelineRecord } from "../core/room-dag/event-record.
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import { StateMap } from "../core/state-resolution/state-map.ts"
 import type { EventWrite, StateWrite, StoreGroup } from "../store/event-store.ts"
+import type { RoomTimeline } from "./timeline.ts"
 
-/** What must be kept so that `records` are still known after a restart: one part of a store group. */
+/** What of a room is asked here. */
+interface KeptRoom {
+  readonly roomId: string
+  readonly timeline: RoomTimeline
+}
+
+/**
+ * What must be kept so that `records` are still known after a restart: one part of a store group. `taken` are the
+ * positions of those that have none yet.
+ */
 export const writesOf = (
-  roomId: string,
+  room: KeptRoom,
   dag: RoomDag,
   records: readonly EventRecord[],
+  taken: ReadonlyMap<string, number>,
 ): Required<Pick<StoreGroup, "states" | "events">> => ({
-  states: records.flatMap((record) => (record.place === "timeline" ? stateWrites(dag, record) : [])),
+  states: stateWritesOf(dag, records),
   events: [...records, ...redactedBy(dag, records)].map((record) =>
-    eventWrite(roomId, dag, record, isRedacted(dag, record, records)),
+    eventWrite(room, dag, record, isRedacted(dag, record, records), positionOf(room, record, taken)),
   ),
 })
+
+/** The position of an accepted event of the history: the one that it has, or the one that was taken for it. */
+export const positionOf = (
+  { timeline }: KeptRoom,
+  record: EventRecord,
+  taken: ReadonlyMap<string, number>,
+): number | undefined =>
+  record.place === "timeline" && record.verdict === "accepted"
+    ? (taken.get(record.event.eventId) ?? timeline.positionOf(record))
+    : undefined
 
 /** What was held before `records` came, and must be kept otherwise from now on. */
 const redactedBy = (dag: RoomDag, records: readonly EventRecord[]): readonly EventRecord[] =>
@@ -32,7 +53,13 @@ const isRedacted = (dag: RoomDag, { event }: EventRecord, records: readonly Even
   event.type !== "m.room.redaction" &&
   (dag.redactions.of(event) !== undefined || records.some((record) => dag.redactions.applies(record, event)))
 
-const eventWrite = (roomId: string, dag: RoomDag, record: EventRecord, redacted: boolean): EventWrite => ({
+const eventWrite = (
+  { roomId }: KeptRoom,
+  dag: RoomDag,
+  record: EventRecord,
+  redacted: boolean,
+  position: number | undefined,
+): EventWrite => ({
   roomId,
   eventId: record.event.eventId,
   pdu: (redacted ? dag.redactions.redacted(record.event) : record.event).pdu,
@@ -47,13 +74,33 @@ const eventWrite = (roomId: string, dag: RoomDag, record: EventRecord, redacted:
           stateAfter: record.stateAfter.digest,
           claimedBy: record.stateSource.kind === "claimed" ? record.stateSource.by : undefined,
         },
+  ...(position === undefined ? {} : { position }),
 })
 
+/**
+ * Each state as a change to one that is kept already or comes before it in the group, never in a circle: where a parent
+ * comes after its child, whose state was claimed, nothing rests on it.
+ */
+const stateWritesOf = (dag: RoomDag, records: readonly EventRecord[]): readonly StateWrite[] => {
+  const earlier = new Map<string, StateMap>()
+  const inGroup = new Set(records.map(({ event }) => event.eventId))
+  const stateAfter = (eventId: string) =>
+    earlier.get(eventId) ?? (inGroup.has(eventId) ? undefined : dag.timeline(eventId)?.stateAfter)
+  return records.flatMap((record) => {
+    if (record.place !== "timeline") return []
+    const writes = stateWrites(dag, record, stateAfter)
+    earlier.set(record.event.eventId, record.stateAfter)
+    return writes
+  })
+}
+
 /** The states around an event, as changes to a parent's state where one is known. */
-const stateWrites = (dag: RoomDag, record: TimelineRecord): readonly StateWrite[] => {
-  const parent = record.event.prevEvents
-    .map((eventId) => dag.timeline(eventId)?.stateAfter)
-    .find((state) => state !== undefined)
+const stateWrites = (
+  dag: RoomDag,
+  record: TimelineRecord,
+  stateAfter: (eventId: string) => StateMap | undefined,
+): readonly StateWrite[] => {
+  const parent = record.event.prevEvents.map(stateAfter).find((state) => state !== undefined)
   return [
     ...changeFrom(dag, parent ?? StateMap.empty, record.stateBefore),
     ...changeFrom(dag, record.stateBefore, record.stateAfter),

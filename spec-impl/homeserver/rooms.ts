@@ -6,6 +6,7 @@ import type { EventRecord } from "../core/room-dag/event-record.ts"
 import { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { roomVersion } from "../core/room-version.ts"
+import type { Resolve } from "../core/state-resolution/resolve.ts"
 import { StateMap } from "../core/state-resolution/state-map.ts"
 import { type MatrixError, notFound } from "../federation/matrix-error.ts"
 import type { StateWrite, StoredRoom, StoreGroup } from "../store/event-store.ts"
@@ -16,9 +17,11 @@ import {
   partialStateRemovals,
   partialStateWrites,
 } from "./partial-states.ts"
-import { writesOf } from "./room-writes.ts"
+import { positionOf, writesOf } from "./room-writes.ts"
 import { Settings } from "./settings.ts"
 import { Signatures } from "./signatures/signatures.ts"
+import { Stopwatch } from "./stopwatch.ts"
+import { Positions, RoomTimeline } from "./timeline.ts"
 
 /** A room that this server holds. */
 export interface Room {
@@ -34,6 +37,8 @@ export interface Room {
   readonly writing: Semaphore.Semaphore
   /** Held while one event from another server is taken in, its missing history fetched first. */
   readonly receiving: Semaphore.Semaphore
+  /** The events that clients may be shown, in order. */
+  readonly timeline: RoomTimeline
 }
 
 /** What happened to the events of a room, in the order in which it was decided; for observers only. */
@@ -54,8 +59,8 @@ export class Rooms extends Context.Service<
      */
     readonly make: (roomId: string, version: RoomVersion) => Room
     /**
-     * Makes records durable together with `more` of the same group, then applies them. The caller holds
-     * `room.writing`, and examined the records while it held it.
+     * Makes records durable together with `more` of the same group, then applies them, even where nobody waits for it
+     * any more. The caller holds `room.writing`, and examined the records while it held it.
      */
     readonly commit: (
       room: Room,
@@ -73,6 +78,8 @@ export class Rooms extends Context.Service<
     ) => Effect.Effect<void, StoreFailure>
     /** Tells `listener` of each event from now on, once it is durable and seen by all; it must not wait. */
     readonly watch: (listener: RoomListener) => void
+    /** Where events are in the order in which this server took them in. */
+    readonly positions: Positions
   }
 >()("netsplit/Rooms") {
   /** Takes up what the store keeps. */
@@ -83,9 +90,18 @@ export class Rooms extends Context.Service<
         const store = yield* EventStore
         const settings = yield* Settings
         const signatures = yield* Signatures
+        const stopwatch = yield* Stopwatch
         const rooms = new Map<string, Room>()
         const forgotten = new WeakSet<Room>()
         const listeners = [listener]
+        const positions = new Positions()
+
+        const resolve: Resolve = (...asked) => {
+          const since = stopwatch.now()
+          const state = settings.resolve(...asked)
+          stopwatch.add("resolution", since)
+          return state
+        }
 
         const make = (roomId: string, version: RoomVersion): Room => ({
           roomId,
@@ -94,12 +110,13 @@ export class Rooms extends Context.Service<
           dag: new RoomDag({
             version,
             readings: settings.readings,
-            resolve: settings.resolve,
+            resolve,
             verify: signatures.verify,
           }),
           partial: undefined,
           writing: Semaphore.makeUnsafe(1),
           receiving: Semaphore.makeUnsafe(1),
+          timeline: new RoomTimeline(),
         })
 
         const commit = Effect.fnUntraced(function* (
@@ -108,8 +125,20 @@ export class Rooms extends Context.Service<
           more: StoreGroup = {},
         ) {
           if (forgotten.has(room)) return yield* roomForgotten(room)
-          const { states, events } = writesOf(room.roomId, room.dag, records)
-          const last = records.findLast((record) => record.place === "timeline")
+          const taken = positions.take(room.timeline, records)
+          yield* keepAndApply(room, records, more, taken).pipe(
+            Effect.ensuring(Effect.sync(() => positions.settle(taken))),
+          )
+        })
+
+        const keepAndApply = Effect.fnUntraced(function* (
+          room: Room,
+          records: readonly EventRecord[],
+          more: StoreGroup,
+          taken: ReadonlyMap<string, number>,
+        ) {
+          const { states, events } = writesOf(room, room.dag, records, taken)
+          const hasHistory = records.some((record) => record.place === "timeline")
           const { roomId, partial } = room
           const journal = records.map(journalEntry)
           const held = rooms.get(roomId)
@@ -117,6 +146,7 @@ export class Rooms extends Context.Service<
             ...(held === room ? [] : partialStateRemovals(roomId, held?.partial)),
             ...partialStateWrites(roomId, partial, journal),
           ]
+          const since = stopwatch.now()
           yield* store.commit({
             ...more,
             ...(held === undefined || held === room ? {} : { forgottenRooms: [roomId] }),
@@ -124,18 +154,22 @@ export class Rooms extends Context.Service<
             ...(partialState.length === 0 ? {} : { records: [...(more.records ?? []), ...partialState] }),
             states,
             events,
-            ...(last === undefined
-              ? {}
-              : { extremities: [{ roomId, eventIds: room.dag.forwardExtremitiesWith(last) }] }),
+            ...(hasHistory
+              ? { extremities: [{ roomId, eventIds: room.dag.forwardExtremitiesWith(records) }] }
+              : {}),
           })
+          stopwatch.add("store", since, records.length)
           rooms.set(roomId, room)
           if (held !== undefined && held !== room) forgotten.add(held)
           partial?.journal.push(...journal)
           for (const record of records) {
             room.dag.apply(record)
+            const position = taken.get(record.event.eventId)
+            if (position !== undefined && record.place === "timeline")
+              room.timeline.add([{ position, record }])
             for (const listen of listeners) yield* listen(room, record)
           }
-        })
+        }, Effect.uninterruptible)
 
         const makeWhole = Effect.fnUntraced(function* (
           room: Room,
@@ -143,13 +177,31 @@ export class Rooms extends Context.Service<
           records: readonly EventRecord[],
         ) {
           if (forgotten.has(room)) return yield* roomForgotten(room)
+          const taken = positions.take(room.timeline, records)
+          yield* keepWhole(room, dag, records, taken).pipe(
+            Effect.ensuring(Effect.sync(() => positions.settle(taken))),
+          )
+        })
+
+        const keepWhole = Effect.fnUntraced(function* (
+          room: Room,
+          dag: RoomDag,
+          records: readonly EventRecord[],
+          taken: ReadonlyMap<string, number>,
+        ) {
           const { roomId, partial, dag: before } = room
           yield* store.commit({
-            ...writesOf(roomId, dag, records),
+            ...writesOf(room, dag, records, taken),
             extremities: [{ roomId, eventIds: dag.forwardExtremities() }],
             records: partialStateRemovals(roomId, partial),
           })
           room.dag = dag
+          room.timeline.replace(
+            records.flatMap((record) => {
+              const position = positionOf(room, record, taken)
+              return position === undefined || record.place === "outlier" ? [] : [{ position, record }]
+            }),
+          )
           room.partial = undefined
           partial?.whole.openUnsafe()
           for (const record of records) {
@@ -157,7 +209,7 @@ export class Rooms extends Context.Service<
             if (known?.place === record.place && known.verdict === record.verdict) continue
             for (const listen of listeners) yield* listen(room, record)
           }
-        })
+        }, Effect.uninterruptible)
 
         const partialStates = yield* keptPartialStates(store)
         for (const stored of yield* store.rooms) {
@@ -165,6 +217,7 @@ export class Rooms extends Context.Service<
           if (version === undefined) continue
           const room = make(stored.roomId, version)
           yield* restore(room, stored, store.state)
+          for (const { position } of room.timeline.history) positions.restore(position)
           room.partial = partialStates.get(stored.roomId)
           if (room.partial !== undefined) room.dag.presumedServers = new Set(room.partial.servers)
           rooms.set(room.roomId, room)
@@ -183,6 +236,7 @@ export class Rooms extends Context.Service<
           commit,
           makeWhole,
           watch: (listen) => void listeners.push(listen),
+          positions,
         })
       }),
     )
@@ -241,4 +295,10 @@ const restore = Effect.fnUntraced(function* (
     )
   }
   room.dag.restoreForwardExtremities(stored.extremities)
+  room.timeline.replace(
+    held.flatMap(({ write: { position, eventId } }) => {
+      const record = position === undefined ? undefined : room.dag.timeline(eventId)
+      return position === undefined || record === undefined ? [] : [{ position, record }]
+    }),
+  )
 })

@@ -60,6 +60,8 @@ export interface HomeserverSettings {
   readonly mediaRequestsPerMinuteMax: number
   /** The largest image of which thumbnails are made. */
   readonly thumbnailPixelsMax: number
+  /** Whether anybody may register an account (client-server API §POST /register). */
+  readonly enableRegistration: boolean
 }
 
 export const homeserverSettingsDefault: HomeserverSettings = {
@@ -87,6 +89,7 @@ export const homeserverSettingsDefault: HomeserverSettings = {
   mediaTimeoutMsMax: 60_000,
   mediaRequestsPerMinuteMax: 600,
   thumbnailPixelsMax: 32_000_000,
+  enableRegistration: false,
 }
 
 /** The settings of this homeserver. */

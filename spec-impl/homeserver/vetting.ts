@@ -2,13 +2,14 @@
 import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { parseEvent, redactEvent } from "../core/event-format.ts"
-import { contentHash, without } from "../core/hash.ts"
+import { isWhole, without } from "../core/hash.ts"
 import { canonicalProblem } from "../core/json/canonical.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
 import { readingsDefault } from "../core/readings.ts"
 import { badJson, invalidParameter } from "../federation/matrix-error.ts"
 import { KeyRing } from "./key-ring.ts"
 import type { Room } from "./rooms.ts"
+import { Stopwatch } from "./stopwatch.ts"
 
 /** An event fit to be examined, or why it is dropped: as if it had never come. */
 export type Vetted = { readonly event: Event } | { readonly problem: string }
@@ -52,7 +53,10 @@ export const readSent = (pdu: JsonObject, room: Room) => {
  */
 export const vetEvents = Effect.fnUntraced(function* (room: Room, events: readonly Event[]) {
   const keyRing = yield* KeyRing
+  const stopwatch = yield* Stopwatch
+  const asked = stopwatch.now()
   const outcomes = yield* keyRing.verifyEvents(events, room.version)
+  stopwatch.add("signatures", asked, events.length)
   const vetted: Vetted[] = []
   for (const [position, event] of events.entries()) {
     const outcome = outcomes[position]!
@@ -63,32 +67,33 @@ export const vetEvents = Effect.fnUntraced(function* (room: Room, events: readon
     if (yield* keyRing.restrictedJoinSignature(event, room.version)) {
       room.dag.noteSignedRestrictedJoin(event.eventId)
     }
-    vetted.push({ event: hashMatches(event.pdu) ? event : redactEvent(event, room.version) })
+    const hashing = stopwatch.now()
+    const matches = isWhole(event.pdu)
+    stopwatch.add("hashing", hashing)
+    vetted.push({ event: matches ? event : redactEvent(event, room.version) })
   }
   return vetted as readonly Vetted[]
 })
 
 /**
  * Checks 1 to 3 on PDUs that another server gave in answer to a question; what fails is left out. An event that is
- * held stays as it is held: the answer may be a copy that history visibility redacted.
+ * held stays as it is held, for the answer may be a copy that history visibility redacted; unless what is held is such
+ * a copy, of an outlier, and the answer a whole one.
  */
 export const vetAnswered = Effect.fnUntraced(function* (room: Room, pdus: readonly JsonValue[]) {
   const events = pdus.flatMap((pdu) => {
     const read = readPdu(pdu, room, { checkReferenceCounts: false })
     return "event" in read ? [read.event] : []
   })
-  const unknown = events.filter(({ eventId }) => room.dag.record(eventId) === undefined)
+  const unknown = events.filter(
+    (event) => room.dag.record(event.eventId) === undefined || room.dag.bettersOutlier(event),
+  )
   const vetted = yield* vetEvents(room, unknown)
   const outcomes = new Map(unknown.map((event, position) => [event, vetted[position]]))
   return events.flatMap((event) => {
     const held = room.dag.record(event.eventId)?.event
     const outcome = outcomes.get(event)
-    if (held !== undefined) return [held]
-    return outcome !== undefined && "event" in outcome ? [outcome.event] : []
+    if (outcome !== undefined && "event" in outcome) return [outcome.event]
+    return held === undefined ? [] : [held]
   })
 })
-
-const hashMatches = (pdu: JsonObject): boolean => {
-  const hashes = pdu.hashes
-  return isJsonObject(hashes) && hashes.sha256 === contentHash(pdu)
-}

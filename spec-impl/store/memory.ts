@@ -92,11 +92,22 @@ const answerKey = (origin: string, transactionId: string): string => `${origin}\
 /** Checks the whole group before it writes any of it, so that a failure leaves nothing behind. */
 const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreFailure> => {
   const newRooms = new Set(group.rooms?.map((room) => room.roomId))
+  const forgotten = new Set(group.forgottenRooms)
   const homeless = [...(group.events ?? []), ...(group.extremities ?? [])].find(
-    ({ roomId }) => !newRooms.has(roomId) && !disk.rooms.has(roomId),
+    ({ roomId }) => !newRooms.has(roomId) && (forgotten.has(roomId) || !disk.rooms.has(roomId)),
   )
   if (homeless !== undefined) {
     return new StoreFailure({ reason: "broken", detail: `no room ${homeless.roomId} is kept here` })
+  }
+  const kept = new Set<string>()
+  for (const { digest, basedOn } of group.states ?? []) {
+    if (basedOn !== undefined && !kept.has(basedOn) && !disk.states.has(basedOn)) {
+      return new StoreFailure({
+        reason: "broken",
+        detail: `state ${digest} rests on ${basedOn}, which is not kept`,
+      })
+    }
+    kept.add(digest)
   }
   for (const roomId of group.forgottenRooms ?? []) disk.rooms.delete(roomId)
   for (const { roomId, roomVersion } of group.rooms ?? []) {

@@ -19,8 +19,7 @@ const inCodePointOrder = (unit: number): number =>
 const unusual = /[^ !#-[\]-~]/
 
 /** `JSON.stringify` escapes exactly what canonical JSON wants escaped, but for lone surrogates. */
-const quote = (text: string): string =>
-  unusual.test(text) || text.includes("\\") ? JSON.stringify(text) : `"${text}"`
+const quote = (text: string): string => (unusual.test(text) ? JSON.stringify(text) : `"${text}"`)
 
 /** Keys in canonical order; most objects come sorted already, and most keys are ASCII. */
 const sortedKeys = (object: JsonObject): string[] => {

@@ -51,10 +51,12 @@ export class LocalDevices extends Context.Service<
     /**
      * A device of a user of this server, by the id that its client asks for or a new one; one that is there already
      * stays. Gives its id. 403 for others' users and for the id of a cross-signing key, 400 for an id that is none.
+     * What `login` gives goes into the same group, and what it fails with keeps the device from being.
      */
     readonly add: (
       userId: string,
       wishes?: { readonly deviceId?: string; readonly displayName?: string },
+      login?: (deviceId: string) => Effect.Effect<Pick<ListChange, "records" | "whenKept">, MatrixError>,
     ) => Act<string>
     /** 404 where there is no such device. */
     readonly rename: (userId: string, deviceId: string, displayName: string) => Act<void>
@@ -200,19 +202,26 @@ export class LocalDevices extends Context.Service<
       })
 
       return LocalDevices.of({
-        add: Effect.fnUntraced(function* (userId, wishes = {}) {
+        add: Effect.fnUntraced(function* (userId, wishes = {}, login) {
           const deviceId = wishes.deviceId ?? (yield* newDeviceId(userId))
           const problem = problemWithDeviceId(deviceId)
           if (problem !== undefined) return yield* invalidParameter(problem)
-          yield* change(userId, (list) => {
-            if (memberOf(list.devices, deviceId) !== undefined) return Effect.undefined
-            if (isCrossSigningKey(list, deviceId))
-              return Effect.fail(forbidden("a key of the user has that id"))
-            const { displayName } = wishes
-            return Effect.succeed(
-              withDevice(list, deviceId, displayName === undefined ? {} : { displayName }),
-            )
-          })
+          yield* change(
+            userId,
+            Effect.fnUntraced(function* (list) {
+              const isKnown = memberOf(list.devices, deviceId) !== undefined
+              if (!isKnown && isCrossSigningKey(list, deviceId))
+                return yield* forbidden("a key of the user has that id")
+              if (isKnown && login === undefined) return undefined
+              const { displayName } = wishes
+              return {
+                ...(isKnown
+                  ? { list }
+                  : withDevice(list, deviceId, displayName === undefined ? {} : { displayName })),
+                ...(login === undefined ? {} : yield* login(deviceId)),
+              }
+            }),
+          )
           return deviceId
         }),
         rename: (userId, deviceId, displayName) =>

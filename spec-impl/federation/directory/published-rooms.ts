@@ -87,7 +87,7 @@ export class PublishedRooms extends Context.Service<
           yield* store.commit({ records: [{ collection, key: roomId, value: isPublished ? true : null }] })
           if (isPublished) published.add(roomId)
           else published.delete(roomId)
-        }),
+        }, Effect.uninterruptible),
         page: (query) => {
           const from = query.since === undefined ? "start" : readBatch(query.since)
           return from === undefined

@@ -145,7 +145,7 @@ export class LocalMedia extends Context.Service<
           arrivals.delete(key)
         }
         media.set(mediaId, kept)
-      })
+      }, Effect.uninterruptible)
 
       const create = Effect.fnUntraced(function* (userId: string) {
         yield* checkUser(userId)

@@ -1,9 +1,8 @@
 /** What a policy server says of an event: its signature, or why there is none (server-server API §Policy Servers). */
 import { Effect } from "effect"
 import type { Event } from "../../core/event.ts"
-import { redact } from "../../core/redaction.ts"
 import type { RoomVersion } from "../../core/room-version.ts"
-import { signingBytes } from "../../core/signing.ts"
+import { eventSigningBytes } from "../../core/signing.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Settings } from "../../homeserver/settings.ts"
 import { Signatures } from "../../homeserver/signatures/signatures.ts"
@@ -22,5 +21,5 @@ export const recommend = Effect.fnUntraced(function* (event: Event, version: Roo
   }
   const refusal = policy(event, asker)
   if (refusal !== undefined) return yield* refusedByPolicy(refusal)
-  return signatures.sign(policyServerKey.seed, signingBytes(redact(event.pdu, version)))
+  return signatures.sign(policyServerKey.seed, eventSigningBytes(event.pdu, version))
 })

@@ -83,14 +83,14 @@ export class Aliases extends Context.Service<
           yield* store
             .commit({ records: [{ collection, key: alias, value: target }] })
             .pipe(Effect.onError(() => Effect.sync(() => aliases.delete(alias))))
-        }),
+        }, Effect.uninterruptible),
         remove: Effect.fnUntraced(function* (userId, alias) {
           const target = aliases.get(alias)
           if (target === undefined) return yield* notFound(`there is no alias ${alias}`)
           if (!mayRemove(userId, target)) return yield* forbidden(`${alias} is another user's`)
           yield* store.commit({ records: [{ collection, key: alias, value: null }] })
           aliases.delete(alias)
-        }),
+        }, Effect.uninterruptible),
         move: Effect.fnUntraced(function* (from, to) {
           const moved = [...aliases].flatMap(([alias, { roomId, creator }]) =>
             roomId === from ? [[alias, { roomId: to, creator }] as const] : [],
@@ -99,7 +99,7 @@ export class Aliases extends Context.Service<
           yield* store.commit({ records: moved.map(([key, value]) => ({ collection, key, value })) })
           for (const [alias, target] of moved) aliases.set(alias, target)
           return true
-        }),
+        }, Effect.uninterruptible),
         resolveLocal,
         resolve: Effect.fnUntraced(function* (alias) {
           const server = isRoomAlias(alias) ? domainOf(alias) : undefined

@@ -92,8 +92,12 @@ export class Profiles extends Context.Service<
         if (canonicalJsonBytes(profile).length > profileBytesMax) {
           return yield* tooLarge(`a profile has at most ${profileBytesMax} bytes`)
         }
-        yield* store.commit({ records: [{ collection, key: userId, value: profile }] })
-        profiles.set(userId, profile)
+        yield* Effect.uninterruptible(
+          Effect.andThen(
+            store.commit({ records: [{ collection, key: userId, value: profile }] }),
+            Effect.sync(() => profiles.set(userId, profile)),
+          ),
+        )
         if (memberFields.includes(field) && before !== value) yield* tellRooms(userId, profile)
       })
 

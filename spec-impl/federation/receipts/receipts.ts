@@ -8,7 +8,7 @@ import { Edus } from "../../homeserver/edus.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { aclAllows } from "../../homeserver/room-acl.ts"
 import { type Room, Rooms } from "../../homeserver/rooms.ts"
-import { isJoined, serversIn } from "../../homeserver/shared-rooms.ts"
+import { isJoined, mayBeJoined, serversIn } from "../../homeserver/shared-rooms.ts"
 import { EventStore, type RecordWrite, type StoreFailure } from "../../store/event-store.ts"
 import { forbidden, type MatrixError, notFound } from "../matrix-error.ts"
 
@@ -60,7 +60,7 @@ export class Receipts extends Context.Service<
         if (given.length === 0) return
         yield* store.commit({ records: given.map(recordOf) })
         for (const receipt of given) receipts.set(keyOf(receipt), receipt)
-      })
+      }, Effect.uninterruptible)
 
       edus.handle("m.receipt", (origin, content) =>
         Effect.gen(function* () {
@@ -127,7 +127,7 @@ const receiptsIn = (room: Room, types: JsonValue, origin: string): readonly Rece
   const read = isJsonObject(types) ? types["m.read"] : undefined
   if (!isJsonObject(read)) return []
   return Object.entries(read).flatMap(([userId, given]) => {
-    if (domainOf(userId) !== origin || !isJoined(room, userId) || !isJsonObject(given)) return []
+    if (domainOf(userId) !== origin || !mayBeJoined(room, userId) || !isJsonObject(given)) return []
     const { event_ids: eventIds, data } = given
     if (!isJsonArray(eventIds) || eventIds.length !== 1 || !isJsonObject(data)) return []
     const [eventId] = eventIds

@@ -154,7 +154,7 @@ export class ThirdPartyInvites extends Context.Service<
             Effect.fail(storeFailed(detail)),
           )
           for (const one of noted) yield* begin(keyOf(one), one)
-        }),
+        }, Effect.uninterruptible),
         exchange: (origin, roomId, partial) =>
           exchange(origin, roomId, partial).pipe(
             Effect.catchTags({

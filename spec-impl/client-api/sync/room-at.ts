@@ -1,0 +1,46 @@
+/** What the state of a room was here at a position of the past (`homeserver/timeline.ts`). */
+import type { EventRecord } from "../../core/room-dag/event-record.ts"
+import { StateMap } from "../../core/state-resolution/state-map.ts"
+import type { Room } from "../../homeserver/rooms.ts"
+
+/**
+ * The resolution of the states after the events that nothing followed on at that position. Empty where this server
+ * had no part in the room then.
+ */
+export const stateAt = (room: Room, position: number): StateMap => {
+  const { dag, timeline } = room
+  const last = timeline.live.at(-1)
+  if (last === undefined) return StateMap.empty
+  if (last.position <= position) return dag.currentState()
+  const tips = tipsAt(room, position)
+  return tips.length === 0 ? StateMap.empty : dag.stateBeforeChildOf(tips)
+}
+
+/** Goes back from the extremities of now, through what came later, to what was there already. */
+const tipsAt = ({ dag, timeline }: Room, position: number): readonly string[] => {
+  const wasThere = (record: EventRecord | undefined): boolean => {
+    const at = record === undefined ? undefined : timeline.positionOf(record)
+    return at !== undefined && Math.abs(at) <= position
+  }
+  const tips = new Set<string>()
+  const visited = new Set<string>()
+  const waiting = [...dag.forwardExtremities()]
+  for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
+    if (visited.has(eventId)) continue
+    visited.add(eventId)
+    const record = dag.timeline(eventId)
+    if (record === undefined) continue
+    if (!wasThere(record)) waiting.push(...record.event.prevEvents)
+    else if (!dag.childrenOf(eventId).some((child) => wasThere(dag.record(child)))) tips.add(eventId)
+  }
+  return [...tips].sort()
+}
+
+/** The events of `now` that are not those of `before`, as indices of the room's graph. */
+export const stateChanges = (before: StateMap, now: StateMap): readonly number[] =>
+  before === now
+    ? []
+    : StateMap.differences([before, now]).flatMap((key) => {
+        const index = now.get(key)
+        return index < 0 ? [] : [index]
+      })

@@ -1,0 +1,177 @@
+/** The PDUs of one transaction that are of one room: each taken through the checks, its missing history fetched first. */
+import { Effect, Semaphore } from "effect"
+import type { Event } from "../core/event.ts"
+import { eventIdOf } from "../core/event-id.ts"
+import { isJsonObject, type JsonValue } from "../core/json/value.ts"
+import type { RoomVersion } from "../core/room-version.ts"
+import type { StoreGroup } from "../store/event-store.ts"
+import { admit, admitInTurn } from "./admission.ts"
+import { JoinsInFlight } from "./joins-in-flight.ts"
+import { heldRoom } from "./local-joins.ts"
+import { fillGap } from "./missing-events.ts"
+import { Outside } from "./outside.ts"
+import { Resyncs } from "./resyncs.ts"
+import { aclAllows } from "./room-acl.ts"
+import { type Room, Rooms } from "./rooms.ts"
+import { Settings } from "./settings.ts"
+import { Stopwatch } from "./stopwatch.ts"
+import { readPdu, type Vetted, vetEvents } from "./vetting.ts"
+import { receiveWithdrawal } from "./withdrawals.ts"
+
+/** What the answer says of one PDU: its event id, where it has one, and what became of it. */
+export type PduResult = readonly [eventId: string | undefined, { readonly error?: string }]
+
+/** A PDU with what of it does not depend on what comes before it: its event, or why it is dropped. */
+interface ReadPdu {
+  readonly eventId: string | undefined
+  readonly vetted: Vetted
+}
+
+/**
+ * Takes in `pdus`, all said to be of `roomId`, in their order. `more` is kept in the group of the last of them, where
+ * that can be: it is told all results, and whether it was kept is told with them. Fails where the store does, or where
+ * that is how this server reads the specification.
+ */
+export const receivePdus = Effect.fnUntraced(function* (
+  origin: string,
+  roomId: string,
+  pdus: readonly JsonValue[],
+  more: ((results: readonly PduResult[]) => StoreGroup) | undefined,
+) {
+  const rooms = yield* Rooms
+  const joins = yield* JoinsInFlight
+  const results: PduResult[] = []
+  let read: readonly ReadPdu[] = []
+  let readFor: Room | undefined
+  let isSealed = false
+
+  while (results.length < pdus.length) {
+    yield* joins.settled(roomId)
+    const at = results.length
+    const withdrawn = yield* receiveFromOutside(origin, pdus[at]!)
+    if (withdrawn !== undefined) {
+      results.push(withdrawn)
+      continue
+    }
+    const room = rooms.find(roomId)
+    if (room === undefined) {
+      results.push([nameOf(pdus[at]!, undefined), { error: "not in that room" }])
+      continue
+    }
+    // §Server ACLs: by the sending server, never by the event's sender.
+    const isAllowed = () => aclAllows(room.dag, origin)
+    if (!isAllowed()) {
+      results.push([nameOf(pdus[at]!, room.version), deniedByAcl(origin)])
+      continue
+    }
+    if (readFor !== room) {
+      read = [...read.slice(0, at), ...(yield* readAll(room, pdus.slice(at)))]
+      readFor = room
+    }
+    const { eventId, vetted } = read[at]!
+    if ("problem" in vetted) {
+      results.push([eventId, { error: vetted.problem }])
+      continue
+    }
+    const run = eventsOf(read.slice(at))
+    const named = read.slice(at).map((one): PduResult => [one.eventId, {}])
+    const seal = (taken: number): StoreGroup => {
+      isSealed = more !== undefined && at + taken === pdus.length
+      return isSealed ? more!([...results, ...named.slice(0, taken)]) : {}
+    }
+    const taken = yield* Semaphore.withPermits(room.receiving, 1)(admitInTurn(room, run, isAllowed, seal))
+    results.push(...named.slice(0, taken))
+    if (taken === 0) results.push([eventId, yield* receiveAlone(room, origin, vetted.event)])
+  }
+  return { results: results as readonly PduResult[], isSealed }
+})
+
+/** The events up to the first PDU that is dropped. */
+const eventsOf = (read: readonly ReadPdu[]): readonly Event[] => {
+  const end = read.findIndex(({ vetted }) => "problem" in vetted)
+  return read
+    .slice(0, end < 0 ? read.length : end)
+    .flatMap(({ vetted }) => ("event" in vetted ? [vetted.event] : []))
+}
+
+/** Check 1 on each, then checks 2 and 3 on all that pass it: their signatures are verified together. */
+const readAll = Effect.fnUntraced(function* (room: Room, pdus: readonly JsonValue[]) {
+  const stopwatch = yield* Stopwatch
+  const since = stopwatch.now()
+  const read = pdus.map((pdu) => readPdu(pdu, room, { checkReferenceCounts: true }))
+  stopwatch.add("form", since, pdus.length)
+  const vetted = yield* vetEvents(
+    room,
+    read.flatMap((one) => ("event" in one ? [one.event] : [])),
+  )
+  const outcomes = vetted.values()
+  return read.map(
+    (one, position): ReadPdu =>
+      "event" in one
+        ? { eventId: one.event.eventId, vetted: outcomes.next().value ?? { problem: "not verified" } }
+        : { eventId: nameOf(pdus[position]!, room.version), vetted: one },
+  )
+})
+
+/** An event that may need something from elsewhere: what it builds on, or a word of the policy server. */
+const receiveAlone = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
+  const { readings } = yield* Settings
+  const resyncs = yield* Resyncs
+  const receive = Effect.gen(function* () {
+    if (room.dag.holdsAnother(event)) return { error: "another event has this id" }
+    if (room.dag.timeline(event.eventId) !== undefined) return {}
+    const claimed = yield* fillGap(room, origin, event)
+    yield* admit(room, event, "new")
+    if (room.partial === undefined) yield* resyncs.backfill(room, origin, claimed)
+    return {}
+  })
+  return yield* Semaphore.withPermits(
+    room.receiving,
+    1,
+  )(receive).pipe(
+    Effect.catchTags({
+      MissingHistory: ({ why }) => Effect.succeed<PduResult[1]>({ error: why }),
+      MatrixError: (failure) =>
+        readings.missingState === "fails-transaction"
+          ? Effect.fail(failure)
+          : Effect.succeed<PduResult[1]>({ error: failure.error }),
+      FederationUnreachable: ({ message }) => Effect.succeed<PduResult[1]>({ error: message }),
+    }),
+  )
+})
+
+/** What concerns a user who stands outside, in a room that this server is not in; undefined where it is not that. */
+const receiveFromOutside = Effect.fnUntraced(function* (origin: string, pdu: JsonValue) {
+  if (!isJsonObject(pdu) || pdu.type !== "m.room.member") return undefined
+  const rooms = yield* Rooms
+  const outside = yield* Outside
+  const { roomVersions } = yield* Settings
+  const roomId = roomIdIn(pdu)
+  const standing = typeof pdu.state_key === "string" && outside.standingOf(pdu.state_key, roomId)
+  const version = roomVersions.find(({ id }) => standing && id === standing.roomVersion)
+  if (!standing || version === undefined) return undefined
+  if ((yield* heldRoom(roomId)) !== undefined) return undefined
+  const room = rooms.find(roomId) ?? rooms.make(roomId, version)
+  if (!aclAllows(room.dag, origin)) {
+    const denied: PduResult = [nameOf(pdu, room.version), deniedByAcl(origin)]
+    return denied
+  }
+  const read = readPdu(pdu, room, { checkReferenceCounts: true })
+  const error = "problem" in read ? read.problem : yield* receiveWithdrawal(room, read.event, standing)
+  const result: PduResult = [nameOf(pdu, room.version), error === undefined ? {} : { error }]
+  return result
+})
+
+const deniedByAcl = (origin: string): PduResult[1] => ({ error: `${origin} is denied by the server ACL` })
+
+/** The room that a PDU says it is of; no room's id where it says nothing that could be one. */
+export const roomIdIn = (pdu: JsonValue): string =>
+  isJsonObject(pdu) && typeof pdu.room_id === "string" ? pdu.room_id : ""
+
+/** How the answer names a PDU: by its event id, which from room 3 on follows from it by the room's version. */
+const nameOf = (pdu: JsonValue, version: RoomVersion | undefined): string | undefined => {
+  if (!isJsonObject(pdu)) return undefined
+  const given = pdu.event_id
+  const derived = version === undefined ? undefined : eventIdOf(pdu, version)
+  return derived ?? (typeof given === "string" && given.startsWith("$") ? given : undefined)
+}
