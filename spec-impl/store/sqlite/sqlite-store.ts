@@ -16,20 +16,30 @@ import { makeSqliteClient, type SqliteOptions } from "./sqlite-client.ts"
  * locked by another for too long, or of a newer netsplit.
  */
 export const makeSqliteStore = Effect.fnUntraced(function* (options: Omit<SqliteOptions, "readOnly">) {
-  const writer = yield* Effect.mapError(makeSqliteClient(options), storeFailureOf)
-  const connection = yield* prepare(writer).pipe(
+  const open = (more: Partial<SqliteOptions>) =>
+    Effect.mapError(makeSqliteClient({ ...options, ...more }), storeFailureOf)
+  const writer = yield* open({})
+  yield* migrate.pipe(
+    Effect.provideService(SqlClient.SqlClient, writer),
     Effect.mapError((error) => {
       const { reason, detail } = storeFailureOf(error)
       return new StoreFailure({ reason, detail: `cannot use ${options.filename}: ${detail}` })
     }),
   )
-  const reader = yield* Effect.mapError(makeSqliteClient({ ...options, readOnly: true }), storeFailureOf)
+  return yield* storeOn(writer, yield* open({ readOnly: true }))
+})
+
+/** The store on a client that writes, whose tables are up to date and whom nobody else uses, and one that reads. */
+export const storeOn = Effect.fnUntraced(function* (
+  writer: SqlClient.SqlClient,
+  reader: SqlClient.SqlClient,
+) {
+  const connection = yield* Effect.mapError(prepared(writer), storeFailureOf)
   return EventStore.of({ commit: makeGroupCommit(connection), ...makeReads(reader) })
 })
 
-/** The connection of a client, for good, with the tables up to date. */
-const prepare = Effect.fnUntraced(function* (writer: SqlClient.SqlClient) {
-  yield* migrate.pipe(Effect.provideService(SqlClient.SqlClient, writer))
+/** The connection of a client, for good, with what commits need. */
+const prepared = Effect.fnUntraced(function* (writer: SqlClient.SqlClient) {
   const connection = yield* writer.reserve
   for (const definition of changeDefinitions) yield* connection.execute(definition, [], undefined)
   return connection
