@@ -122,14 +122,10 @@ export const listen = Effect.fnUntraced(function* (
     answering.add(socket)
     outgoing.once("close", () => answering.delete(socket))
     const free = slots.take(askerOf(socket))
-<<<<<<< HEAD
     if (free === undefined) {
       refuse(incoming, outgoing, tellsToComeAgain())
       return
     }
-=======
-    if (free === undefined) return refuse(incoming, outgoing, tellsToComeAgain())
->>>>>>> main
     const target = targetOf(url)
     const body = readBody(incoming, outgoing, { limits, budget, target, expectsContinue }, (given) => {
       if (given instanceof MatrixError) return refuse(incoming, outgoing, given)
