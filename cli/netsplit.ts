@@ -8,6 +8,7 @@ import { repeatListFlags } from "./repeat-list-flags.ts"
 import { resolve } from "./resolve.ts"
 import { run } from "./run.ts"
 import { scenarios } from "./scenarios.ts"
+import { serve } from "./serve.ts"
 
 const debug = GlobalFlag.Setting("debug")({
   flag: Flag.Boolean("debug").pipe(
@@ -26,7 +27,7 @@ const command = Command.make("netsplit").pipe(
     { command: "netsplit scenarios", description: "See which stories there are" },
   ]),
   Command.withGlobalFlags([debug]),
-  Command.withSubcommands([run, scenarios, resolve, bench]),
+  Command.withSubcommands([run, scenarios, resolve, bench, serve]),
 )
 
 /** Help that was asked for goes to stdout; all else is one line on stderr, so that stdout stays clean. */

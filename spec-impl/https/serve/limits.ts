@@ -49,6 +49,16 @@ export const federationLimits: ListenerLimits = {
   drainMsMax: 10_000,
 }
 
+/** Limits of the other listeners: they are for people who are known, or stand behind one proxy, so behind one address. */
+export const clientLimits: ListenerLimits = {
+  ...federationLimits,
+  requestsMax: 4_096,
+  requestsOfAddressMax: 4_096,
+  // Of media: what one user may upload at once is a setting of the homeserver.
+  bodyBytesMax: 64 * 1_048_576,
+  requestMsMax: 300_000,
+}
+
 /** A second is what most work takes at most. */
 const retryAfterMs = 1_000
 
