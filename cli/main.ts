@@ -3,7 +3,6 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
 import { Engine } from "./engine.ts"
 import { netsplit } from "./netsplit.ts"
-import { StopSignal } from "./serve/stop-signal.ts"
 
 // A reader that has seen enough (`netsplit scenarios | head -1`) closes the pipe: that is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -14,8 +13,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 // Not NodeRuntime.runMain: its SIGINT handler would wait for work that never yields, and its process.exit
 // would cut off what a pipe has not taken yet.
 process.exitCode = await Effect.runPromise(
-  netsplit(process.argv.slice(2)).pipe(
-    Effect.provide([Engine.layer, StopSignal.layer]),
-    Effect.provide(NodeServices.layer),
-  ),
+  netsplit(process.argv.slice(2)).pipe(Effect.provide(Engine.layer), Effect.provide(NodeServices.layer)),
 )

@@ -27,7 +27,7 @@ const command = Command.make("netsplit").pipe(
     { command: "netsplit scenarios", description: "See which stories there are" },
   ]),
   Command.withGlobalFlags([debug]),
-  Command.withSubcommands([run, scenarios, resolve, bench, serve]),
+  Command.withSubcommands([run, scenarios, resolve, serve, bench]),
 )
 
 /** Help that was asked for goes to stdout; all else is one line on stderr, so that stdout stays clean. */

@@ -1,111 +1,155 @@
-import { Console, Effect, Option } from "effect"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { Console, Deferred, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
-import type { JsonValue } from "#spec-impl/core/json/value.ts"
 import { jsonFlag } from "./json-flag.ts"
-import { StopSignal } from "./serve/stop-signal.ts"
+import { UsageError } from "./outcome.ts"
 
 const text = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
 
-const parameters = {
-  "server-name": text("server-name", "NAME", "The name of the homeserver, before delegation"),
-  listen: text("listen", "ADDR:PORT", "Where other servers come in; port 0 for one that the system chooses"),
-  "tls-cert": text(
-    "tls-cert",
-    "FILE",
-    "The certificate of the federation listener and its chain (PEM). Without it that listener is plain HTTP, which " +
-      "is right only behind a reverse proxy that speaks TLS",
-  ),
-  "tls-key": text("tls-key", "FILE", "The key of that certificate (PEM)"),
-  ca: text("ca", "FILE", "Authorities that other servers' certificates may be of, beside the system's (PEM)"),
-  "client-listen": text("client-listen", "ADDR:PORT", "Where clients come in, by plain HTTP; and /health"),
-  "metrics-listen": text("metrics-listen", "ADDR:PORT", "Where /metrics (Prometheus text) and /health are"),
-  data: text(
-    "data",
-    "DIR",
-    "Where the signing key and the database are kept; without it all is lost at the end",
-  ),
-  "allow-ip": Flag.String("allow-ip").pipe(
+const flags = {
+  serverName: text("server-name", "NAME", "The name of the homeserver, as in @user:NAME"),
+  listen: text("listen", "ADDR:PORT", "Where other servers are listened to; port 0 for any that is free"),
+  tlsCert: text("tls-cert", "FILE", "Certificate and chain in PEM; without it --listen speaks plain HTTP"),
+  tlsKey: text("tls-key", "FILE", "Its private key in PEM"),
+  ca: text("ca", "FILE", "Authorities in PEM that are trusted beside those of the system"),
+  clientListen: text("client-listen", "ADDR:PORT", "Where clients are listened to, in plain HTTP"),
+  metricsListen: text("metrics-listen", "ADDR:PORT", "Where GET /metrics is answered, for Prometheus"),
+  data: text("data", "DIR", "Where keys and rooms are kept; netsplit-data unless given"),
+  allowIp: Flag.String("allow-ip").pipe(
     Flag.withMetavar("CIDR…"),
-    Flag.withDescription(
-      "Networks that may be connected to although they are loopback, private or link-local",
-    ),
+    Flag.withDescription("Networks to connect to that are not public: loopback, private, link-local"),
     Flag.atLeast(0),
   ),
-  "enable-registration": Flag.Boolean("enable-registration").pipe(
-    Flag.withDescription("Let anybody register who reaches the client listener"),
-    Flag.withDefault(false),
-  ),
-  signatures: Flag.Literals("signatures", ["node", "noble"]).pipe(
-    Flag.withDescription("Ed25519 by node:crypto, off the main thread, unless it says noble"),
+  enableRegistration: Flag.Boolean("enable-registration").pipe(
+    Flag.withDescription("Let anybody register an account"),
     Flag.optional,
   ),
-  "stop-within": text(
-    "stop-within",
-    "SECONDS",
-    "How long requests in work may take when it stops; 10 unless given",
+  signatures: Flag.Literals("signatures", ["node", "noble"]).pipe(
+    Flag.withDescription("Who verifies signatures: node:crypto, or noble, in JavaScript"),
+    Flag.optional,
   ),
-  config: text(
-    "config",
-    "FILE",
-    "JSON with the names of these flags; flags win. `settings` and `readings` tell more",
+  requestsMax: Flag.Int("requests-max").pipe(
+    Flag.withMetavar("N"),
+    Flag.withDescription("Requests in work at once, of one address too; more are answered 429"),
+    Flag.optional,
   ),
+  config: text("config", "FILE", "These same names in a JSON object; flags win"),
   json: jsonFlag,
 }
 
-/** What was given on the command line, by flag. */
-const given = ({ config: _, json: __, ...flags }: Command.Command.Config.Infer<typeof parameters>) =>
-  Object.fromEntries(
-    Object.entries(flags).flatMap(([name, value]): [string, JsonValue][] => {
-      if (Option.isOption(value)) return Option.isSome(value) ? [[name, value.value]] : []
-      const isSilent = value === false || (Array.isArray(value) && value.length === 0)
-      return isSilent ? [] : [[name, value]]
+/** Waits for SIGINT or SIGTERM; the second one ends the process at once. */
+const stopSignal = Effect.gen(function* () {
+  const stopped = yield* Deferred.make<void>()
+  let isStopping = false
+  const stop = () => {
+    if (isStopping) process.exit(130)
+    isStopping = true
+    Deferred.doneUnsafe(stopped, Effect.void)
+  }
+  yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      process.on("SIGINT", stop)
+      process.on("SIGTERM", stop)
     }),
+    () =>
+      Effect.sync(() => {
+        process.off("SIGINT", stop)
+        process.off("SIGTERM", stop)
+      }),
   )
+  return Deferred.await(stopped)
+})
 
-/** `netsplit serve`: a homeserver on the real network, until it is told to stop. */
+/** To begin with, most of the heap is what was left behind by starting. */
+const releaseGarbage = (): void => {
+  setFlagsFromString("--expose-gc")
+  runInNewContext("gc")()
+}
+
+/** `netsplit serve`: one homeserver on the real network. */
 export const serve = Command.make(
   "serve",
-  parameters,
+  flags,
   Effect.fnUntraced(function* (input) {
-    const signal = yield* StopSignal
-    const { readServeOptions } = yield* Effect.promise(() => import("./serve/options.ts"))
-    const options = yield* readServeOptions(Option.getOrUndefined(input.config), given(input))
-    const { start } = yield* Effect.promise(() => import("./serve/start.ts"))
+    const { readConfig, serveOptions } = yield* Effect.promise(() => import("./serve/serve-options.ts"))
+    const { serveHomeserver } = yield* Effect.promise(
+      () => import("#spec-impl/https/serve/serve-homeserver.ts"),
+    )
+    // What it keeps is nobody else's: rotated keys stand in the database.
+    process.umask(0o077)
+    const options = yield* Effect.try({
+      try: () =>
+        serveOptions(
+          {
+            "server-name": Option.getOrUndefined(input.serverName),
+            listen: Option.getOrUndefined(input.listen),
+            "tls-cert": Option.getOrUndefined(input.tlsCert),
+            "tls-key": Option.getOrUndefined(input.tlsKey),
+            ca: Option.getOrUndefined(input.ca),
+            "client-listen": Option.getOrUndefined(input.clientListen),
+            "metrics-listen": Option.getOrUndefined(input.metricsListen),
+            data: Option.getOrUndefined(input.data),
+            "allow-ip": input.allowIp.length === 0 ? undefined : input.allowIp,
+            "enable-registration": Option.getOrUndefined(input.enableRegistration),
+            signatures: Option.getOrUndefined(input.signatures),
+            "requests-max": Option.getOrUndefined(input.requestsMax),
+          },
+          Option.isSome(input.config) ? readConfig(input.config.value) : {},
+        ),
+      catch: (error) => (error instanceof UsageError ? error : new UsageError({ message: String(error) })),
+    })
     yield* Effect.scoped(
       Effect.gen(function* () {
-        const serving = yield* start(options)
-        const { federation, client, metrics } = serving
-        const places = { federation, ...(client && { client }), ...(metrics && { metrics }) }
+        const stopping = yield* stopSignal
+        const server = yield* serveHomeserver(options).pipe(
+          Effect.mapError((error) => new UsageError({ message: whyNot(error) })),
+        )
+        const { federation, client, metrics, drain } = server
         if (input.json) {
-          yield* Console.log(JSON.stringify({ ready: true, serverName: options.serverName, ...places }))
+          const { serverName } = options
+          yield* Console.log(JSON.stringify({ ready: true, serverName, federation, client, metrics }))
         } else {
-          const list = Object.entries(places).map(([name, place]) => `${name} on ${place}`)
-          yield* Console.log(`${options.serverName} is ready: ${list.join(", ")}`)
+          const scheme = options.tls === undefined ? "http (for a proxy that speaks TLS)" : "https"
+          yield* Console.error(
+            `netsplit: ${options.serverName} listens to servers on ${federation}, ${scheme}`,
+          )
+          if (client !== undefined) yield* Console.error(`netsplit: to clients on ${client}`)
+          if (metrics !== undefined) yield* Console.error(`netsplit: /metrics on ${metrics}`)
         }
-        yield* signal.received
-        yield* Console.error("netsplit: stopping; once more to stop at once")
-        yield* serving.drain
+        releaseGarbage()
+        yield* stopping
+        if (!input.json) yield* Console.error("netsplit: stopping; once more to stop at once")
+        yield* drain
       }),
     )
   }),
 ).pipe(
   Command.withDescription(
-    "Run a homeserver on the real network, until SIGINT or SIGTERM. Prints one line when it is ready. " +
-      "Exit code: 0 stopped as told, 64 wrong usage.",
+    "Run a homeserver on the real network: federation over TLS, clients over plain HTTP, everything kept in SQLite. " +
+      "Stops on SIGINT and SIGTERM, when what it took is answered. Exit code: 0 stopped, 64 it cannot start so.",
   ),
   Command.withShortDescription("Run a homeserver on the real network"),
   Command.withExamples([
     {
       command:
-        "netsplit serve --server-name hs.example --listen 0.0.0.0:8448 --tls-cert cert.pem --tls-key key.pem --data hs",
-      description: "A homeserver that keeps all it knows in ./hs",
-    },
-    {
-      command:
-        "netsplit serve --server-name localhost:8448 --listen 127.0.0.1:8448 --tls-cert cert.pem --tls-key key.pem " +
-        "--ca ca.pem --allow-ip 127.0.0.0/8 --client-listen 127.0.0.1:8008 --enable-registration",
-      description: "One of several on this machine, that keeps nothing",
+        "netsplit serve --server-name localhost:8448 --listen 127.0.0.1:8448 --client-listen 127.0.0.1:8008 --enable-registration",
+      description: "A homeserver of your own, to try a client on",
     },
   ]),
 )
+
+const whyNot = (
+  error:
+    | { readonly _tag: "BadDirectory"; readonly message: string }
+    | { readonly _tag: "StoreFailure"; readonly detail: string }
+    | { readonly _tag: "ListenFailure"; readonly code: string; readonly address: string },
+): string => {
+  if (error._tag === "StoreFailure") return error.detail
+  if (error._tag === "BadDirectory") return error.message
+  const reason = { EADDRINUSE: "somebody listens there already", EACCES: "that is not allowed here" }[
+    error.code
+  ]
+  return `cannot listen on ${error.address}: ${reason ?? error.code}`
+}

@@ -3,7 +3,6 @@ import { Console, Effect, type Layer } from "effect"
 import { TerminalCapabilities } from "effect/cli"
 import type { Engine } from "../engine.ts"
 import { netsplit } from "../netsplit.ts"
-import { StopSignal } from "../serve/stop-signal.ts"
 import { engineDouble } from "./engine-double.ts"
 
 /** Runs one command line in this process, and gives what a shell would see of it. */
@@ -27,7 +26,6 @@ export const runLine = async (
         canPrompt: false,
       }),
       Effect.provide(engine),
-      Effect.provide(StopSignal.layer),
       Effect.provide(NodeServices.layer),
     ),
   )

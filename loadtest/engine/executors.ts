@@ -99,14 +99,14 @@ class Run {
 const startsAtOnceMax = 32
 
 const startArrivals = (
-  { stages, durationMs, preAllocatedVus, vusMax }: ArrivalScenario,
+  { stages, durationMs, vusMax }: ArrivalScenario,
   vus: readonly ExecutorVu[],
   { clock, addVu, onDropped }: ExecutorPorts,
   run: Run,
 ): void => {
   // The VU that was last at work is the next: it takes no more connections than there is work for.
   const idle = [...vus].reverse()
-  let count = Math.max(vus.length, preAllocatedVus)
+  let count = vus.length
   const startedMs = clock.nowMs()
   const arrivals = arrivalTimesMs(stages)
   let next = arrivals.next()

@@ -1,14 +1,7 @@
-import { connect as connectTcp, isIP, type Socket } from "node:net"
-import { connect as connectTls } from "node:tls"
-import { Client, type Dispatcher } from "undici"
+import type { Dispatcher } from "undici"
+import { Connection, type TlsTrust } from "./connection.ts"
 import { getOrMake } from "./get-or-make.ts"
 import type { HttpRequest } from "./sandbox/host.ts"
-
-/** How TLS trusts: `insecureSkipTLSVerify` of k6, or an authority besides those of the system. */
-export interface TlsTrust {
-  readonly skipVerify: boolean
-  readonly authority?: string | Buffer
-}
 
 /** What became of a request, with k6's timings in milliseconds and its error codes. */
 export interface HttpOutcome {
@@ -27,71 +20,7 @@ export interface HttpOutcome {
   bytesReceived: number
 }
 
-/** What the script must wait for before its first byte is sent is no part of the duration, as in k6. */
-interface Opening {
-  socket: Socket | undefined
-  connectingMs: number
-  tlsMs: number
-}
-
 const noBytes = Buffer.alloc(0)
-
-/** One kept connection: HTTP/1.1, a request at a time. */
-class Connection {
-  readonly client: Client
-  readonly opening: Opening = { socket: undefined, connectingMs: 0, tlsMs: 0 }
-  isBusy = false
-  bytesWritten = 0
-  bytesRead = 0
-
-  constructor(origin: string, trust: TlsTrust) {
-    this.client = new Client(origin, {
-      pipelining: 1,
-      allowH2: false,
-      // The deadline of a request is the caller's (`HttpClient.expire`): one sweep, no timer for each.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect: (options, callback) => {
-        const started = performance.now()
-        const { hostname, protocol } = options
-        const port = Number(options.port) || (protocol === "https:" ? 443 : 80)
-        const ready = (socket: Socket): void => {
-          socket.removeListener("error", failed)
-          this.bytesWritten = 0
-          this.bytesRead = 0
-          this.opening.socket = socket
-          callback(null, socket)
-        }
-        const failed = (error: Error): void => callback(error, null)
-        const onTcp = (): void => {
-          this.opening.connectingMs = performance.now() - started
-        }
-        if (protocol === "https:") {
-          const socket = connectTls({
-            host: hostname,
-            port,
-            ...(isIP(hostname) === 0 ? { servername: hostname } : {}),
-            rejectUnauthorized: !trust.skipVerify,
-            ...(trust.authority === undefined ? {} : { ca: trust.authority }),
-            ALPNProtocols: ["http/1.1"],
-          })
-          socket.once("connect", onTcp).once("error", failed)
-          socket.once("secureConnect", () => {
-            this.opening.tlsMs = performance.now() - started - this.opening.connectingMs
-            ready(socket.setNoDelay(true))
-          })
-        } else {
-          const socket = connectTcp({ host: hostname, port })
-          socket.once("error", failed)
-          socket.once("connect", () => {
-            onTcp()
-            ready(socket.setNoDelay(true))
-          })
-        }
-      },
-    })
-  }
-}
 
 interface InFlight {
   readonly deadlineMs: number
@@ -106,22 +35,22 @@ export class HttpClient {
   readonly #byOrigin = new Map<string, Connection[]>()
   readonly #inFlight = new Set<InFlight>()
   readonly #trust: TlsTrust
+  #isDestroyed = false
 
   constructor(trust: TlsTrust) {
     this.#trust = trust
   }
 
-  /** Sends a request. `done` is called once, whatever becomes of it, and never at once. */
+  /** Sends a request. `done` is called once, whatever becomes of it, but not after `destroy`. */
   send(request: HttpRequest, done: (outcome: HttpOutcome) => void): void {
-    let url: URL
-    try {
-      url = new URL(request.url)
-    } catch {
+    const [, origin, rest = ""] = /^(https?:\/\/[^/?#]+)([^#]*)/i.exec(request.url) ?? []
+    if (origin === undefined || !URL.canParse(origin)) {
       setImmediate(() => done(failure("invalid URL", 1_020)))
       return
     }
-    const connection = this.#take(url.origin)
+    const connection = this.#take(origin)
     const exchange = new Exchange(connection, request, (outcome) => {
+      if (this.#isDestroyed) return
       connection.isBusy = false
       this.#inFlight.delete(inFlight)
       done(outcome)
@@ -131,7 +60,8 @@ export class HttpClient {
       expire: () => exchange.fail(new TimedOut()),
     }
     this.#inFlight.add(inFlight)
-    exchange.dispatch(url)
+    // The path goes out as it was given: it may be signed.
+    exchange.dispatch(rest.startsWith("/") ? rest : `/${rest}`)
   }
 
   #take(origin: string): Connection {
@@ -152,6 +82,7 @@ export class HttpClient {
 
   /** Closes all connections; requests under way are given up. */
   destroy(): void {
+    this.#isDestroyed = true
     for (const connections of this.#byOrigin.values()) {
       for (const { client } of connections) client.destroy().catch(() => {})
     }
@@ -186,7 +117,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#done = done
   }
 
-  dispatch(url: URL): void {
+  dispatch(path: string): void {
     const { method, body } = this.#request
     const headers: string[] = ["user-agent", "netsplit-load"]
     for (const [name, value] of Object.entries(this.#request.headers)) {
@@ -196,7 +127,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
     this.#connection.client.dispatch(
       {
-        path: url.pathname + url.search,
+        path,
         method: method as Dispatcher.HttpMethod,
         headers,
         body: body === undefined ? null : typeof body === "string" ? body : Buffer.from(body),

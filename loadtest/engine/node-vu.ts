@@ -1,5 +1,6 @@
+import type { TlsTrust } from "./connection.ts"
 import type { ExecutorVu } from "./executors.ts"
-import { HttpClient, type TlsTrust } from "./http-client.ts"
+import { HttpClient } from "./http-client.ts"
 import type { RunState } from "./run-state.ts"
 import type { SandboxVu } from "./sandbox/host.ts"
 

@@ -12,6 +12,7 @@ import { domainOf } from "#spec-impl/core/identifiers.ts"
 import { canonicalJson } from "#spec-impl/core/json/encode.ts"
 import { redact } from "#spec-impl/core/redaction.ts"
 import type { EventRecord, TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
+import { objectionByCitations } from "#spec-impl/core/room-dag/objections.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
 
@@ -84,7 +85,7 @@ const rejectedIn = (dag: RoomDag, state: StateMap): readonly string[] => {
   const rejected = dag.eventIdsIn(state).filter((eventId) => {
     const event = dag.record(eventId)?.event
     if (event === undefined) return true
-    return dag.objectionByCitations(event) !== undefined && !restsOnRejectedSince(dag, event)
+    return objectionByCitations(dag, event) !== undefined && !restsOnRejectedSince(dag, event)
   })
   if (rejected.length === 0) soundStates.add(state)
   return rejected

@@ -41,7 +41,8 @@ export const makeActor = ({ server, userId, roomVersion, identityServerOf }: Act
     kick: (roomId, target) => users.kick(userId, roomId, target),
     ban: (roomId, target) => users.ban(userId, roomId, target),
     leave: (roomId) => users.leave(userId, roomId),
-    redact: (roomId, eventId, reason) => users.redact(userId, roomId, eventId, reason),
+    redact: (roomId, eventId, reason) =>
+      users.redact(userId, roomId, eventId, reason === undefined ? {} : { reason }),
     upgradeRoom: (roomId, newVersion) => users.upgradeRoom(userId, roomId, newVersion),
     walkSpace: (space, via) =>
       Context.get(services, Spaces).walk(userId, space, via === undefined ? {} : { via: [via] }),

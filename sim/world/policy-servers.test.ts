@@ -232,6 +232,19 @@ describe("a room uses a policy server", () => {
     ))
 })
 
+describe("the key of a policy server", () => {
+  it("is told to whoever asks, and is the one that its signatures are by", () =>
+    inRoom((played) =>
+      Effect.gen(function* () {
+        const at = { method: "GET", target: "/.well-known/matrix/policy_server", unsigned: true }
+        const { body } = yield* sendRaw(played, { from: "s1", to: "s3", ...at })
+        expect(body).toEqual({ public_keys: policyOf(played).public_keys })
+        const { status, errcode } = yield* sendRaw(played, { from: "s1", to: "s2", ...at })
+        expect([status, errcode]).toEqual([404, "M_NOT_FOUND"])
+      }),
+    ))
+})
+
 describe("a server that receives", () => {
   it("asks for a signature that is missing, or is by another key, and takes the event with it", () =>
     inRoom((played, roomId) =>

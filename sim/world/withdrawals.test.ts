@@ -80,6 +80,41 @@ describe("an invite that is taken back", () => {
     })
   }
 
+  it("is over as another user of its user's server goes in: from then on the room says who is invited", async () => {
+    await withRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        for (const userId of [bob, "@bea:s2"]) yield* stage.user(alice).invite(roomId, userId)
+        yield* stage.user("@bea:s2").join(roomId, "s1")
+        yield* stage.quiet
+        expect(standingOf(played, roomId)).toBeUndefined()
+        expect(membershipOn(played, "s2", roomId)).toBe("invite")
+        yield* stage.user(bob).leave(roomId)
+        yield* stage.quiet
+        expect(membershipOn(played, "s1", roomId)).toBe("leave")
+        yield* stage.user("@bea:s2").leave(roomId)
+        yield* stage.quiet
+        expect(standingOf(played, roomId)).toBeUndefined()
+      }),
+    )
+  })
+
+  it("may cite as many events as may be: it can be turned down where nobody is there to hear", async () => {
+    await withRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        yield* stage.user(alice).invite(roomId, bob)
+        const { outside } = played.servers.get("s2")!
+        const standing = standingOf(played, roomId)!
+        const cited = Array.from({ length: 10 }, (_, nth) => `$${nth}`.padEnd(44, "a"))
+        yield* outside.stand(bob, roomId, { ...standing, pdu: { ...standing.pdu, auth_events: cited } })
+        yield* stage.partition(["s1"], ["s2"])
+        yield* stage.user(bob).leave(roomId)
+        expect(standingOf(played, roomId)).toBeUndefined()
+      }),
+    )
+  })
+
   it("while its user's server was cut off is over once that is back, though the sender restarted meanwhile", async () => {
     await play({ servers: 1 }, ({ kernel, network, stage }) =>
       Effect.gen(function* () {

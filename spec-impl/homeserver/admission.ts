@@ -2,9 +2,9 @@
 import { Effect, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
 import { domainOf } from "../core/identifiers.ts"
-import type { Arrival, Claim, TimelineRecord } from "../core/room-dag/event-record.ts"
+import type { Arrival, Claim, OutlierRecord, TimelineRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
-import type { StoreGroup } from "../store/event-store.ts"
+import type { RecordWrite, StoreGroup } from "../store/event-store.ts"
 import { Destinations } from "./destinations.ts"
 import { ServerIdentity } from "./identity.ts"
 import { Outside } from "./outside.ts"
@@ -99,13 +99,23 @@ export const admitInTurn = Effect.fnUntraced(function* (
   )
 })
 
-/** With the event goes who of this server's users stands outside after it. */
-const commitRecord = Effect.fnUntraced(function* (room: Room, record: TimelineRecord, more: StoreGroup = {}) {
+/** With the event, and what is held for its sake, goes who of this server's users stands outside after it. */
+export const commitRecord = Effect.fnUntraced(function* (
+  room: Room,
+  record: TimelineRecord,
+  more: StoreGroup = {},
+  outliers: readonly OutlierRecord[] = [],
+) {
   const rooms = yield* Rooms
   const outside = yield* Outside
   const { serverName } = yield* ServerIdentity
   const writes = outside.writesFor(room, record, serverName)
-  yield* rooms.commit(room, [record], writes.length === 0 ? more : { ...more, outside: writes })
+  const records = [...(more.records ?? []), ...outside.recordsFor(writes)]
+  yield* rooms.commit(
+    room,
+    [...outliers, record],
+    writes.length === 0 ? more : { ...more, outside: writes, records },
+  )
   outside.note(writes)
 }, Effect.uninterruptible)
 
@@ -130,12 +140,14 @@ export const admitOutliers = Effect.fnUntraced(function* (room: Room, events: re
 /**
  * Commits an accepted event that this server sends on: to the servers of the members before it and after it
  * (a kicked server gets its own kick), and to that of a user who was invited or knocking and is turned away; but
- * `except`. The caller holds `room.writing`, and who asked for it may go away: what is kept as queued is sent.
+ * `except`. `records` go into the same group. The caller holds `room.writing`, and who asked for it may go away: what is
+ * kept as queued is sent.
  */
 export const commitAndSend = Effect.fnUntraced(function* (
   room: Room,
   record: TimelineRecord,
   except?: string,
+  records: readonly RecordWrite[] = [],
 ) {
   const destinations = yield* Destinations
   const { serverName } = yield* ServerIdentity
@@ -149,6 +161,7 @@ export const commitAndSend = Effect.fnUntraced(function* (
   if (except !== undefined) servers.delete(except)
   yield* commitRecord(room, record, {
     destinations: destinations.writesFor(room.roomId, event, servers),
+    ...(records.length === 0 ? {} : { records }),
   })
   yield* destinations.send(room.roomId, event, servers)
 }, Effect.uninterruptible)

@@ -28,22 +28,29 @@ const checkTemplate = (event: JsonObject, roomId: string, userId: string, member
     : Effect.fail(badAnswer("the resident server made another event than it was asked for"))
 }
 
-/** Makes an event of a template that was asked for: dated, hashed and signed by this server. */
+/**
+ * Makes an event of a template that was asked for: dated, hashed and signed by this server. `content` is the membership
+ * and what else the user says with it; what the resident server says goes before that.
+ */
 export const completeTemplate = Effect.fnUntraced(function* (
   made: { readonly room_version?: string; readonly event: JsonObject },
   roomId: string,
   userId: string,
-  membership: OutsideMembership,
+  content: JsonObject & { readonly membership: OutsideMembership },
 ) {
   const { roomVersions } = yield* Settings
   // Without a room_version the room is of version 1 or 2, whose events are alike.
   const id = made.room_version ?? "1"
   const version = roomVersions.find((known) => known.id === id)
   if (version === undefined) return yield* incompatibleRoomVersion(id)
-  const template = yield* checkTemplate(made.event, roomId, userId, membership)
+  const template = yield* checkTemplate(made.event, roomId, userId, content.membership)
   // What the resident server signed or added is no part of this server's event.
   const own = without(template, ["hashes", "signatures", "unsigned"])
-  const dated = { ...own, origin_server_ts: yield* Clock.currentTimeMillis }
+  const dated = {
+    ...own,
+    content: { ...content, ...(own.content as JsonObject) },
+    origin_server_ts: yield* Clock.currentTimeMillis,
+  }
   const event = yield* readOwn(yield* signAsSelf(dated, version), version).pipe(
     Effect.mapError(({ error }) => badAnswer(`the resident server made no event: ${error}`)),
   )
@@ -51,17 +58,27 @@ export const completeTemplate = Effect.fnUntraced(function* (
 })
 
 /** Leaves a room that this server is not in: turns down an invite, or takes back a knock. */
-export const leaveThrough = Effect.fnUntraced(function* (via: string, roomId: string, userId: string) {
+export const leaveThrough = Effect.fnUntraced(function* (
+  via: string,
+  roomId: string,
+  userId: string,
+  more: JsonObject = {},
+) {
   const client = yield* FederationClient
   const made = yield* client.call(via, (api) => api.rooms.makeLeave({ params: { roomId, userId } }))
-  const { event } = yield* completeTemplate(made, roomId, userId, "leave")
+  const { event } = yield* completeTemplate(made, roomId, userId, { ...more, membership: "leave" })
   const params = { roomId, eventId: event.eventId }
   yield* client.call(via, (api) => api.rooms.sendLeave({ params, payload: event.pdu }))
   return event
 })
 
 /** Knocks on a room that this server is not in, and keeps what it is told of the room. */
-export const knockThrough = Effect.fnUntraced(function* (via: string, roomId: string, userId: string) {
+export const knockThrough = Effect.fnUntraced(function* (
+  via: string,
+  roomId: string,
+  userId: string,
+  more: JsonObject = {},
+) {
   const client = yield* FederationClient
   const outside = yield* Outside
   const rooms = yield* Rooms
@@ -70,7 +87,7 @@ export const knockThrough = Effect.fnUntraced(function* (via: string, roomId: st
   const made = yield* client.call(via, (api) =>
     api.rooms.makeKnock({ params: { roomId, userId }, query: { ver } }),
   )
-  const { version, event } = yield* completeTemplate(made, roomId, userId, "knock")
+  const { version, event } = yield* completeTemplate(made, roomId, userId, { ...more, membership: "knock" })
   const params = { roomId, eventId: event.eventId }
   const before = outside.standingOf(userId, roomId)
   const answer = yield* client.call(via, (api) => api.rooms.sendKnock({ params, payload: event.pdu }))

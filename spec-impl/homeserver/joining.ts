@@ -1,12 +1,13 @@
 /** Joining a room by way of a server that is in it (server-server API §Joining Rooms). */
 import { Effect, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
+import type { JsonObject } from "../core/json/value.ts"
 import { claimedState } from "../core/room-dag/decide-anew.ts"
 import type { OutlierRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
 import { FederationClient } from "../federation/client.ts"
 import { forbidden } from "../federation/matrix-error.ts"
-import { admit, admitOutliers, whileWriting } from "./admission.ts"
+import { admit, admitOutliers, commitRecord, whileWriting } from "./admission.ts"
 import { backfillTo } from "./backfill.ts"
 import { badAnswer } from "./failures.ts"
 import { completeTemplate } from "./handshakes.ts"
@@ -24,10 +25,15 @@ import { Settings } from "./settings.ts"
  * from the answer, with part of its state if the settings say so. One that this server has left is gone back to, with
  * the whole state: it holds most of it. One that it is in gets the join as it gets any event.
  */
-export const joinThrough = Effect.fnUntraced(function* (via: string, roomId: string, userId: string) {
+export const joinThrough = Effect.fnUntraced(function* (
+  via: string,
+  roomId: string,
+  userId: string,
+  more: JsonObject = {},
+) {
   const rooms = yield* Rooms
   const { partialStateJoins } = yield* Settings
-  const { version, event } = yield* makeJoin(via, roomId, userId)
+  const { version, event } = yield* makeJoin(via, roomId, userId, more)
   const held = rooms.find(roomId)
   // What was decided by part of the state, and never by all of it, is nothing to go back to.
   const known = held?.partial === undefined || (yield* isResident(held)) ? held : undefined
@@ -48,14 +54,14 @@ export const isResident = (room: Room) =>
     joinedServersIn(room.dag, room.dag.currentState()).has(serverName),
   )
 
-const makeJoin = Effect.fnUntraced(function* (via: string, roomId: string, userId: string) {
+const makeJoin = Effect.fnUntraced(function* (via: string, roomId: string, userId: string, more: JsonObject) {
   const client = yield* FederationClient
   const { roomVersions } = yield* Settings
   const ver = roomVersions.map((version) => version.id)
   const made = yield* client.call(via, (api) =>
     api.rooms.makeJoin({ params: { roomId, userId }, query: { ver } }),
   )
-  return yield* completeTemplate(made, roomId, userId, "join")
+  return yield* completeTemplate(made, roomId, userId, { ...more, membership: "join" })
 })
 
 /** Sent once more where no answer comes: the resident server answers the same join as it did before. */
@@ -79,11 +85,13 @@ const takeUp = Effect.fnUntraced(function* (
   { join, events, stateIds, servers }: BelievedAnswer,
   via: string,
 ) {
-  const rooms = yield* Rooms
   const resyncs = yield* Resyncs
   if (servers !== undefined) {
-    room.partial = beginPartialState(join.eventId, via, servers)
-    room.dag.presumedServers = new Set(servers)
+    // Of this server's own members all is known: it comes in by this join.
+    const { serverName } = yield* ServerIdentity
+    const others = servers.filter((server) => server !== serverName)
+    room.partial = beginPartialState(join.eventId, via, others)
+    room.dag.presumedServers = new Set(others)
   }
   const outliers: OutlierRecord[] = []
   for (const event of parentsFirst(events)) {
@@ -92,7 +100,7 @@ const takeUp = Effect.fnUntraced(function* (
     room.dag.apply(record)
     outliers.push(record)
   }
-  yield* rooms.commit(room, [...outliers, yield* examineEntry(room, join, stateIds, via)])
+  yield* commitRecord(room, yield* examineEntry(room, join, stateIds, via), {}, outliers)
   yield* resyncs.makeWhole(room)
 })
 
@@ -105,10 +113,9 @@ const goBack = Effect.fnUntraced(function* (
   { join, events, stateIds }: BelievedAnswer,
   via: string,
 ) {
-  const rooms = yield* Rooms
   const enter = Effect.gen(function* () {
     if (room.dag.timeline(join.eventId) !== undefined) return
-    yield* rooms.commit(room, [yield* examineEntry(room, join, stateIds, via)])
+    yield* commitRecord(room, yield* examineEntry(room, join, stateIds, via))
   })
   yield* Semaphore.withPermits(room.receiving, 1)(admitOutliers(room, events))
   yield* Effect.ignore(backfillTo(room, via, room.dag.missingPrevEvents(join)))

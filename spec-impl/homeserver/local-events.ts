@@ -5,12 +5,14 @@ import { encodeBase64 } from "../core/base64.ts"
 import type { Event } from "../core/event.ts"
 import { parseEvent } from "../core/event-format.ts"
 import { referenceHash } from "../core/hash.ts"
+import { canonicalJsonBytes } from "../core/json/encode.ts"
 import type { JsonObject, JsonValue } from "../core/json/value.ts"
-import { canonicalIntegerMax, depthMaxLenient, prevEventsMax } from "../core/limits.ts"
+import { canonicalIntegerMax, depthMaxLenient, pduBytesMax, prevEventsMax } from "../core/limits.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { eventSigningBytes, restrictedJoinSigner, signEvent, withSignature } from "../core/signing.ts"
-import { badJson, forbidden, type MatrixError } from "../federation/matrix-error.ts"
+import { badJson, forbidden, type MatrixError, tooLarge } from "../federation/matrix-error.ts"
+import type { RecordWrite } from "../store/event-store.ts"
 import { commitAndSend, whileWriting } from "./admission.ts"
 import { Chance } from "./chance.ts"
 import { ServerIdentity } from "./identity.ts"
@@ -29,12 +31,15 @@ export interface Draft {
   readonly redacts?: string
 }
 
+/** What a chapter keeps in the group of an event that it has made, once the id of that is known. */
+export type WithEvent = (eventId: string) => readonly RecordWrite[]
+
 /**
  * Makes an event of `draft` at the end of the room's history, and sends it. Forbidden by rule: 403. In a room with a
  * policy server that is asked in between, while others may write, and what it answers instead of a signature is the
  * failure.
  */
-export const sendLocalEvent = Effect.fnUntraced(function* (room: Room, draft: Draft) {
+export const sendLocalEvent = Effect.fnUntraced(function* (room: Room, draft: Draft, kept?: WithEvent) {
   yield* untilAuthorisable(room, draft)
   const drafted = yield* whileWriting(
     room,
@@ -44,24 +49,24 @@ export const sendLocalEvent = Effect.fnUntraced(function* (room: Room, draft: Dr
       const { serverName } = yield* ServerIdentity
       if (restrictedJoinSigner(event) === serverName) room.dag.noteSignedRestrictedJoin(event.eventId)
       const isReady = room.dag.lackedPolicyServer(event) === undefined
-      if (isReady) yield* takeOwn(room, event)
+      if (isReady) yield* takeOwn(room, event, kept)
       return { event, isReady }
     }),
   )
   if (drafted.isReady) return drafted.event
   const event = yield* putBeforePolicyServer(room, drafted.event)
-  yield* whileWriting(room, takeOwn(room, event))
+  yield* whileWriting(room, takeOwn(room, event, kept))
   return event
 })
 
 /** Takes in and sends an event of this server's own making; 403 where it is not accepted. */
-export const takeOwn = Effect.fnUntraced(function* (room: Room, event: Event) {
+export const takeOwn = Effect.fnUntraced(function* (room: Room, event: Event, kept?: WithEvent) {
   const record = room.dag.examine(event, "new")
   if (record.objection !== undefined) {
     const { rule, reason } = record.objection
     return yield* forbidden(`rejected by ${rule}: ${reason}`)
   }
-  yield* commitAndSend(room, record)
+  yield* commitAndSend(room, record, undefined, kept?.(event.eventId))
 })
 
 /**
@@ -132,12 +137,13 @@ export const coSignAsSelf = Effect.fnUntraced(function* (pdu: JsonObject, versio
   return withSignature(pdu, serverName, signingKey.keyId, signature)
 })
 
-/** An event of this server's own making; one that breaks the format was badly drafted: 400. */
+/** An event of this server's own making; one that breaks the format was badly drafted: 400, or 413 for its size. */
 export const readOwn = (pdu: JsonObject, version: RoomVersion): Effect.Effect<Event, MatrixError> => {
   const parsed = parseEvent(pdu, version)
-  return "event" in parsed
-    ? Effect.succeed(parsed.event)
-    : Effect.fail(badJson(`such an event cannot be: ${parsed.problem}`))
+  if ("event" in parsed) return Effect.succeed(parsed.event)
+  // Client-server API §Size limits.
+  const refuse = canonicalJsonBytes(pdu).length > pduBytesMax ? tooLarge : badJson
+  return Effect.fail(refuse(`such an event cannot be: ${parsed.problem}`))
 }
 
 /** Above the number that an event may cite, which of the forward extremities it cites is left to chance. */

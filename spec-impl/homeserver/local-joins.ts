@@ -1,6 +1,7 @@
 /** How a user of this server comes into a room: at once, or by way of another server. */
 import { Effect } from "effect"
 import { domainOf } from "../core/identifiers.ts"
+import type { JsonObject } from "../core/json/value.ts"
 import type { FederationUnreachable } from "../federation/client.ts"
 import { invalidParameter, type MatrixError } from "../federation/matrix-error.ts"
 import type { OutsideStanding, StoreFailure } from "../store/event-store.ts"
@@ -23,15 +24,20 @@ export const heldRoom = Effect.fnUntraced(function* (roomId: string) {
 /**
  * Joins at once where this server is in the room, else by way of the first that lets the user in: the server that sent
  * an invite, which others may not have heard of yet (§Joining Rooms), then `via`, then others that it speaks of. Of several users who join at the same
- * time the first one's handshake brings the room.
+ * time the first one's handshake brings the room. `more` is further content of the join.
  */
-export const joinRoom = Effect.fnUntraced(function* (userId: string, roomId: string, via: readonly string[]) {
+export const joinRoom = Effect.fnUntraced(function* (
+  userId: string,
+  roomId: string,
+  via: readonly string[],
+  more: JsonObject = {},
+) {
   const joins = yield* JoinsInFlight
   const outside = yield* Outside
   const [invited, ...others] = serversOf(outside.standingOf(userId, roomId))
   const servers = invited === undefined ? via : [invited, ...via, ...others]
   const through = throughFirst(servers, (server) =>
-    Effect.mapError(joinThrough(server, roomId, userId), asClientSees),
+    Effect.mapError(joinThrough(server, roomId, userId, more), asClientSees),
   )
   // Only handshakes take turns: who joins here may have to wait for what others tell.
   const begun = yield* joins.inTurn(
@@ -44,7 +50,7 @@ export const joinRoom = Effect.fnUntraced(function* (userId: string, roomId: str
   const event =
     "event" in begun
       ? begun.event
-      : yield* joinHere(begun.room, userId).pipe(
+      : yield* joinHere(begun.room, userId, more).pipe(
           Effect.catchIf(
             (error) => servers.length > 0 && isUnableHere(error),
             () => joins.inTurn(roomId, through),
@@ -55,8 +61,13 @@ export const joinRoom = Effect.fnUntraced(function* (userId: string, roomId: str
 })
 
 /** A room that members of other rooms may join may need a user of this server to let the new one in. */
-const joinHere = Effect.fnUntraced(function* (room: Room, userId: string) {
-  const draft = { type: "m.room.member", sender: userId, stateKey: userId, content: { membership: "join" } }
+const joinHere = Effect.fnUntraced(function* (room: Room, userId: string, more: JsonObject) {
+  const draft = {
+    type: "m.room.member",
+    sender: userId,
+    stateKey: userId,
+    content: { ...more, membership: "join" },
+  }
   yield* untilAuthorisable(room, draft)
   const authoriser = yield* authoriserOf(room, userId)
   const authority = authoriser === undefined ? {} : { join_authorised_via_users_server: authoriser }

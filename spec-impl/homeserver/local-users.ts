@@ -14,7 +14,7 @@ import { invite } from "./invitations.ts"
 import type { InvitePermission } from "./invite-permission.ts"
 import type { JoinsInFlight } from "./joins-in-flight.ts"
 import type { KeyRing } from "./key-ring.ts"
-import { type Draft, sendLocalEvent } from "./local-events.ts"
+import { type Draft, sendLocalEvent, type WithEvent } from "./local-events.ts"
 import { joinRoom } from "./local-joins.ts"
 import type { Outside } from "./outside.ts"
 import { knockOnRoom, leaveRoom } from "./own-memberships.ts"
@@ -38,10 +38,23 @@ export class LocalUsers extends Context.Service<
     readonly createRoom: (sender: string, wishes: RoomWishes) => Action<string>
     /**
      * Joins at once where this server is in the room, or by way of who invited the user, or of the first of `via` that
-     * lets the user in. Fails with what the room itself says (403), or the last server.
+     * lets the user in. Fails with what the room itself says (403), or the last server. Here and below `more` is
+     * further content of the membership event.
      */
-    readonly join: (userId: string, roomId: string, via: readonly string[]) => Action<Event>
-    readonly send: (sender: string, roomId: string, type: string, content: JsonObject) => Action<Event>
+    readonly join: (
+      userId: string,
+      roomId: string,
+      via: readonly string[],
+      more?: JsonObject,
+    ) => Action<Event>
+    /** What `kept` gives goes into the event's group. */
+    readonly send: (
+      sender: string,
+      roomId: string,
+      type: string,
+      content: JsonObject,
+      kept?: WithEvent,
+    ) => Action<Event>
     readonly setState: (
       sender: string,
       roomId: string,
@@ -50,16 +63,27 @@ export class LocalUsers extends Context.Service<
       content: JsonObject,
     ) => Action<Event>
     /** The server of a user of another is asked first: what it refuses is never part of the room. */
-    readonly invite: (sender: string, roomId: string, target: string) => Action<Event>
+    readonly invite: (sender: string, roomId: string, target: string, more?: JsonObject) => Action<Event>
     /** By way of the first of `via` that takes the knock, or at once where this server is in the room. */
-    readonly knock: (userId: string, roomId: string, via: readonly string[]) => Action<Event>
+    readonly knock: (
+      userId: string,
+      roomId: string,
+      via: readonly string[],
+      more?: JsonObject,
+    ) => Action<Event>
     readonly kick: (sender: string, roomId: string, target: string, reason?: string) => Action<Event>
     readonly ban: (sender: string, roomId: string, target: string, reason?: string) => Action<Event>
-    readonly unban: (sender: string, roomId: string, target: string) => Action<Event>
+    readonly unban: (sender: string, roomId: string, target: string, reason?: string) => Action<Event>
     /** Also turns down an invite, and takes back a knock: where no server takes that, for the user alone. */
-    readonly leave: (userId: string, roomId: string) => Action<Event>
+    readonly leave: (userId: string, roomId: string, more?: JsonObject) => Action<Event>
     /** 404 where the event is not held, 403 where the redaction would not apply. */
-    readonly redact: (sender: string, roomId: string, eventId: string, reason?: string) => Action<Event>
+    readonly redact: (
+      sender: string,
+      roomId: string,
+      eventId: string,
+      content?: JsonObject,
+      kept?: WithEvent,
+    ) => Action<Event>
     /** Gives the id of the room that takes the old one's place; 403 for whoever may not send a tombstone. */
     readonly upgradeRoom: (
       sender: string,
@@ -89,10 +113,10 @@ export class LocalUsers extends Context.Service<
           Effect.flatMap(rooms.get(roomId), (room) => invite(room, sender, target, content)),
         )
 
-      const inRoom = (roomId: string, draft: Draft): Action<Event> =>
+      const inRoom = (roomId: string, draft: Draft, kept?: WithEvent): Action<Event> =>
         act(
           draft.sender,
-          Effect.flatMap(rooms.get(roomId), (room) => sendLocalEvent(room, draft)),
+          Effect.flatMap(rooms.get(roomId), (room) => sendLocalEvent(room, draft, kept)),
         )
 
       const setMembership = (
@@ -107,23 +131,24 @@ export class LocalUsers extends Context.Service<
 
       return LocalUsers.of({
         createRoom: (sender, wishes) => act(sender, createRoom(sender, wishes, serials)),
-        join: (userId, roomId, via) => act(userId, joinRoom(userId, roomId, via)),
-        send: (sender, roomId, type, content) =>
-          inRoom(roomId, { type, sender, content, stateKey: undefined }),
+        join: (userId, roomId, via, more) => act(userId, joinRoom(userId, roomId, via, more)),
+        send: (sender, roomId, type, content, kept) =>
+          inRoom(roomId, { type, sender, content, stateKey: undefined }, kept),
         setState: (sender, roomId, type, stateKey, content) =>
           type === "m.room.member" && content.membership === "invite"
             ? inviteTo(sender, roomId, stateKey, content)
             : inRoom(roomId, { type, sender, stateKey, content }),
-        invite: (sender, roomId, target) => inviteTo(sender, roomId, target, {}),
-        knock: (userId, roomId, via) => act(userId, knockOnRoom(userId, roomId, via)),
+        invite: (sender, roomId, target, more = {}) => inviteTo(sender, roomId, target, more),
+        knock: (userId, roomId, via, more) => act(userId, knockOnRoom(userId, roomId, via, more)),
         kick: (sender, roomId, target, reason) =>
           setMembership(sender, roomId, target, withReason("leave", reason)),
         ban: (sender, roomId, target, reason) =>
           setMembership(sender, roomId, target, withReason("ban", reason)),
-        unban: (sender, roomId, target) => setMembership(sender, roomId, target, { membership: "leave" }),
-        leave: (userId, roomId) => act(userId, leaveRoom(userId, roomId)),
-        redact: (sender, roomId, eventId, reason) =>
-          act(sender, redactEventOf(sender, roomId, eventId, reason)),
+        unban: (sender, roomId, target, reason) =>
+          setMembership(sender, roomId, target, withReason("leave", reason)),
+        leave: (userId, roomId, more) => act(userId, leaveRoom(userId, roomId, more)),
+        redact: (sender, roomId, eventId, content = {}, kept) =>
+          act(sender, redactEventOf(sender, roomId, eventId, content, kept)),
         upgradeRoom: (sender, roomId, newVersion, wishes = {}) =>
           act(sender, upgradeRoom(sender, roomId, newVersion, wishes, serials)),
       })

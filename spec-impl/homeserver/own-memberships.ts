@@ -1,8 +1,8 @@
 /** Leaving and knocking: in a room of the user's server at once, else by way of a server that is in it. */
 import { Clock, Effect } from "effect"
 import type { Event } from "../core/event.ts"
-import { isJsonArray } from "../core/json/value.ts"
-import { canonicalIntegerMax } from "../core/limits.ts"
+import { isJsonArray, type JsonObject } from "../core/json/value.ts"
+import { authEventsMax, canonicalIntegerMax } from "../core/limits.ts"
 import type { OutsideStanding } from "../store/event-store.ts"
 import { badAnswer } from "./failures.ts"
 import { knockThrough, leaveThrough } from "./handshakes.ts"
@@ -15,19 +15,20 @@ import { Settings } from "./settings.ts"
 
 /**
  * Knocks by way of the first of `via` that takes the knock. What is pushed of the room meanwhile waits, as with joins: it
- * may be that the knock is refused.
+ * may be that the knock is refused. `more` is further content of the event.
  */
 export const knockOnRoom = Effect.fnUntraced(function* (
   userId: string,
   roomId: string,
   via: readonly string[],
+  more: JsonObject = {},
 ) {
   const room = yield* heldRoom(roomId)
-  if (room !== undefined) return yield* sendLocalEvent(room, ownMembership(userId, "knock"))
+  if (room !== undefined) return yield* sendLocalEvent(room, ownMembership(userId, "knock", more))
   const joins = yield* JoinsInFlight
   return yield* joins.inTurn(
     roomId,
-    throughFirst(via, (server) => knockThrough(server, roomId, userId)),
+    throughFirst(via, (server) => knockThrough(server, roomId, userId, more)),
   )
 })
 
@@ -35,19 +36,21 @@ export const knockOnRoom = Effect.fnUntraced(function* (
  * Leaves the room, turns down an invite or takes back a knock. Where no server takes it (they are gone, or the user is
  * nothing to the room any more) the user is rid of it all the same, as in Synapse: the room is not told.
  */
-export const leaveRoom = Effect.fnUntraced(function* (userId: string, roomId: string) {
+export const leaveRoom = Effect.fnUntraced(function* (userId: string, roomId: string, more: JsonObject = {}) {
   const outside = yield* Outside
   const rooms = yield* Rooms
   const standing = outside.standingOf(userId, roomId)
   if (standing === undefined || (yield* heldRoom(roomId)) !== undefined) {
-    return yield* sendLocalEvent(yield* rooms.get(roomId), ownMembership(userId, "leave"))
+    const left = yield* sendLocalEvent(yield* rooms.get(roomId), ownMembership(userId, "leave", more))
+    yield* outside.end(userId, roomId)
+    return left
   }
   const event = yield* throughFirst(serversOf(standing), (server) =>
-    leaveThrough(server, roomId, userId),
+    leaveThrough(server, roomId, userId, more),
   ).pipe(
     Effect.catchTags({
-      FederationUnreachable: () => leaveUnheard(standing, userId, roomId),
-      MatrixError: () => leaveUnheard(standing, userId, roomId),
+      FederationUnreachable: () => leaveUnheard(standing, userId, roomId, more),
+      MatrixError: () => leaveUnheard(standing, userId, roomId, more),
     }),
   )
   // Meanwhile the user may have been invited anew.
@@ -60,6 +63,7 @@ const leaveUnheard = Effect.fnUntraced(function* (
   { pdu, roomVersion }: OutsideStanding,
   userId: string,
   roomId: string,
+  more: JsonObject,
 ) {
   const { roomVersions } = yield* Settings
   const version = roomVersions.find(({ id }) => id === roomVersion)
@@ -72,18 +76,22 @@ const leaveUnheard = Effect.fnUntraced(function* (
     sender: userId,
     state_key: userId,
     room_id: roomId,
-    content: { membership: "leave" },
+    content: { ...more, membership: "leave" },
     origin_server_ts: yield* Clock.currentTimeMillis,
     depth: Math.min(depth + 1, canonicalIntegerMax),
     prev_events: [reference(before, version)],
-    auth_events: [...(isJsonArray(pdu.auth_events) ? pdu.auth_events : []), reference(before, version)],
+    // An event cites no more than that: of the invite's own the last is least likely to be one of a leave's.
+    auth_events: [
+      ...(isJsonArray(pdu.auth_events) ? pdu.auth_events : []).slice(0, authEventsMax - 1),
+      reference(before, version),
+    ],
   }
   return yield* readOwn(yield* signAsSelf(leave, version), version)
 })
 
-const ownMembership = (userId: string, membership: string): Draft => ({
+const ownMembership = (userId: string, membership: string, more: JsonObject): Draft => ({
   type: "m.room.member",
   sender: userId,
   stateKey: userId,
-  content: { membership },
+  content: { ...more, membership },
 })

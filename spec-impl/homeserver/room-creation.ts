@@ -4,6 +4,7 @@ import { encodeBase64, encodeBase64Url } from "../core/base64.ts"
 import type { JsonObject } from "../core/json/value.ts"
 import { type RoomVersion, roomVersionDefault } from "../core/room-version.ts"
 import { forbidden } from "../federation/matrix-error.ts"
+import { Aliases } from "../federation/queries/aliases.ts"
 import { whileWriting } from "./admission.ts"
 import { Chance } from "./chance.ts"
 import { unsupportedRoomVersion } from "./failures.ts"
@@ -15,7 +16,12 @@ import { Settings } from "./settings.ts"
 /** What a new room is to be; a room that says nothing is public, its creator at 100. */
 export interface RoomWishes {
   readonly roomVersion?: string
-  readonly joinRule?: string
+  /** Null where `initialState` says it, or nothing is to. */
+  readonly joinRule?: string | null
+  /** A name of this server that becomes the room's canonical one; 409 where it is taken. */
+  readonly alias?: string
+  /** Further content of the creator's join. */
+  readonly creatorContent?: JsonObject
   /** Replaces the whole content of the first m.room.power_levels. */
   readonly powerLevels?: JsonObject
   readonly initialState?: readonly {
@@ -56,11 +62,17 @@ export const createRoom = Effect.fnUntraced(function* (
   serials: CreationSerials,
 ) {
   const version = yield* versionToMake(wishes.roomVersion ?? roomVersionDefault.id)
-  const room = yield* beginRoom(sender, version, wishes.creationContent ?? {}, serials)
+  const room = yield* beginRoom(sender, version, wishes.creationContent ?? {}, serials, wishes.creatorContent)
   const state = (type: string, stateKey: string, content: JsonObject) =>
     sendLocalEvent(room, { type, sender, stateKey, content })
   yield* state("m.room.power_levels", "", wishes.powerLevels ?? firstLevels(sender, version))
-  yield* state("m.room.join_rules", "", { join_rule: wishes.joinRule ?? "public" })
+  if (wishes.alias !== undefined) {
+    yield* (yield* Aliases).create(sender, wishes.alias, room.roomId)
+    yield* state("m.room.canonical_alias", "", { alias: wishes.alias })
+  }
+  if (wishes.joinRule !== null) {
+    yield* state("m.room.join_rules", "", { join_rule: wishes.joinRule ?? "public" })
+  }
   for (const { type, stateKey, content } of wishes.initialState ?? []) yield* state(type, stateKey, content)
   return room.roomId
 })
@@ -80,11 +92,12 @@ export const beginRoom = Effect.fnUntraced(function* (
   version: RoomVersion,
   creationContent: JsonObject,
   serials: CreationSerials,
+  creatorContent: JsonObject = {},
 ) {
   const nowMs = yield* Clock.currentTimeMillis
   const label = [String(nowMs), String(serials.next(sender, nowMs))]
   const room = yield* commitCreate(sender, version, creationContent, nowMs, label)
-  const content = { membership: "join" }
+  const content = { ...creatorContent, membership: "join" }
   yield* sendLocalEvent(room, { type: "m.room.member", sender, stateKey: sender, content })
   return room
 })

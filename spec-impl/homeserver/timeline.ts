@@ -15,6 +15,7 @@
  * what was fetched of the past stands in the past.
  */
 import type { EventRecord, TimelineRecord } from "../core/room-dag/event-record.ts"
+import type { RoomDag } from "../core/room-dag/room-dag.ts"
 
 /** An event's place in both orders. */
 export interface TimelineEntry {
@@ -62,11 +63,13 @@ export class Positions {
     return () => void this.#listeners.delete(listener)
   }
 
-  /** The positions for those of `records` that have one and are not in `timeline` yet, by event id. */
-  take(timeline: RoomTimeline, records: readonly EventRecord[]): ReadonlyMap<string, number> {
+  /** The positions for those of `records` that are to have one and have none in the room yet, by event id. */
+  take({ dag, timeline }: PlacedRoom, records: readonly EventRecord[]): ReadonlyMap<string, number> {
     const taken = new Map<string, number>()
     for (const record of records) {
-      if (!hasPosition(record) || timeline.positionOf(record) !== undefined) continue
+      if (!hasPosition(record)) continue
+      const isThere = dag.timeline(record.event.eventId) !== undefined
+      if (isThere && timeline.positionOf(record) !== undefined) continue
       this.#last += 1
       this.#unsettled.add(this.#last)
       taken.set(record.event.eventId, record.arrival === "historical" ? -this.#last : this.#last)
@@ -87,6 +90,12 @@ export class Positions {
   restore(position: number): void {
     this.#last = Math.max(this.#last, Math.abs(position))
   }
+}
+
+/** What is asked of a room whose events get positions. */
+interface PlacedRoom {
+  readonly dag: RoomDag
+  readonly timeline: RoomTimeline
 }
 
 const hasPosition = (record: EventRecord): record is TimelineRecord =>

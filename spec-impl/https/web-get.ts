@@ -52,8 +52,8 @@ export const webGet = (
     answerBytesMax,
   )
 
-const asWireError = (sent: Effect.Effect<WireResponse, WireError | Unresolved>) =>
-  Effect.catchTag(sent, "Unresolved", ({ message }) =>
+const asWireError = <A>(asked: Effect.Effect<A, WireError | Unresolved>): Effect.Effect<A, WireError> =>
+  Effect.catchTag(asked, "Unresolved", ({ message }) =>
     Effect.fail(new WireError({ reason: "unresolved", detail: message })),
   )
 

@@ -179,8 +179,8 @@ export class EventStore extends Context.Service<
     readonly commit: (group: StoreGroup) => Effect.Effect<void, StoreFailure>
     /** All rooms, by room id in code-point order. */
     readonly rooms: Effect.Effect<readonly StoredRoom[], StoreFailure>
-    /** A state by its digest, as one change to the empty state; keys by code point. */
-    readonly state: (digest: string) => Effect.Effect<StateWrite | undefined, StoreFailure>
+    /** All states as they were kept, each after the one that it is based on. */
+    readonly states: Effect.Effect<readonly StateWrite[], StoreFailure>
     /** Destinations with something unsent, by name in code-point order. */
     readonly destinations: Effect.Effect<readonly StoredDestination[], StoreFailure>
     /** A whole collection as [key, value], by key in code-point order. */

@@ -5,6 +5,9 @@ import type { TimelineEntry } from "../../homeserver/timeline.ts"
 import type { EventFilter } from "../event-filter.ts"
 import { type Point, placeAfter, placeBefore } from "./place.ts"
 
+/** So many events are looked at for one page: a page may be empty, and yet there may be more. */
+const scannedMax = 5_000
+
 /** What is asked for. */
 export interface PageWish {
   readonly userId: string
@@ -36,7 +39,7 @@ export const pageOf = (room: Room, wish: PageWish): Page => {
   const scanned: TimelineEntry[] = []
   for (const entry of entriesFrom(room, wish)) {
     const isWanted = wanted(entry)
-    if (isWanted && entries.length >= limit) {
+    if ((isWanted && entries.length >= limit) || scanned.length >= scannedMax) {
       const last = scanned.at(-1)
       const end = last === undefined ? entry : last
       const isBefore = isBack === (last !== undefined)

@@ -2,6 +2,7 @@
 import { Clock, Context, Effect, Layer, Semaphore } from "effect"
 import { isJsonObject, type JsonObject } from "../../core/json/value.ts"
 import { LocalDevices } from "../../federation/devices/local-devices.ts"
+import type { WithEvent } from "../../homeserver/local-events.ts"
 import { EventStore, type RecordWrite } from "../../store/event-store.ts"
 import type { Session } from "../accounts/accounts.ts"
 
@@ -14,9 +15,6 @@ interface KeptTransaction extends Session {
   readonly eventId: string
   readonly madeTs: number
 }
-
-/** What is to be kept in the group of the event that a request makes. */
-export type WithEvent = (eventId: string) => readonly RecordWrite[]
 
 export class TransactionIds extends Context.Service<
   TransactionIds,

@@ -24,16 +24,23 @@ export const policyServerOf = (
   state: StateMap,
   presumedServers?: ReadonlySet<string>,
 ): PolicyServer | undefined => {
-  const named = policyServerNamedBy(viewOfState(graph, state).get("m.room.policy", "")?.content)
-  if (named === undefined || presumedServers?.has(named.via)) return named
+  const event = viewOfState(graph, state).get("m.room.policy", "")
+  const named = policyServerNamedBy(event?.content)
+  if (event === undefined || named === undefined || presumedServers?.has(named.via)) return named
+  const known = found.get(state)
+  if (known?.event === event) return known.isThere ? named : undefined
   let isThere = false
   state.forEach((index) => {
     const { type, stateKey, content: membership } = graph.event(index)
     const isJoin = type === "m.room.member" && membership.membership === "join"
     if (isJoin && domainOf(stateKey ?? "") === named.via) isThere = true
   })
+  found.set(state, { event, isThere })
   return isThere ? named : undefined
 }
+
+/** By the copy of the policy event that was read: a better one may come. */
+const found = new WeakMap<StateMap, { readonly event: Event; readonly isThere: boolean }>()
 
 /** What the content of an `m.room.policy` says; undefined where that is nothing. */
 export const policyServerNamedBy = (content: JsonObject | undefined): PolicyServer | undefined => {

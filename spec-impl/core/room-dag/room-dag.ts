@@ -4,7 +4,7 @@
  * Nothing here waits or writes: `examine…` computes what would become of an event, the homeserver makes that
  * durable, and `apply` then lets everybody see it. So nobody reads what is not committed.
  */
-import { type AuthContext, type AuthOutcome, authorise, authoriseCitations } from "../auth-rules/authorise.ts"
+import { type AuthContext, authorise } from "../auth-rules/authorise.ts"
 import type { Event } from "../event.ts"
 import { isWhole } from "../hash.ts"
 import type { Readings } from "../readings.ts"
@@ -13,7 +13,7 @@ import { policyServerSignatureCheck } from "../signing.ts"
 import { AuthGraph } from "../state-resolution/auth-graph.ts"
 import type { Resolve } from "../state-resolution/resolve.ts"
 import { StateMap } from "../state-resolution/state-map.ts"
-import { viewOfCitations, viewOfPartialState, viewOfState } from "./auth-views.ts"
+import { viewOfState } from "./auth-views.ts"
 import { areCopies, betterCopy } from "./copies.ts"
 import type {
   Arrival,
@@ -23,9 +23,15 @@ import type {
   OutlierRecord,
   StateSource,
   TimelineRecord,
-  Verdict,
 } from "./event-record.ts"
 import { extremitiesWith, type History } from "./forward-extremities.ts"
+import {
+  objectionByCitations,
+  objectionByPresent,
+  objectionByState,
+  objectionIn,
+  verdictBy,
+} from "./objections.ts"
 import { isPolicyEvent, type PolicyServer, policyServerOf } from "./policy-server.ts"
 import { Redactions } from "./redactions.ts"
 
@@ -206,7 +212,7 @@ export class RoomDag {
    */
   examineOutlier(event: Event): OutlierRecord {
     const held = this.#records.get(event.eventId)
-    const objection = held?.verdict === "accepted" ? undefined : this.objectionByCitations(event)
+    const objection = held?.verdict === "accepted" ? undefined : objectionByCitations(this, event)
     return {
       place: "outlier",
       event,
@@ -232,12 +238,12 @@ export class RoomDag {
     const named = leftOut.length > 0 ? { leftOut } : {}
     const stateSource: StateSource =
       by === undefined ? { kind: "computed" } : { kind: "claimed", by, ...named }
-    const byCitations = held?.verdict === "accepted" ? undefined : this.objectionByCitations(event)
+    const byCitations = held?.verdict === "accepted" ? undefined : objectionByCitations(this, event)
     const objection =
       byCitations ??
-      this.#objectionByState(event, stateBefore, 5) ??
+      objectionByState(this, event, stateBefore, 5) ??
       (arrival === "new" && this.#extremities.size > 0 && this.presumedServers === undefined
-        ? (this.#objectionByCurrentState(event, stateBefore) ?? this.#objectionByPolicy(event))
+        ? objectionByPresent(this, event, stateBefore)
         : undefined)
     const verdict = verdictBy(objection, this.rules.readings)
     const index = byCitations === undefined ? this.#intern(event) : -1
@@ -308,7 +314,7 @@ export class RoomDag {
   }
 
   /** Gives how to take it back, the last one first; undefined where the event is part of the history already. */
-  #place(record: EventRecord): (() => void) | undefined {
+  #place(record: EventRecord, movesExtremities = true): (() => void) | undefined {
     const { event, index } = record
     const before = this.#records.get(event.eventId)
     if (before?.place === "timeline") return undefined
@@ -331,7 +337,7 @@ export class RoomDag {
       if (siblings === undefined) this.#children.set(parent, [event.eventId])
       else siblings.push(event.eventId)
     }
-    if (record.place === "timeline") {
+    if (record.place === "timeline" && movesExtremities) {
       this.#extremities = this.#extremitiesWith(record)
       this.#currentState = undefined
     }
@@ -360,9 +366,13 @@ export class RoomDag {
     }
   }
 
-  /** Takes the extremities up as they were kept: not all that they depend on is kept with the events. */
-  restoreForwardExtremities(eventIds: readonly string[]): void {
-    this.#extremities = new Set(eventIds)
+  /**
+   * Takes up what was kept, in the order in which it was applied: the extremities too, for not all that they depend on
+   * is kept with the events.
+   */
+  restore(records: Iterable<EventRecord>, extremities: readonly string[]): void {
+    for (const record of records) if (this.#place(record, false) !== undefined) this.redactions.note(record)
+    this.#extremities = new Set(extremities)
     this.#currentState = undefined
   }
 
@@ -384,52 +394,4 @@ export class RoomDag {
     this.graph.truncate(this.#heldIndices)
     return this.graph.add(event)
   }
-
-  #objectionByState(event: Event, state: StateMap, check: 5 | 6): Objection | undefined {
-    const known = viewOfState(this.graph, state)
-    const view = this.presumedServers === undefined ? known : viewOfPartialState(known, this.#citedBy(event))
-    return objectionIn(authorise(event, view, this.context), check)
-  }
-
-  #objectionByCurrentState(event: Event, stateBefore: StateMap): Objection | undefined {
-    const current = this.currentState()
-    // Check 5 has said so already.
-    return current === stateBefore ? undefined : this.#objectionByState(event, current, 6)
-  }
-
-  #citedBy(event: Event): readonly Event[] {
-    return event.authEvents.flatMap((eventId) => this.#records.get(eventId)?.event ?? [])
-  }
-
-  #objectionByPolicy(event: Event): Objection | undefined {
-    const policy = this.lackedPolicyServer(event)
-    return policy === undefined
-      ? undefined
-      : { check: 7, rule: "policy", reason: `the policy server ${policy.via} did not sign it` }
-  }
-
-  /** What speaks against the event by its own auth_events (check 4), which must be held; if anything does. */
-  objectionByCitations(event: Event): Objection | undefined {
-    const cited = event.authEvents.map((eventId) => {
-      const record = this.#records.get(eventId)
-      if (record === undefined) throw new Error(`${event.eventId} cites ${eventId}, which is not held`)
-      return { event: record.event, rejected: record.verdict === "rejected" }
-    })
-    const objection = authoriseCitations(event, cited, this.context)
-    if (objection !== undefined) return objectionIn(objection, 4)
-    const create = this.rules.version.roomIdIsCreateHash ? this.create() : undefined
-    const view = viewOfCitations(
-      cited.map((citation) => citation.event),
-      create,
-    )
-    return objectionIn(authorise(event, view, this.context), 4)
-  }
 }
-
-const verdictBy = (objection: Objection | undefined, { softFailedEvents }: Readings): Verdict => {
-  if (objection === undefined) return "accepted"
-  return objection.check >= 6 && softFailedEvents === "take-part" ? "soft-failed" : "rejected"
-}
-
-const objectionIn = (outcome: AuthOutcome, check: Objection["check"]): Objection | undefined =>
-  outcome.allowed ? undefined : { check, rule: outcome.rule, reason: outcome.reason }

@@ -32,6 +32,7 @@ export class AuthGraph {
   readonly #authorisedJoins = new Set<number>()
   readonly #fingerprints = new Fingerprints()
   #create = -1
+  #truncations = 0
 
   constructor(version: RoomVersion) {
     this.version = version
@@ -67,6 +68,7 @@ export class AuthGraph {
   /** Takes back all events from index `size` on: no state may hold one of them that is still used. */
   truncate(size: number): void {
     if (this.#events.length <= size) return
+    this.#truncations += 1
     for (let index = this.#events.length - 1; index >= size; index--) {
       this.#indices.delete(this.#events.pop()!.eventId)
       this.#rejected.delete(index)
@@ -78,6 +80,11 @@ export class AuthGraph {
     this.#targets.truncate(this.#starts.at(size))
     this.#starts.truncate(size + 1)
     this.#fingerprints.truncate(size)
+  }
+
+  /** How often events were taken back: indices are given anew after that. */
+  get truncations(): number {
+    return this.#truncations
   }
 
   /** Puts another copy of the event at `index` in the place of the one that is there: of one reference hash with it. */

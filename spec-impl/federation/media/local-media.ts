@@ -128,7 +128,7 @@ export class LocalMedia extends Context.Service<
 
       /** Nobody else writes between what `change` reads and what it writes. */
       const alone = <A>(change: Effect.Effect<A, Failure>): Effect.Effect<A, Failure> =>
-        Semaphore.withPermits(writing, 1)(change)
+        Semaphore.withPermits(writing, 1)(Effect.uninterruptible(change))
 
       const keep = Effect.fnUntraced(function* (
         mediaId: string,

@@ -1,61 +1,45 @@
-/** The directory of a server: its signing key, its database, and the lock that lets one process alone use them. */
-import { randomBytes } from "node:crypto"
+/** Where a homeserver keeps what is its own, and that no other process does at the same time. */
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
-import { Data, Effect, type Scope } from "effect"
-import { openConnection } from "../../store/sqlite/connection.ts"
-import { type KeptKey, readOrMakeSigningKey } from "./signing-key-file.ts"
+import type { Scope } from "effect"
+import { Data, Effect } from "effect"
+import type { StoreFailure } from "../../store/event-store.ts"
+import { storeFailureOf } from "../../store/sqlite/failure.ts"
+import { makeSqliteClient } from "../../store/sqlite/sqlite-client.ts"
 
-/** The directory cannot be used; one line that says why. */
-export class BadDataDirectory extends Data.TaggedError("BadDataDirectory")<{ readonly message: string }> {}
+/** The directory cannot be used; one line for people. */
+export class BadDirectory extends Data.TaggedError("BadDirectory")<{ readonly message: string }> {}
 
+/** The files of a homeserver. */
 export interface DataDirectory {
-  readonly key: KeptKey
-  /** The path of the database. */
-  readonly database: string
+  readonly signingKeyFile: string
+  readonly databaseFile: string
 }
 
 /**
- * Opens the directory for as long as the scope lives, and makes what is missing: the directory, for its owner alone,
- * and a signing key.
+ * Makes the directory where there is none, for its owner alone, and holds it for as long as the scope lives: the lock
+ * is a transaction, which ends with the process however that ends.
  */
-export const openDataDirectory = Effect.fnUntraced(function* (
+export const holdDataDirectory = (
   path: string,
-): Effect.fn.Return<DataDirectory, BadDataDirectory, Scope.Scope> {
-  const tried = <A>(evaluate: () => A) =>
-    Effect.try({
-      try: evaluate,
-      catch: (error) =>
-        new BadDataDirectory({
-          message:
-            (error as NodeJS.ErrnoException).code === undefined
-              ? (error as Error).message
-              : `cannot use the data directory "${path}": ${(error as Error).message}`,
-        }),
+): Effect.Effect<DataDirectory, BadDirectory | StoreFailure, Scope.Scope> =>
+  Effect.gen(function* () {
+    yield* Effect.try({
+      try: () => mkdirSync(path, { recursive: true, mode: 0o700 }),
+      catch: (error) => new BadDirectory({ message: `cannot make "${path}": ${codeOf(error)}` }),
     })
-  yield* tried(() => mkdirSync(path, { recursive: true, mode: 0o700 }))
-  yield* lock(path)
-  const key = yield* tried(() => readOrMakeSigningKey(join(path, "signing.key"), randomBytes))
-  return { key, database: join(path, "homeserver.db") }
-})
-
-/** A lock of SQLite's: the system takes it back from a process that is gone, however that went. */
-const lock = Effect.fnUntraced(function* (path: string) {
-  const file = join(path, "lock.db")
-  const refused = (why: string) =>
-    new BadDataDirectory({ message: `cannot use the data directory "${path}": ${why}` })
-  const connection = yield* openConnection(file, false, 0).pipe(
-    Effect.mapError(({ message }) => refused(message)),
-  )
-  yield* connection
-    .executeValues("BEGIN EXCLUSIVE", [])
-    .pipe(
-      Effect.mapError(({ reason, message }) =>
-        refused(
-          reason._tag === "LockTimeoutError" || /locked|busy/i.test(message)
-            ? "another netsplit uses it"
-            : message,
-        ),
+    const locks = yield* makeSqliteClient({ filename: join(path, "lock.sqlite"), busyTimeoutMs: 0 }).pipe(
+      Effect.mapError(storeFailureOf),
+    )
+    const connection = yield* Effect.mapError(locks.reserve, storeFailureOf)
+    yield* connection.execute("BEGIN IMMEDIATE", [], undefined).pipe(
+      Effect.mapError(storeFailureOf),
+      Effect.catchIf(
+        ({ reason }) => reason === "busy",
+        () => Effect.fail(new BadDirectory({ message: `"${path}" is in use by another homeserver` })),
       ),
     )
-})
+    return { signingKeyFile: join(path, "signing.key"), databaseFile: join(path, "homeserver.sqlite") }
+  })
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error)

@@ -49,14 +49,23 @@ export const federationLimits: ListenerLimits = {
   drainMsMax: 10_000,
 }
 
-/** Limits of the other listeners: they are for people who are known, or stand behind one proxy, so behind one address. */
+/**
+ * Limits of the client listener: a client asks less at a time than a server, but waits long in `/sync`, and may upload
+ * a file of `mediaBytesMax`.
+ */
 export const clientLimits: ListenerLimits = {
   ...federationLimits,
   requestsMax: 4_096,
-  requestsOfAddressMax: 4_096,
-  // Of media: what one user may upload at once is a setting of the homeserver.
-  bodyBytesMax: 64 * 1_048_576,
+  bodyBytesMax: 52 * 1_048_576,
   requestMsMax: 300_000,
+}
+
+/** Limits of the listener for whoever watches. */
+export const metricsLimits: ListenerLimits = {
+  ...federationLimits,
+  connectionsMax: 64,
+  requestsMax: 16,
+  bodyBytesMax: 0,
 }
 
 /** A second is what most work takes at most. */

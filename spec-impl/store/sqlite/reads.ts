@@ -30,7 +30,15 @@ export const makeReads = (sql: SqlClient.SqlClient): Reads => {
 
   return {
     rooms: typed(sql.withTransaction(readRooms(sql))),
-    state: (digest) => typed(readState(sql, digest)),
+    states: typed(
+      Effect.map(sql<StateRow>`SELECT digest, based_on, changes FROM states ORDER BY rowid`, (rows) =>
+        rows.map(({ digest, based_on, changes }) => ({
+          digest: readText(digest),
+          basedOn: based_on === null ? undefined : readText(based_on),
+          changes: JSON.parse(changes) as StateWrite["changes"],
+        })),
+      ),
+    ),
     destinations: typed(sql.withTransaction(readDestinations(sql))),
     records: (collection) =>
       typed(
@@ -131,33 +139,6 @@ interface StateRow {
   readonly based_on: string | null
   readonly changes: string
 }
-
-/** `UNION` takes no row twice, so that states which are based on each other come to an end. */
-const readState = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, digest: string) {
-  const rows = yield* sql<StateRow>`
-    WITH RECURSIVE layers AS (
-      SELECT digest, based_on, changes FROM states WHERE digest = ${writeText(digest)}
-      UNION SELECT s.digest, s.based_on, s.changes FROM layers JOIN states s ON s.digest = layers.based_on
-    ) SELECT digest, based_on, changes FROM layers`
-  const layers = new Map(rows.map((row) => [row.digest, row]))
-  const fromTop: StateRow[] = []
-  for (let next: string | null = writeText(digest); next !== null; ) {
-    const layer = layers.get(next)
-    if (layer === undefined) return undefined
-    layers.delete(next)
-    fromTop.push(layer)
-    next = layer.based_on
-  }
-  const entries = new Map<string, StateWrite["changes"][number]>()
-  for (const layer of fromTop.reverse()) {
-    for (const change of JSON.parse(layer.changes) as StateWrite["changes"]) {
-      entries.set(JSON.stringify([change[0], change[1]]), change)
-    }
-  }
-  const changes = [...entries.values()].filter(([, , eventId]) => eventId !== null)
-  changes.sort((a, b) => compareCodePoints(a[0], b[0]) || compareCodePoints(a[1], b[1]))
-  return { digest, basedOn: undefined, changes }
-})
 
 const readDestinations = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
   const kept = new Map<string, { readonly unsent: EventReference[]; readonly unsentEdus: QueuedEdu[] }>()

@@ -17,7 +17,6 @@ import type {
 
 /** The names that random groups use; everything that a store can be asked is asked by these. */
 export interface Names {
-  readonly digests: readonly string[]
   readonly collections: readonly string[]
   readonly keys: readonly string[]
   readonly origins: readonly string[]
@@ -31,7 +30,7 @@ const pairs = (left: readonly string[], right: readonly string[]) =>
 export const told = (store: EventStore["Service"], names: Names) =>
   Effect.all({
     rooms: store.rooms,
-    states: Effect.forEach(names.digests, store.state),
+    states: store.states,
     destinations: store.destinations,
     records: Effect.forEach(names.collections, store.records),
     blobs: Effect.forEach(pairs(names.collections, names.keys), ([collection, key]) =>
@@ -173,7 +172,7 @@ export class Model {
   told(names: Names) {
     return {
       rooms: [...this.#rooms].sort((a, b) => compareCodePoints(a.roomId, b.roomId)),
-      states: names.digests.map((digest) => this.#wholeState(digest)),
+      states: this.#states,
       destinations: this.#destinations
         .filter(({ unsent, unsentEdus }) => unsent.length + unsentEdus.length > 0)
         .sort((a, b) => compareCodePoints(a.destination, b.destination)),
@@ -204,20 +203,6 @@ export class Model {
 
   #state(digest: string): StateWrite | undefined {
     return this.#states.find((state) => state.digest === digest)
-  }
-
-  #wholeState(digest: string): StateWrite | undefined {
-    const state = this.#state(digest)
-    const base = state?.basedOn === undefined ? undefined : this.#wholeState(state.basedOn)
-    if (state === undefined || (state.basedOn !== undefined && base === undefined)) return undefined
-    const entries = [...(base?.changes ?? [])]
-    for (const change of state.changes) {
-      const isSame = ([type, key]: StateWrite["changes"][number]) => type === change[0] && key === change[1]
-      if (change[2] === null) remove(entries, isSame)
-      else put(entries, isSame, change)
-    }
-    entries.sort((a, b) => compareCodePoints(a[0], b[0]) || compareCodePoints(a[1], b[1]))
-    return { digest, basedOn: undefined, changes: entries }
   }
 }
 

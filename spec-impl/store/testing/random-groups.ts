@@ -27,7 +27,6 @@ export const oddStrings: readonly string[] = [
 
 const digests = ["d0", "d1", "d2", "d3"]
 export const names: Names = {
-  digests,
   collections: ["media", "\u0000"],
   keys: oddStrings,
   origins: ["s2", "s3\u0000"],
