@@ -24,28 +24,20 @@ export const outcomesAfter = async (
   directory: string,
   lines: number,
 ): Promise<ReadonlyMap<CorpusRoom, RoomOutcome>> => {
-  const outcomes = new Map<CorpusRoom, RoomOutcome>()
-  const read = async (path: string, count: number): Promise<void> => {
-    const corpus = await CorpusReader.open(path)
-    const whole = count >= corpus.manifest.requests
-    const rooms = whole && path === directory ? undefined : corpus.manifest.rooms
-    const ofRooms = rooms ?? corpus.manifest.rooms
-    if (outcomes.size === 0) {
-      for (const room of ofRooms) {
-        outcomes.set(room, { tips: room.expected.extremities, state: room.expected.state_digest })
-      }
-    }
-    const known = [...outcomes.keys()]
-    let line = 0
-    for await (const { room, tips, state } of corpus.history()) {
-      if (line++ >= count) break
-      if (tips !== undefined && state !== undefined) outcomes.set(known[room]!, { tips, state })
-    }
-    await corpus.close()
+  const before = await CorpusReader.open(join(directory, "prelude"))
+  const outcomes = before.manifest.rooms.map(({ expected }) => ({
+    tips: expected.extremities,
+    state: expected.state_digest,
+  }))
+  const during = await CorpusReader.open(directory)
+  let line = 0
+  for await (const { room, tips, state } of during.history()) {
+    if (line++ >= lines) break
+    if (tips !== undefined && state !== undefined) outcomes[room] = { tips: [...tips], state }
   }
-  await read(join(directory, "prelude"), Number.POSITIVE_INFINITY)
-  await read(directory, lines)
-  return outcomes
+  await before.close()
+  await during.close()
+  return new Map(during.manifest.rooms.map((room, nth) => [room, outcomes[nth]!]))
 }
 
 /** Compares: the forward extremities, by `make_join`'s template, and the state before each of them, by `state_ids`. */
