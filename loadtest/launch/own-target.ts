@@ -36,6 +36,7 @@ export interface OwnTargetOptions {
 /** A target that can be killed. */
 export interface OwnTarget extends Target {
   readonly child: ChildProcess
+  readonly clients: Exchange
 }
 
 /** Starts it, and waits until it answers. */
@@ -68,6 +69,7 @@ export const startOwnTarget = async (options: OwnTargetOptions): Promise<OwnTarg
   let token: string | undefined
   return {
     child,
+    clients,
     address: { serverName: ownTargetName, url: federation.url, authority: authority.certificate },
     federation,
     join: async (roomId, via) => {

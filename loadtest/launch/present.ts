@@ -14,9 +14,13 @@ export const presentReport = (report: LoadReport): string =>
     .filter((part) => part !== "")
     .join("\n")
 
+/** k6's exit code where a threshold broke, which is what `breakpoint` is for. */
+const exitCodeThreshold = 99
+
 /** Whether every threshold held, and the target has what was sent. */
-export const isAsExpected = ({ result, check }: LoadReport): boolean =>
-  result.exitCode === 0 && (check?.differences.length ?? 0) === 0
+export const isAsExpected = ({ script, result, check }: LoadReport): boolean =>
+  (result.exitCode === 0 || (script === "breakpoint" && result.exitCode === exitCodeThreshold)) &&
+  (check?.differences.length ?? 0) === 0
 
 const heading = (report: LoadReport): string => {
   const { script, target, result } = report
@@ -27,8 +31,9 @@ const heading = (report: LoadReport): string => {
 const valueOf = ({ result }: LoadReport, metric: string, value: string): number =>
   result.summary?.metrics[metric]?.values[value] ?? 0
 
-/** How long the load itself took: without what the script asks before it. */
-const secondsOf = (report: LoadReport): number => report.durationSeconds
+/** How long there was load; less than planned where it was cut short. */
+const secondsOf = ({ durationSeconds, result }: LoadReport): number =>
+  Math.min(durationSeconds, (result.summary?.state.testRunDurationMs ?? Number.POSITIVE_INFINITY) / 1_000)
 
 /** PDUs or, where there are none, requests that were answered, in a second. */
 export const throughputOf = (report: LoadReport): { readonly what: string; readonly perSecond: number } => {
@@ -53,7 +58,7 @@ const figures = (report: LoadReport): string => {
   const rows: [string, string][] = [
     [
       "rate",
-      `${(result.iterations / secondsOf(report)).toFixed(1)}/s of ${report.rateWanted}/s, over ${secondsOf(report)} s`,
+      `${(result.iterations / secondsOf(report)).toFixed(1)}/s of ${report.rateWanted}/s, over ${secondsOf(report).toFixed(1)} s`,
     ],
     ["throughput", `${perSecond.toFixed(0)} ${what}/s, ${(perSecond / verifies).toFixed(3)} per verify`],
     [
@@ -113,8 +118,12 @@ const partsTable = ({ parts }: LoadReport): string => {
   return `\nwhere a PDU's time goes (wall time, by the target's own clock)\n${align([["part", "time", "share", "times", "each"], ...rows])}`
 }
 
-const checkLines = ({ check }: LoadReport): string => {
-  if (check === undefined) return ""
+const checkLines = ({ check, flow }: LoadReport): string => {
+  if (check === undefined) {
+    return flow === undefined
+      ? ""
+      : "\nafter the run: not compared, since a run that is cut short may have left anything under way"
+  }
   const { rooms, differences } = check
   if (differences.length === 0) return `\nafter the run: ${rooms} rooms, extremities and state as sent`
   const shown = differences.slice(0, 10).map(({ roomId, difference }) => `  ${roomId}: ${difference}`)

@@ -143,12 +143,21 @@ const measure = async (
           : { ...usage, cpuMs: usage.cpuMs - usageBefore.cpuMs, wallMs },
       parts: metrics === undefined || metricsBefore === undefined ? [] : partTimes(metricsBefore, metrics),
       askedOfOrigin: asked,
-      check: prepared === undefined ? undefined : await check(options, target, prepared, result),
+      check:
+        prepared === undefined || isCutShort(options, result)
+          ? undefined
+          : await check(options, target, prepared, result),
     }
   } finally {
     unpin()
   }
 }
+
+/** Then it is not known which requests the target has got. */
+const isCutShort = ({ pace, script }: LoadOptions, { summary, exitCode }: LoadResult): boolean =>
+  exitCode > 99 ||
+  script === "breakpoint" ||
+  (summary?.state.testRunDurationMs ?? 0) < pace.durationSeconds * 990
 
 const check = async (
   options: LoadOptions,
