@@ -50,6 +50,7 @@ export const openRoom = (plan: RoomPlan, start: RoomStart, nth: number): RoomLin
   const room = new RoomMaker(start, seed, relation)
   const chat = new Chat(room, relation)
   const prelude = preludeOf(chat, plan.prelude)
+  for (const { pdu } of prelude.flatMap(({ events }) => events)) room.take(pdu)
   const draw = makeDraws(seededBytes(seed, "draws", plan.flow, String(nth)))
   const next = flow.open({ room, relation, draw, prelude, chat })
   return {

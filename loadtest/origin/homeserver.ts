@@ -76,6 +76,7 @@ export const makeOrigin = Effect.fnUntraced(function* (options: OriginOptions) {
 
   return {
     handler,
+    services,
     hold,
     /** Makes rooms as a flow wants them; gives their ids. */
     makeRooms: Effect.fnUntraced(function* (wanted: RoomsWanted, roomVersionId: string) {
