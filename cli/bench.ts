@@ -10,6 +10,7 @@ import { layOutTable } from "./table.ts"
 const benches: Readonly<Record<string, Effect.Effect<readonly Figure[]>>> = {
   sign: Effect.promise(async () => (await import("#loadtest/bench/sign.ts")).signFigures()),
   hash: Effect.promise(async () => (await import("#loadtest/bench/hash.ts")).hashFigures()),
+  join: Effect.promise(async () => (await import("#loadtest/bench/join.ts")).joinFigures()),
   events: Effect.gen(function* () {
     const { eventsFigures } = yield* Effect.promise(() => import("#loadtest/bench/events.ts"))
     const { layerNodeCrypto } = yield* Effect.promise(
@@ -49,7 +50,8 @@ export const bench = Command.make(
 ).pipe(
   Command.withDescription(
     "Measure a part of the hot path beside its limit, both in one run on this machine: take the ratios, not the times. " +
-      "sign: signatures; hash: JSON and hashes; events: a PDU from the bytes of its transaction to the answer.",
+      "sign: signatures; hash: JSON and hashes; join: a room of a thousand members, joined by a second server; " +
+      "events: a PDU from the bytes of its transaction to the answer.",
   ),
   Command.withShortDescription("Measure a part of the hot path"),
   Command.withExamples([

@@ -57,7 +57,7 @@ export const prepare = async (
 ): Promise<Prepared> => {
   const { seed, directory, originHost, originListen, roomVersion, tell, onProgress } = options
   const flow = flowOf(options)
-  if (flow === undefined) throw new LoadFailure(`${options.script} needs no corpus: leave --prepare out`)
+  if (flow === undefined) throw new LoadFailure(`${options.script} sends no corpus: leave --prepare out`)
   mkdirSync(directory, { recursive: true })
   const tls = options.originTls ?? authority.issue(originHost)
   writeFileSync(join(directory, "origin-authority.pem"), authority.certificate)

@@ -2,6 +2,7 @@
 import { cpus } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { corpusFlows } from "../corpus/flows.ts"
 import type { MadeCorpus } from "../corpus/make-corpus.ts"
 import type { LoadResult } from "../engine/result.ts"
 import { runScript } from "../engine/run-script.ts"
@@ -166,8 +167,8 @@ const check = async (
   { iterations }: LoadResult,
 ): Promise<RoomsCheck> => {
   options.tell(`asking ${target.address.serverName} for its extremities and state`)
-  const perIteration = flow === "join-storm" ? 2 : 1
-  const outcomes = await outcomesAfter(options.directory, iterations * perIteration)
+  const { requestsPerIteration } = corpusFlows[flow]!
+  const outcomes = await outcomesAfter(options.directory, iterations * requestsPerIteration)
   return checkRooms(outcomes, relation, target.federation)
 }
 
