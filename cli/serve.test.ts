@@ -148,9 +148,10 @@ describe("two processes and a third server", () => {
 })
 
 describe("a server alone", () => {
-  const bare = (directory: string, ...more: readonly string[]) => [
-    ...["--server-name", "hs.test", "--listen", "127.0.0.1:0", "--data", join(root, directory), ...more],
-  ]
+  const bare = (directory: string, flags: Readonly<Record<string, string>> = {}): readonly string[] => {
+    const all = { "server-name": "hs.test", listen: "127.0.0.1:0", data: join(root, directory), ...flags }
+    return Object.entries(all).flatMap(([name, value]) => [`--${name}`, value])
+  }
 
   test("keeps its key and its database for its owner alone, and takes little memory while it is idle", async () => {
     const directory = join(root, "alone")
@@ -189,6 +190,7 @@ describe("a server alone", () => {
     const poll = user.call("GET", `sync?timeout=30000&since=${since}`).catch(() => "cut")
     await new Promise((resolve) => setTimeout(resolve, 300))
     server.child.kill("SIGTERM")
+    await new Promise((resolve) => setTimeout(resolve, 200))
     expect(await end(server, "SIGTERM")).toBe(130)
     expect(await poll).toBe("cut")
   })
@@ -221,41 +223,42 @@ describe("a server alone", () => {
     const wrongKind = write("kind.json", '{"allow-ip": "10.0.0.0/8"}')
     const unknownSetting = write("setting.json", '{"settings": {"notarys": []}}')
     const wrongSetting = write("wrong-setting.json", '{"settings": {"retryMsMin": "1"}}')
+    const wrongReading = write("reading.json", '{"readings": {"signature-acceptance": "any"}}')
     mkdirSync(join(root, "open-key"))
     const openKey = write("open-key/signing.key", "ed25519 a_1 x\n", 0o644)
     mkdirSync(join(root, "no-key"))
     const noKey = write("no-key/signing.key", "what?\n")
+    const missing = join(root, "no.pem")
+    const key = fixturePath("server.key")
     const lines: readonly (readonly [readonly string[], string])[] = [
       [["--listen", "127.0.0.1:0"], "a homeserver needs a name: --server-name example.org"],
-      [bare("x", "--server-name", "no/name"), "--server-name no/name: that is no server name"],
-      [bare("x", "--allow-ip", "10.0.0.0/99"), "--allow-ip 10.0.0.0/99: a network is wanted, as 127.0.0.0/8"],
+      [bare("x", { "server-name": "no/name" }), "--server-name no/name: that is no server name"],
       [
-        bare("x", "--listen", "127.0.0.1:99999"),
+        bare("x", { "allow-ip": "10.0.0.0/99" }),
+        "--allow-ip 10.0.0.0/99: a network is wanted, as 127.0.0.0/8",
+      ],
+      [
+        bare("x", { listen: "127.0.0.1:99999" }),
         "--listen 127.0.0.1:99999: an address and a port are wanted",
       ],
       [
-        bare("x", "--listen", `127.0.0.1:${port}`),
-        `cannot listen on 127.0.0.1:${port}: somebody listens there already`,
+        bare("x", { listen: `127.0.0.1:${port}` }),
+        `cannot listen on 127.0.0.1:${port}: somebody listens there`,
       ],
-      [bare("x", "--tls-cert", certificate), "--tls-cert without --tls-key: both are wanted, or neither"],
+      [bare("x", { "tls-cert": certificate }), "--tls-cert without --tls-key: both are wanted, or neither"],
+      [bare("x", { "tls-cert": missing, "tls-key": key }), `cannot read "${missing}": ENOENT`],
       [
-        bare("x", "--tls-cert", join(root, "no.pem"), "--tls-key", "k"),
-        `cannot read "${join(root, "no.pem")}": ENOENT`,
+        bare("x", { "tls-cert": authority, "tls-key": key }),
+        `the key in "${key}" is not that of the certificate in "${authority}"`,
       ],
-      [
-        bare("x", "--tls-cert", authority, "--tls-key", fixturePath("server.key")),
-        `the key in "${fixturePath("server.key")}" is not that of the certificate in "${authority}"`,
-      ],
-      [bare("x", "--config", misspelt), `"${misspelt}": there is no "server-nam"; did you mean server-name?`],
-      [bare("x", "--config", wrongKind), `"${wrongKind}": "allow-ip" is of the wrong kind`],
-      [bare("x", "--config", unknownSetting), 'there is no setting "notarys"; did you mean notaries?'],
-      [bare("x", "--config", wrongSetting), 'the setting "retryMsMin" wants a number, not "1"'],
+      [bare("x", { config: misspelt }), `"${misspelt}": there is no "server-nam"; did you mean server-name?`],
+      [bare("x", { config: wrongKind }), `"${wrongKind}": "allow-ip" is of the wrong kind`],
+      [bare("x", { config: unknownSetting }), 'there is no setting "notarys"; did you mean notaries?'],
+      [bare("x", { config: wrongSetting }), 'the setting "retryMsMin" wants a number, not "1"'],
+      [bare("x", { config: wrongReading }), "reading signature-acceptance takes libsodium or zip215"],
       [bare("open-key"), `"${openKey}" can be read by others (mode 644): chmod 600 it`],
       [bare("no-key"), `"${noKey}" is no signing key: a line "ed25519 <version> <base64>" is wanted`],
-      [
-        ["--server-name", "hs.test", "--listen", "127.0.0.1:0", "--data", certificate],
-        `cannot make "${certificate}": EEXIST`,
-      ],
+      [bare("x", { data: certificate }), `cannot make "${certificate}": EEXIST`],
     ]
     try {
       for (const [argv, message] of lines) {

@@ -1,8 +1,8 @@
 /** The settings and readings of a homeserver, as the file of `netsplit serve` may have them. */
-import { readingDefinitions, readingsDefault } from "#spec-impl/core/readings.ts"
 import { type HomeserverSettings, homeserverSettingsDefault } from "#spec-impl/homeserver/settings.ts"
 import { suggestName } from "../nearest-name.ts"
 import { UsageError } from "../outcome.ts"
+import { parseReadings } from "../resolve/parse-readings.ts"
 
 const kindOf = (value: unknown): string =>
   Array.isArray(value) && value.every((one) => typeof one === "string") ? "list of strings" : typeof value
@@ -34,13 +34,12 @@ export const readSettings = (settings: Given, readings: Given): Partial<Homeserv
       throw wrong(`the setting "${name}" wants a ${kind}, not ${JSON.stringify(value)}`)
     }
   }
-  const chosen = Object.entries(readings).map(([name, value]) => {
-    const definition = readingDefinitions.find((one) => one.name === name)
-    if (definition === undefined) {
-      const names = readingDefinitions.map((one) => one.name)
-      throw wrong(`there is no reading "${name}"; ${suggestName(name, names)}`)
+  try {
+    return {
+      ...settings,
+      readings: parseReadings(Object.entries(readings).map(([name, value]) => `${name}=${value}`)),
     }
-    return [definition.field, value]
-  })
-  return { ...settings, readings: { ...readingsDefault, ...Object.fromEntries(chosen) } }
+  } catch (error) {
+    throw wrong((error as Error).message)
+  }
 }

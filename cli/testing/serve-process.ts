@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { fileURLToPath } from "node:url"
 
-const main = fileURLToPath(new URL("../main.ts", import.meta.url))
+const launcher = fileURLToPath(new URL("../../netsplit", import.meta.url))
 export const fixturePath = (name: string): string =>
   fileURLToPath(new URL(`../../spec-impl/https/fixtures/${name}`, import.meta.url))
 
@@ -49,7 +49,7 @@ export const loopbackArguments = (
 
 /** Runs `netsplit serve` to its end, which is expected to come by itself. */
 export const runServe = async (argv: readonly string[]) => {
-  const child = spawn(process.execPath, [main, "serve", ...argv], { stdio: ["ignore", "ignore", "pipe"] })
+  const child = spawn(launcher, ["serve", ...argv], { stdio: ["ignore", "ignore", "pipe"] })
   let stderr = ""
   child.stderr.on("data", (chunk: Buffer) => {
     stderr += chunk
@@ -61,7 +61,7 @@ export const runServe = async (argv: readonly string[]) => {
 /** Starts `netsplit serve`, and waits until it is ready. */
 export const startServe = async (argv: readonly string[]): Promise<ServeProcess> => {
   const startedMs = performance.now()
-  const child = spawn(process.execPath, [main, "serve", "--json", ...argv], {
+  const child = spawn(launcher, ["serve", "--json", ...argv], {
     stdio: ["ignore", "pipe", "pipe"],
   })
   let complaints = ""
