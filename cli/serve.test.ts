@@ -170,7 +170,7 @@ describe("a server alone", () => {
         "process_resident_memory_bytes",
       )
       await new Promise((resolve) => setTimeout(resolve, 1_000))
-      // The figure of the issue; measured: 115 to 125.
+      // The figure of the issue; measured: 117.
       expect(residentMiB(server.pid)).toBeLessThan(140)
 
       const second = await runServe(loopbackArguments("localhost:1", "127.0.0.1:0", directory))
