@@ -146,6 +146,10 @@ export const incompatibleRoomVersion = (roomVersion: string): MatrixError =>
 export const userInUse = withStatus(400, "M_USER_IN_USE")
 /** 400: this can be no user's name (client-server API §Account registration). */
 export const invalidUsername = withStatus(400, "M_INVALID_USERNAME")
+/** 400: a field of a profile has too long a name (client-server API §Profiles). */
+export const keyTooLarge = withStatus(400, "M_KEY_TOO_LARGE")
+/** 400: a profile would be larger than any may be (client-server API §Profiles). */
+export const profileTooLarge = withStatus(400, "M_PROFILE_TOO_LARGE")
 /** 400: what is asked for is none of the kinds that there are. */
 export const unknownKind = withStatus(400, "M_UNKNOWN")
 /** 400: an alias does not lead to the room (client-server API §PUT …/state). */

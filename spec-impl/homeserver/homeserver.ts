@@ -35,6 +35,7 @@ import { ThirdPartyInvites } from "../federation/third-party-invites/third-party
 import { ToDevice } from "../federation/to-device/to-device.ts"
 import { TransactionsReceive } from "../federation/transactions/receive.ts"
 import { Typing } from "../federation/typing/typing.ts"
+import { Changes } from "./changes.ts"
 import { Destinations } from "./destinations.ts"
 import { Edus } from "./edus.ts"
 import { Incoming } from "./incoming.ts"
@@ -46,30 +47,31 @@ import { Outside } from "./outside.ts"
 import { Resyncs } from "./resyncs.ts"
 import { type RoomListener, Rooms } from "./rooms.ts"
 
+/** What users and other servers are answered by, which no other part of a homeserver needs. */
+const layerForOthers = Layer.mergeAll(
+  Incoming.layer,
+  Profiles.layer,
+  PublishedRooms.layer,
+  Spaces.layer,
+  OpenIdTokens.layer,
+  Media.layer.pipe(Layer.provideMerge(Layer.mergeAll(LocalMedia.layer, RemoteMedia.layer, MediaCache.layer))),
+  TimestampSearch.layer,
+  Typing.layer,
+  Presence.layer,
+  Receipts.layer,
+  ThirdPartyInvites.layer,
+  OneTimeKeys.layer,
+  ToDevice.layer,
+  DeviceKeyQueries.layer,
+)
+
 /**
  * The services of a homeserver. What is left to give: its identity, settings, store, signatures, chance, and
  * clients that reach other servers, identity servers, and other places. `listener` hears of each event as it is applied.
  */
 export const layerHomeserver = (listener?: RoomListener) =>
-  Layer.mergeAll(
-    Incoming.layer,
-    Profiles.layer,
-    PublishedRooms.layer,
-    Spaces.layer,
-    OpenIdTokens.layer,
-    Media.layer.pipe(
-      Layer.provideMerge(Layer.mergeAll(LocalMedia.layer, RemoteMedia.layer, MediaCache.layer)),
-    ),
-    TimestampSearch.layer,
-    Typing.layer,
-    Presence.layer,
-    Receipts.layer,
-    ThirdPartyInvites.layer,
-    OneTimeKeys.layer,
-    ToDevice.layer,
-    DeviceKeyQueries.layer,
-    layerClientServices,
-  ).pipe(
+  layerClientServices.pipe(
+    Layer.provideMerge(layerForOthers),
     Layer.provideMerge(CrossSigning.layer),
     Layer.provideMerge(Layer.mergeAll(LocalDevices.layer, RemoteDevices.layer)),
     Layer.provideMerge(LocalUsers.layer),
@@ -78,6 +80,7 @@ export const layerHomeserver = (listener?: RoomListener) =>
     Layer.provideMerge(
       Layer.mergeAll(Rooms.layer(listener), KeyRing.layer, Outside.layer, InvitePermission.layer, Edus.layer),
     ),
+    Layer.provideMerge(Changes.layer),
   )
 
 /** The services that `layerHomeserver` makes. */

@@ -51,6 +51,8 @@ export class Accounts extends Context.Service<
     ) => Act<{ readonly userId: string; readonly login: Login | undefined }>
     /** Whether that is the password of the user, given by its id or its localpart; the user's id if so. */
     readonly authenticate: (user: string, password: string) => Effect.Effect<string | undefined>
+    /** Whether the user has a password at all. */
+    readonly hasPassword: (userId: string) => boolean
     /** Logs a user in; tokens that its device had before are no longer valid. */
     readonly logIn: (userId: string, device: DeviceWishes) => Act<Login>
     /** Who a token stands for; undefined for one that is not known, or no longer. */
@@ -162,6 +164,7 @@ export class Accounts extends Context.Service<
           const userId = user.startsWith("@") ? user : `@${user}:${serverName}`
           return (yield* isPassword(password, accounts.get(userId)?.password)) ? userId : undefined
         }),
+        hasPassword: (userId) => accounts.get(userId)?.password !== undefined,
         logIn: (userId, device) =>
           accounts.has(userId)
             ? logIn(userId, device)

@@ -6,6 +6,7 @@ import { canonicalJson, compareCodePoints } from "../../core/json/encode.ts"
 import type { JsonObject, JsonValue } from "../../core/json/value.ts"
 import { identifierBytesMax } from "../../core/limits.ts"
 import { Chance } from "../../homeserver/chance.ts"
+import { Changes } from "../../homeserver/changes.ts"
 import { Destinations } from "../../homeserver/destinations.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Rooms } from "../../homeserver/rooms.ts"
@@ -89,6 +90,7 @@ export class LocalDevices extends Context.Service<
       const store = yield* EventStore
       const rooms = yield* Rooms
       const destinations = yield* Destinations
+      const changes = yield* Changes
       const chance = yield* Chance
       const { verify } = yield* Signatures
       const { serverName } = yield* ServerIdentity
@@ -133,6 +135,7 @@ export class LocalDevices extends Context.Service<
         })
         lists.set(userId, list)
         change.whenKept?.()
+        if (told.length > 0) changes.note("devices", userId)
         yield* destinations.sendEdus(told, servers)
         yield* destinations.sendEdus(greeting, newcomers)
       })

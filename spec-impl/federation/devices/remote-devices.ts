@@ -5,6 +5,7 @@
 import { Context, Effect, Layer, Semaphore } from "effect"
 import { domainOf } from "../../core/identifiers.ts"
 import type { JsonObject, JsonValue } from "../../core/json/value.ts"
+import { Changes } from "../../homeserver/changes.ts"
 import { Edus } from "../../homeserver/edus.ts"
 import { badAnswer } from "../../homeserver/failures.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
@@ -73,6 +74,7 @@ export class RemoteDevices extends Context.Service<
       const rooms = yield* Rooms
       const client = yield* FederationClient
       const edus = yield* Edus
+      const changes = yield* Changes
       const { verify } = yield* Signatures
       const { serverName } = yield* ServerIdentity
       const scope = yield* Effect.scope
@@ -103,7 +105,10 @@ export class RemoteDevices extends Context.Service<
         const value = (list ?? null) as unknown as JsonValue
         yield* store.commit({ records: [{ collection, key: userId, value }] })
         if (list === undefined || !list.isOutdated) told.delete(userId)
-        if (list !== undefined) return void lists.set(userId, list)
+        if (list !== undefined) {
+          lists.set(userId, list)
+          return changes.note("devices", userId)
+        }
         lists.delete(userId)
         const asks = asksUnderWay.get(userId)
         if (asks !== undefined) asks.settled = nextNumber()

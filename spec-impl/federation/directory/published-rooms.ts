@@ -46,6 +46,8 @@ export class PublishedRooms extends Context.Service<
       roomId: string,
       isPublished: boolean,
     ) => Effect.Effect<void, MatrixError | StoreFailure>
+    /** Whether the room is in this server's directory. */
+    readonly isPublished: (roomId: string) => boolean
     /** This server's own directory, by room id: an order that nothing changes (v1.19). */
     readonly page: (query: DirectoryQuery) => Effect.Effect<DirectoryPage, MatrixError>
     /** Another server's. */
@@ -87,7 +89,8 @@ export class PublishedRooms extends Context.Service<
           yield* store.commit({ records: [{ collection, key: roomId, value: isPublished ? true : null }] })
           if (isPublished) published.add(roomId)
           else published.delete(roomId)
-        }),
+        }, Effect.uninterruptible),
+        isPublished: (roomId) => published.has(roomId),
         page: (query) => {
           const from = query.since === undefined ? "start" : readBatch(query.since)
           return from === undefined

@@ -8,6 +8,7 @@ import { sha256 } from "../../core/hash.ts"
 import { domainOf } from "../../core/identifiers.ts"
 import { canonicalJson, compareCodePoints } from "../../core/json/encode.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "../../core/json/value.ts"
+import { Changes } from "../../homeserver/changes.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Signatures } from "../../homeserver/signatures/signatures.ts"
 import { EventStore, type RecordWrite, type StoreFailure } from "../../store/event-store.ts"
@@ -74,6 +75,7 @@ export class OneTimeKeys extends Context.Service<
       const store = yield* EventStore
       const client = yield* FederationClient
       const devices = yield* LocalDevices
+      const changes = yield* Changes
       const { verify } = yield* Signatures
       const { serverName } = yield* ServerIdentity
       const stocks = new Map<string, DeviceStock>()
@@ -189,6 +191,7 @@ export class OneTimeKeys extends Context.Service<
           })
           for (const [keyId, held] of oneTime) stock.oneTime.set(keyId, held)
           for (const [algorithm, held] of fallback) stock.fallback.set(algorithm, held)
+          if (oneTime.length + fallback.length > 0) changes.note("oneTimeKeys", userId, deviceId)
           return countsOf(userId, deviceId)
         },
         (effect) => devices.whileWriting(effect),
@@ -227,6 +230,7 @@ export class OneTimeKeys extends Context.Service<
                 records.push(recordOf(fallbackCollection, userId, deviceId, algorithm, used))
                 whenKept.push(() => stock.fallback.set(algorithm, used))
               }
+              whenKept.push(() => changes.note("oneTimeKeys", userId, deviceId))
             }
           }
           if (records.length > 0) yield* store.commit({ records })

@@ -20,14 +20,15 @@ import { type MediaPart, writeMultipart } from "./multipart.ts"
 import type { ThumbnailWish } from "./thumbnails/thumbnail.ts"
 
 /** What a thumbnail's query says; `scale` and no animation where it says nothing. */
-interface WishQuery {
+export interface WishQuery {
   readonly width: number
   readonly height: number
   readonly method?: string
   readonly animated?: boolean
 }
 
-const wishOf = ({ width, height, method = "scale", animated = false }: WishQuery) =>
+/** What is wished for; 400 for a method that there is not. */
+export const wishOf = ({ width, height, method = "scale", animated = false }: WishQuery) =>
   method === "crop" || method === "scale"
     ? Effect.succeed<ThumbnailWish>({ width, height, method, animated })
     : Effect.fail(cannotThumbnail(`there is no method ${method}`))

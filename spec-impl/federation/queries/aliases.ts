@@ -2,6 +2,7 @@
 import { Context, Effect, Layer } from "effect"
 import { PowerLevels } from "../../core/auth-rules/power-levels.ts"
 import { domainOf, isRoomAlias } from "../../core/identifiers.ts"
+import { compareCodePoints } from "../../core/json/encode.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Rooms } from "../../homeserver/rooms.ts"
 import { isJoined, serversIn } from "../../homeserver/shared-rooms.ts"
@@ -30,6 +31,8 @@ export class Aliases extends Context.Service<
     readonly remove: (userId: string, alias: string) => Effect.Effect<void, MatrixError | StoreFailure>
     /** What this server's aliases of one room lead to from now on. Gives whether there were any. */
     readonly move: (from: string, to: string) => Effect.Effect<boolean, StoreFailure>
+    /** This server's aliases of a room, by code point. */
+    readonly ofRoom: (roomId: string) => readonly string[]
     /** An alias of this server; 404 for what is none. */
     readonly resolveLocal: (alias: string) => Effect.Effect<AliasTarget, MatrixError>
     /** Any alias: asked of its server. */
@@ -80,9 +83,10 @@ export class Aliases extends Context.Service<
           const target = { roomId, creator: userId }
           // Taken at once: two who ask for one name at one time must not both get it.
           aliases.set(alias, target)
-          yield* store
-            .commit({ records: [{ collection, key: alias, value: target }] })
-            .pipe(Effect.onError(() => Effect.sync(() => aliases.delete(alias))))
+          yield* store.commit({ records: [{ collection, key: alias, value: target }] }).pipe(
+            Effect.onError(() => Effect.sync(() => aliases.delete(alias))),
+            Effect.uninterruptible,
+          )
         }),
         remove: Effect.fnUntraced(function* (userId, alias) {
           const target = aliases.get(alias)
@@ -90,7 +94,7 @@ export class Aliases extends Context.Service<
           if (!mayRemove(userId, target)) return yield* forbidden(`${alias} is another user's`)
           yield* store.commit({ records: [{ collection, key: alias, value: null }] })
           aliases.delete(alias)
-        }),
+        }, Effect.uninterruptible),
         move: Effect.fnUntraced(function* (from, to) {
           const moved = [...aliases].flatMap(([alias, { roomId, creator }]) =>
             roomId === from ? [[alias, { roomId: to, creator }] as const] : [],
@@ -99,7 +103,11 @@ export class Aliases extends Context.Service<
           yield* store.commit({ records: moved.map(([key, value]) => ({ collection, key, value })) })
           for (const [alias, target] of moved) aliases.set(alias, target)
           return true
-        }),
+        }, Effect.uninterruptible),
+        ofRoom: (roomId) =>
+          [...aliases]
+            .flatMap(([alias, target]) => (target.roomId === roomId ? [alias] : []))
+            .sort(compareCodePoints),
         resolveLocal,
         resolve: Effect.fnUntraced(function* (alias) {
           const server = isRoomAlias(alias) ? domainOf(alias) : undefined

@@ -34,12 +34,16 @@ export class Spaces extends Context.Service<
     ) => Effect.Effect<SpaceLevel, MatrixError>
     /**
      * What a user of this server finds in a space, depth first, each room once: as this server holds it, or as the
-     * servers say that are named as ways to it. 404 where the space itself is not to be seen.
+     * servers say that are named as ways to it; no deeper than `depthMax`. 404 where the space itself is not to be seen.
      */
     readonly walk: (
       userId: string,
       roomId: string,
-      options?: { readonly via?: readonly string[]; readonly suggestedOnly?: boolean },
+      options?: {
+        readonly via?: readonly string[]
+        readonly suggestedOnly?: boolean
+        readonly depthMax?: number
+      },
     ) => Effect.Effect<readonly JsonObject[], MatrixError>
   }
 >()("netsplit/Spaces") {
@@ -120,7 +124,8 @@ export class Spaces extends Context.Service<
               .map((child) => child.roomId),
           }
         }),
-        walk: Effect.fnUntraced(function* (userId, roomId, { via = [], suggestedOnly = false } = {}) {
+        walk: Effect.fnUntraced(function* (userId, roomId, options = {}) {
+          const { via = [], suggestedOnly = false, depthMax = walkDepthMax } = options
           const found = new Map<string, JsonObject>()
           const waiting: Stop[] = [{ roomId, via, depth: 0, told: undefined }]
           const visited = new Set<string>()
@@ -130,7 +135,7 @@ export class Spaces extends Context.Service<
             const { summary, told } = yield* look(userId, at, suggestedOnly)
             if (summary === undefined) continue
             found.set(at.roomId, summary)
-            if (at.depth === walkDepthMax) continue
+            if (at.depth >= Math.min(depthMax, walkDepthMax)) continue
             const depth = at.depth + 1
             for (const child of childrenIn(summary).toReversed()) {
               const ofChild = told.find((one) => one.room_id === child.roomId)

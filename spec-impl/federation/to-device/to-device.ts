@@ -5,6 +5,7 @@ import { domainOf } from "../../core/identifiers.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "../../core/json/value.ts"
 import { toDeviceMessageIdCodePointsMax } from "../../core/limits.ts"
 import { Chance } from "../../homeserver/chance.ts"
+import { Changes } from "../../homeserver/changes.ts"
 import { Destinations } from "../../homeserver/destinations.ts"
 import { Edus } from "../../homeserver/edus.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
@@ -42,12 +43,14 @@ export class ToDevice extends Context.Service<
   {
     /**
      * `PUT /sendToDevice`: `messages` by user and by device, or `*` for all of the user's devices. Done means kept, here
-     * or for the other server. 403 for a sender of another server, 400 for messages that are none.
+     * or for the other server. 403 for a sender of another server, 400 for messages that are none. What a client sends
+     * again, as the transaction that it `came` by, is sent once.
      */
     readonly send: (
       sender: string,
       type: string,
       messages: JsonObject,
+      came?: { readonly deviceId: string; readonly transactionId: string },
     ) => Effect.Effect<void, MatrixError | StoreFailure>
     /** What waits for a device of this server, in the order of arrival, and by what to acknowledge it. */
     readonly inbox: (
@@ -70,6 +73,7 @@ export class ToDevice extends Context.Service<
       const devices = yield* LocalDevices
       const destinations = yield* Destinations
       const edus = yield* Edus
+      const changes = yield* Changes
       const chance = yield* Chance
       const { serverName } = yield* ServerIdentity
       const inboxes = new Map<string, Kept[]>()
@@ -123,11 +127,36 @@ export class ToDevice extends Context.Service<
       devices.addBelongings((userId, deviceId) => {
         const key = JSON.stringify([userId, deviceId])
         const inbox = inboxes.get(key) ?? []
+        const client = clientOf(userId, deviceId)
         return {
-          records: inbox.map(({ position }) => inboxRecord(userId, deviceId, position, null)),
-          forget: () => void inboxes.delete(key),
+          records: [
+            ...inbox.map(({ position }) => inboxRecord(userId, deviceId, position, null)),
+            ...[...(seen.get(client)?.keys() ?? [])].map((id) => seenRecord(client, id, null)),
+          ],
+          forget: () => {
+            inboxes.delete(key)
+            seen.delete(client)
+          },
         }
       })
+
+      /** What notes that `origin`, a server or a client, has sent that message; undefined where it is noted. */
+      const seeing = (origin: string, messageId: string) => {
+        const known = seenFrom(origin)
+        if (known.has(messageId)) return undefined
+        const [oldest] = known.keys()
+        const isFull = known.size >= seenMax && oldest !== undefined
+        return {
+          records: [
+            seenRecord(origin, messageId, count),
+            ...(isFull ? [seenRecord(origin, oldest, null)] : []),
+          ],
+          whenKept: () => {
+            if (isFull) known.delete(oldest)
+            known.set(messageId, count)
+          },
+        }
+      }
 
       /** The messages for devices that are there, numbered; `*` is every device that the user has now. */
       const addressed = (sender: string, type: string, messages: Messages) => {
@@ -165,7 +194,10 @@ export class ToDevice extends Context.Service<
           ),
         })
         count = counted
-        for (const { userId, deviceId, kept } of delivered) inboxOf(userId, deviceId).push(kept)
+        for (const { userId, deviceId, kept } of delivered) {
+          inboxOf(userId, deviceId).push(kept)
+          changes.note("toDevice", userId, deviceId)
+        }
       })
 
       edus.handle("m.direct_to_device", (origin, edu) => {
@@ -174,24 +206,16 @@ export class ToDevice extends Context.Service<
         const { sender, type, messageId, messages } = read
         return devices.whileWriting(
           Effect.gen(function* () {
-            const known = seenFrom(origin)
             // §Send-to-device messaging: the id is there for idempotence.
-            if (known.has(messageId)) return
-            const [oldest] = known.keys()
-            const isFull = known.size >= seenMax && oldest !== undefined
-            yield* deliver(addressed(sender, type, messages), {
-              records: [
-                seenRecord(origin, messageId, count),
-                ...(isFull ? [seenRecord(origin, oldest, null)] : []),
-              ],
-            })
-            if (isFull) known.delete(oldest)
-            known.set(messageId, count)
+            const news = seeing(origin, messageId)
+            if (news === undefined) return
+            yield* deliver(addressed(sender, type, messages), { records: news.records })
+            news.whenKept()
           }),
         )
       })
 
-      const send: ToDevice["Service"]["send"] = Effect.fnUntraced(function* (sender, type, given) {
+      const send: ToDevice["Service"]["send"] = Effect.fnUntraced(function* (sender, type, given, came) {
         if (domainOf(sender) !== serverName)
           return yield* forbidden(`${sender} is not a user of ${serverName}`)
         const isWhole = Object.entries(given).every(
@@ -201,6 +225,10 @@ export class ToDevice extends Context.Service<
             Object.values(byDevice).every((content) => isJsonObject(content)),
         )
         if (!isWhole) return yield* invalidParameter("a message is an object, by user and by device")
+        const { deviceId, transactionId } = came ?? {}
+        const news =
+          deviceId === undefined ? undefined : seeing(clientOf(sender, deviceId), `${type} ${transactionId}`)
+        if (deviceId !== undefined && news === undefined) return
         const servers = new Map(byServer(given as unknown as Messages))
         const own = addressed(sender, type, servers.get(serverName) ?? {})
         servers.delete(serverName)
@@ -214,12 +242,13 @@ export class ToDevice extends Context.Service<
             { id: `m.direct_to_device ${messageId}`, edu: { edu_type: "m.direct_to_device", content } },
           ]
         })
-        yield* deliver(own, { queued })
+        yield* deliver(own, { queued, ...(news === undefined ? {} : { records: news.records }) })
+        news?.whenKept()
         for (const [server, edu] of queued) yield* destinations.sendEdus([edu], [server])
       })
 
       return ToDevice.of({
-        send: (sender, type, messages) => devices.whileWriting(send(sender, type, messages)),
+        send: (sender, type, messages, came) => devices.whileWriting(send(sender, type, messages, came)),
         inbox: (userId, deviceId) => {
           const kept = (inboxes.get(JSON.stringify([userId, deviceId])) ?? []).slice(0, givenMax)
           return {
@@ -243,6 +272,9 @@ export class ToDevice extends Context.Service<
     }),
   )
 }
+
+/** A client among those that send; no server has such a name. */
+const clientOf = (userId: string, deviceId: string): string => JSON.stringify([userId, deviceId])
 
 /** Reads the content of an `m.direct_to_device`; what is no message in it is left out, undefined where nothing is right. */
 const readMessage = (edu: JsonObject) => {
