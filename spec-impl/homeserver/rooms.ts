@@ -128,8 +128,6 @@ export class Rooms extends Context.Service<
           const taken = positions.take(room, records)
           yield* keepAndApply(room, records, more, taken).pipe(
             Effect.ensuring(Effect.sync(() => positions.settle(taken))),
-            // A client that hangs up must not leave behind what is kept and yet not seen.
-            Effect.uninterruptible,
           )
         })
 
@@ -183,7 +181,6 @@ export class Rooms extends Context.Service<
           const taken = positions.take(room, records)
           yield* keepWhole(room, dag, records, more, taken).pipe(
             Effect.ensuring(Effect.sync(() => positions.settle(taken))),
-            Effect.uninterruptible,
           )
         })
 
