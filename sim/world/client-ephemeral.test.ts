@@ -65,8 +65,10 @@ describe("receipts", () => {
       Effect.gen(function* () {
         const { stage } = played
         const { eventId } = yield* stage.user(bob).say(roomId, "read me")
+        const carol = new Syncing(yield* registerClient(played, "s1", "carol"))
+        yield* stage.user("@carol:s1").join(roomId)
         yield* stage.quiet
-        yield* bothSynced(own, other)
+        yield* bothSynced(own, other, carol)
         const path = (type: string) => `/rooms/${roomId}/receipt/${type}/${encodeURIComponent(eventId)}`
         expect((yield* own.client.post(path("m.read"), {})).body).toEqual({})
         yield* own.client.post(path("m.read"), { thread_id: "main" })
@@ -81,6 +83,8 @@ describe("receipts", () => {
         const mine = (yield* own.next()).joined(roomId).json?.ephemeral.events ?? []
         expect(JSON.stringify(mine)).toContain("m.read.private")
         expect(JSON.stringify(events)).not.toContain("m.read.private")
+        const near = (yield* carol.next()).joined(roomId).json?.ephemeral.events ?? []
+        expect(near.map(({ content }) => content)).toEqual(events.map(({ content }) => content))
         yield* stage.crash("s1")
         yield* stage.restart("s1")
         const again = new Syncing(own.client)

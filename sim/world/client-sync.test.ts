@@ -64,7 +64,7 @@ describe("a first sync", () => {
       Effect.gen(function* () {
         for (const query of [
           "since=nonsense",
-          "since=s999_0_0_xyz",
+          "since=s999_0_0_1",
           "filter=%7B",
           "filter=%7B%22room%22%3A1%7D",
         ]) {
@@ -401,6 +401,10 @@ describe("memberships", () => {
     inRoom((played, roomId, own, other) =>
       Effect.gen(function* () {
         const { stage } = played
+        yield* stage.user("@carol:s2").join(roomId, "s1")
+        const visibility = { history_visibility: "world_readable" }
+        yield* stage.user(alice).setState(roomId, "m.room.history_visibility", visibility)
+        yield* stage.quiet
         yield* other.next()
         yield* stage.user(alice).say(roomId, "before")
         yield* stage.user(alice).kick(roomId, bob)
@@ -449,6 +453,31 @@ describe("memberships", () => {
         expect(room.bodies).toEqual(["for Bob"])
         expect(room.json?.timeline.limited).toBe(true)
         expect([...room.state, ...room.timeline].map(({ type }) => type)).toContain("m.room.create")
+      }),
+    ))
+})
+
+describe("a room that the server has left and come back to", () => {
+  it("is told from where it came back: before that there is a gap, which is filled on demand", () =>
+    inRoom((played, roomId, _own, other) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        yield* stage.user(alice).say(roomId, "before")
+        yield* stage.quiet
+        yield* stage.user(bob).leave(roomId)
+        yield* stage.quiet
+        yield* stage.user(alice).say(roomId, "missed")
+        yield* stage.user(bob).join(roomId, "s1")
+        yield* stage.quiet
+        yield* stage.user(alice).say(roomId, "after")
+        yield* stage.quiet
+        const room = (yield* other.next(filterOf({ room: { timeline: { limit: 100 } } }))).joined(roomId)
+        expect(room.bodies).toEqual(["after"])
+        expect(room.json?.timeline.limited).toBe(true)
+        const from = room.json?.timeline.prev_batch
+        const page = yield* other.client.get(`/rooms/${roomId}/messages?dir=b&limit=100&from=${from}`)
+        const chunk = page.body.chunk as unknown as readonly ToldEvent[]
+        expect(chunk.flatMap(({ content }) => content.body ?? [])).toEqual(["missed", "before"])
       }),
     ))
 })

@@ -63,7 +63,7 @@ export const EncryptionReceive = HttpApiBuilder.group(
         Effect.map(acted(oneTimeKeys.claim(payload.one_time_keys)), (answer) => ({ ...answer })),
       )
       .handle("keyChanges", ({ query: { from, to } }) =>
-        Effect.flatMap(Requester, ({ userId }) => sync.deviceChanges(userId, from, to)),
+        Effect.flatMap(Requester, ({ userId }) => acted(sync.deviceChanges(userId, from, to))),
       )
       .handle(
         "uploadSigningKeys",
