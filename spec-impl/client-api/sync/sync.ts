@@ -93,10 +93,8 @@ export class Sync extends Context.Service<
       }
 
       /** The change up to which the client has been told; undefined where that was another boot. */
-      const changeOf = (point: SyncPoint | undefined): number | undefined =>
-        point !== undefined && point.boot === boot && point.change <= changes.last()
-          ? point.change
-          : undefined
+      const changeOf = (point: SyncPoint | undefined, boot: number): number | undefined =>
+        point?.boot === boot ? point.change : undefined
 
       const sync = Effect.fnUntraced(function* (
         { userId, deviceId }: { readonly userId: string; readonly deviceId: string },
