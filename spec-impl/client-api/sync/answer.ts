@@ -3,6 +3,7 @@ import { Clock, Effect } from "effect"
 import type { JsonObject } from "../../core/json/value.ts"
 import { OneTimeKeys } from "../../federation/encryption/one-time-keys.ts"
 import { Presence } from "../../federation/presence/presence.ts"
+import { Receipts } from "../../federation/receipts/receipts.ts"
 import { ToDevice } from "../../federation/to-device/to-device.ts"
 import { Changes } from "../../homeserver/changes.ts"
 import { Outside } from "../../homeserver/outside.ts"
@@ -18,6 +19,7 @@ import { isNews, type RoomNews, roomJson } from "./joined-room.ts"
 import { type OwnRooms, ownRooms, sharingWith, standings } from "./own-rooms.ts"
 import type { Span } from "./span.ts"
 import type { AtTheDoor } from "./stripped.ts"
+import { unreadIn, unreadJson } from "./unread.ts"
 
 /** An answer without its `next_batch`. */
 export interface SyncAnswer {
@@ -39,6 +41,7 @@ export const makeSyncAnswer = Effect.gen(function* () {
   const changes = yield* Changes
   const outside = yield* Outside
   const presence = yield* Presence
+  const receipts = yield* Receipts
   const toDevice = yield* ToDevice
   const oneTimeKeys = yield* OneTimeKeys
   const accountData = yield* AccountData
@@ -68,13 +71,22 @@ export const makeSyncAnswer = Effect.gen(function* () {
       const { roomId } = news.room
       if (!span.filter.rooms.wantsRoom(roomId)) continue
       const extras = yield* roomExtras(roomId, news.isAll, changed, span)
-      const hasMore = extras.ephemeral.length + extras.accountData.length > 0
+      const hasMore = extras.isRead || extras.ephemeral.length + extras.accountData.length > 0
       if (!hasMore && !isNews(news) && !span.fullState) continue
       sections[roomId] = {
         ...roomJson(news, span, viewer),
         ephemeral: { events: extras.ephemeral },
         account_data: { events: extras.accountData },
-        unread_notifications: { highlight_count: 0, notification_count: 0 },
+        ...unreadJson(
+          unreadIn(
+            news.room,
+            news.stateNow,
+            span,
+            receipts.receiptsIn(roomId),
+            pushRules.rulesOf(span.userId),
+          ),
+          span.filter.rooms.timeline.unreadByThread,
+        ),
       }
     }
     return sections

@@ -74,6 +74,8 @@ export const makeRoomExtras = Effect.gen(function* () {
         ? accountData.all(span.userId, roomId).filter(([type]) => everything || types?.has(type) === true)
         : []
     return {
+      /** Whether the user has read more. */
+      isRead: !everything && read.some(({ userId }) => userId === span.userId),
       ephemeral: wanted.wantsRoom(roomId)
         ? [...typed, ...receiptEvents(read)].filter((event) => wanted.wants(event))
         : [],

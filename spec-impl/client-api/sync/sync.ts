@@ -1,6 +1,6 @@
 /** What a client has not been told yet, as soon as there is something (client-server API §Syncing). */
 import { Clock, Context, Effect, Layer } from "effect"
-import type { JsonObject } from "../../core/json/value.ts"
+import { isJsonObject, type JsonObject } from "../../core/json/value.ts"
 import { invalidParameter, type MatrixError } from "../../federation/matrix-error.ts"
 import { Presence, type PresenceKind } from "../../federation/presence/presence.ts"
 import { ToDevice } from "../../federation/to-device/to-device.ts"
@@ -89,7 +89,7 @@ export class Sync extends Context.Service<
 
       const ignoredBy = (userId: string): ReadonlySet<string> => {
         const users = accountData.get(userId, "", "m.ignored_user_list")?.ignored_users
-        return new Set(Object.keys((users as JsonObject | undefined) ?? {}))
+        return new Set(isJsonObject(users) ? Object.keys(users) : [])
       }
 
       /** The change up to which the client has been told; undefined where that was another boot. */
