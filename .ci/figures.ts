@@ -7,29 +7,17 @@ import { performance } from "node:perf_hooks"
 import { Effect, Fiber, Queue } from "effect"
 import { readCorpus } from "#cli/resolve/corpus.ts"
 import { resolveCase } from "#cli/resolve/resolve-case.ts"
+import { eventsFigures } from "#loadtest/bench/events.ts"
+import type { Figure } from "#loadtest/bench/figure.ts"
+import { hashFigures } from "#loadtest/bench/hash.ts"
+import { signFigures } from "#loadtest/bench/sign.ts"
 import { scenarios } from "#scenarios/index.ts"
 import { Kernel } from "#sim/kernel/kernel.ts"
 import { runScenario } from "#sim/world/run-scenario.ts"
-import { contentHash } from "#spec-impl/core/hash.ts"
-import { canonicalJson } from "#spec-impl/core/json/encode.ts"
-import { parseJson } from "#spec-impl/core/json/parse.ts"
 import { readingsDefault } from "#spec-impl/core/readings.ts"
-import { memoised } from "#spec-impl/homeserver/signatures/memo.ts"
-import { nobleSignatures } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
+import { layerNodeCrypto } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 
 const corpora = new URL("../../shared/stateres/corpus/", import.meta.url).pathname
-
-/** Microseconds a call, the best of five rounds. */
-const microseconds = (calls: number, work: () => unknown): number => {
-  let best = Number.POSITIVE_INFINITY
-  for (let round = 0; round < 5; round++) {
-    const start = performance.now()
-    for (let call = 0; call < calls; call++) work()
-    best = Math.min(best, ((performance.now() - start) * 1000) / calls)
-  }
-  return best
-}
 
 const table = (
   title: string,
@@ -65,57 +53,18 @@ const resolutionFigures = async (): Promise<void> => {
   )
 }
 
-const signatureFigures = (): void => {
-  const seed = new Uint8Array(32).fill(3)
-  const message = new Uint8Array(600).fill(7)
-  const node = nodeSignatures("libsodium")
-  const noble = nobleSignatures("libsodium")
-  const memo = memoised(node)
-  const publicKey = node.publicKey(seed)
-  const signature = node.sign(seed, message)
-  const limit = microseconds(500, () => node.verify(publicKey, message, signature))
-  const rows = [
-    ["node:crypto verify", limit],
-    ["node:crypto sign", microseconds(500, () => node.sign(seed, message))],
-    ["noble verify", microseconds(20, () => noble.verify(publicKey, message, signature))],
-    ["noble sign", microseconds(20, () => noble.sign(seed, message))],
-    ["memo, a verdict that is there", microseconds(2_000, () => memo.verify(publicKey, message, signature))],
-  ] as const
+const benchTable = (title: string, figures: readonly Figure[]): void =>
   table(
-    "Signatures of 600 bytes (µs)",
-    ["what", "µs", "÷ node:crypto verify"],
-    rows.map(([name, time]) => [name, rounded(time), rounded(time / limit)]),
+    title,
+    ["what", "µs", "beside", "µs", "ratio"],
+    figures.map(({ name, us, limit, limitUs }) => [
+      name,
+      rounded(us),
+      limit,
+      rounded(limitUs),
+      rounded(us / limitUs),
+    ]),
   )
-}
-
-const jsonFigures = (): void => {
-  const pdu = {
-    auth_events: ["$a".padEnd(44, "x"), "$b".padEnd(44, "y"), "$c".padEnd(44, "z")],
-    content: { body: "hello, world; what a fine day".repeat(4), msgtype: "m.text" },
-    depth: 12,
-    hashes: { sha256: "a".repeat(43) },
-    origin_server_ts: 1_700_000_000_000,
-    prev_events: ["$d".padEnd(44, "w")],
-    room_id: "!room:example.org",
-    sender: "@alice:example.org",
-    signatures: { "example.org": { "ed25519:1": "s".repeat(86) } },
-    type: "m.room.message",
-  }
-  const text = canonicalJson(pdu)
-  const native = microseconds(5_000, () => JSON.parse(text))
-  const rows = [
-    ["JSON.parse", native],
-    ["parseJson, lenient", microseconds(5_000, () => parseJson(text, "lenient"))],
-    ["JSON.stringify", microseconds(5_000, () => JSON.stringify(pdu))],
-    ["canonicalJson", microseconds(5_000, () => canonicalJson(pdu))],
-    ["contentHash", microseconds(5_000, () => contentHash(pdu))],
-  ] as const
-  table(
-    `A message of ${text.length} bytes (µs)`,
-    ["what", "µs", "÷ JSON.parse"],
-    rows.map(([name, time]) => [name, rounded(time), rounded(time / native)]),
-  )
-}
 
 const messages = 20_000
 
@@ -178,7 +127,11 @@ const scenarioFigures = async (): Promise<void> => {
 console.log("# Hot paths\n")
 console.log("Printed by `node .ci/figures.ts`, all in one run on one 2-core machine: take the ratios.")
 if (existsSync(corpora)) await resolutionFigures()
-signatureFigures()
-jsonFigures()
+benchTable("Signatures of 600 bytes: `netsplit bench sign`", signFigures())
+benchTable("A message of 704 bytes: `netsplit bench hash`", hashFigures())
+benchTable(
+  "A PDU in memory: `netsplit bench events`",
+  await Effect.runPromise(eventsFigures(layerNodeCrypto("libsodium"))),
+)
 await kernelFigures()
 await scenarioFigures()

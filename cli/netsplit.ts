@@ -1,12 +1,14 @@
 import { Cause, Console, Effect } from "effect"
 import { CliConfig, CliError, CliOutput, Command, Flag, GlobalFlag, TerminalCapabilities } from "effect/cli"
 import manifest from "../package.json" with { type: "json" }
+import { bench } from "./bench.ts"
 import { describeCliError } from "./describe-cli-error.ts"
 import { exitCodeSoftware, exitCodeUsage, NotAsExpected, UsageError } from "./outcome.ts"
 import { repeatListFlags } from "./repeat-list-flags.ts"
 import { resolve } from "./resolve.ts"
 import { run } from "./run.ts"
 import { scenarios } from "./scenarios.ts"
+import { serve } from "./serve.ts"
 
 const debug = GlobalFlag.Setting("debug")({
   flag: Flag.Boolean("debug").pipe(
@@ -25,7 +27,7 @@ const command = Command.make("netsplit").pipe(
     { command: "netsplit scenarios", description: "See which stories there are" },
   ]),
   Command.withGlobalFlags([debug]),
-  Command.withSubcommands([run, scenarios, resolve]),
+  Command.withSubcommands([run, scenarios, resolve, serve, bench]),
 )
 
 /** Help that was asked for goes to stdout; all else is one line on stderr, so that stdout stays clean. */

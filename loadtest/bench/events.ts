@@ -9,6 +9,7 @@ import { formatXMatrix, requestSigningBytes } from "#spec-impl/federation/x-matr
 import type { SignatureFunctions } from "#spec-impl/homeserver/signatures/signatures.ts"
 import { Signatures } from "#spec-impl/homeserver/signatures/signatures.ts"
 import type { EventStore } from "#spec-impl/store/event-store.ts"
+import type { Figure } from "./figure.ts"
 import { type Neighbour, startNeighbour } from "./neighbours.ts"
 
 /** What is measured. */
@@ -137,3 +138,19 @@ const transaction = (
     body,
   }
 }
+
+/** PDUs through the whole way in memory, beside one verification: `netsplit bench events`. */
+export const eventsFigures = (
+  layerSignatures: Layer.Layer<Signatures>,
+): Effect.Effect<readonly Figure[], unknown> =>
+  Effect.forEach(
+    [
+      { name: "a PDU, one a transaction", pdusPerTransaction: 1, transactions: 2_000 },
+      { name: "a PDU, fifty a transaction", pdusPerTransaction: 50, transactions: 200 },
+    ],
+    ({ name, ...bench }) =>
+      Effect.map(
+        measureEvents({ ...bench, rooms: 8, roomVersion: "11" }, layerSignatures),
+        ({ pduUs, verifyUs }) => ({ name, us: pduUs, limit: "verify", limitUs: verifyUs }),
+      ),
+  )

@@ -5,13 +5,14 @@
  * on receipt is believed here that can be asked again.
  */
 import { PowerLevels } from "#spec-impl/core/auth-rules/power-levels.ts"
+import type { Event } from "#spec-impl/core/event.ts"
 import { parseEvent } from "#spec-impl/core/event-format.ts"
-import { contentHash } from "#spec-impl/core/hash.ts"
+import { isWhole } from "#spec-impl/core/hash.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import { canonicalJson } from "#spec-impl/core/json/encode.ts"
-import { isJsonObject } from "#spec-impl/core/json/value.ts"
 import { redact } from "#spec-impl/core/redaction.ts"
 import type { EventRecord, TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
+import { objectionByCitations } from "#spec-impl/core/room-dag/objections.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
 
@@ -19,7 +20,7 @@ import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
 export const findInconsistencies = (dag: RoomDag): readonly string[] => [
   ...[...dag.records()].flatMap((record) => [
     ...idProblems(dag, record),
-    ...copyProblems(dag, record),
+    ...graphProblems(dag, record),
     ...citationProblems(dag, record),
     ...stateProblems(dag, record),
     ...redactionProblems(dag, record),
@@ -32,17 +33,17 @@ const idProblems = (dag: RoomDag, { event }: EventRecord): readonly string[] => 
   const parsed = parseEvent(event.pdu, version, { checkReferenceCounts: false, ...readings })
   if ("problem" in parsed) return [`${event.eventId} is kept, and is no event: ${parsed.problem}`]
   if (parsed.event.eventId !== event.eventId) return [`${event.eventId} is kept as ${parsed.event.eventId}`]
-  const stated = isJsonObject(event.pdu.hashes) ? event.pdu.hashes.sha256 : undefined
-  const isWhole = stated === contentHash(event.pdu)
   const isRedacted = canonicalJson(redact(event.pdu, version)) === canonicalJson(event.pdu)
-  return isWhole || isRedacted ? [] : [`${event.eventId} is neither what its hash says nor redacted`]
+  return isWhole(event.pdu) || isRedacted
+    ? []
+    : [`${event.eventId} is neither what its hash says nor redacted`]
 }
 
-/** States are named by the bytes of their events: those of the graph must be those that the store was given. */
-const copyProblems = (dag: RoomDag, { event, index }: EventRecord): readonly string[] =>
-  index < 0 || canonicalJson(dag.graph.event(index).pdu) === canonicalJson(event.pdu)
+/** What states are resolved by is what is held, and kept: the same copy of each event. */
+const graphProblems = (dag: RoomDag, { event, index }: EventRecord): readonly string[] =>
+  index < 0 || (dag.graph.indexOf(event.eventId) === index && dag.graph.event(index) === event)
     ? []
-    : [`${event.eventId} stands in states with other bytes than it is held with`]
+    : [`${event.eventId} is resolved by another copy than the one that is held`]
 
 const citationProblems = (dag: RoomDag, record: EventRecord): readonly string[] => {
   const { eventId, authEvents, prevEvents } = record.event
@@ -83,11 +84,16 @@ const rejectedIn = (dag: RoomDag, state: StateMap): readonly string[] => {
   if (soundStates.has(state)) return []
   const rejected = dag.eventIdsIn(state).filter((eventId) => {
     const event = dag.record(eventId)?.event
-    return event === undefined || dag.examineOutlier(event).verdict === "rejected"
+    if (event === undefined) return true
+    return objectionByCitations(dag, event) !== undefined && !restsOnRejectedSince(dag, event)
   })
   if (rejected.length === 0) soundStates.add(state)
   return rejected
 }
+
+/** An outlier may be rejected once its place is known: the verdicts on what rested on it by then stand. */
+const restsOnRejectedSince = (dag: RoomDag, { authEvents }: Event): boolean =>
+  authEvents.some((cited) => dag.record(cited)?.objection?.check === 5)
 
 /** By definition: rooms §Redactions, rooms/v3 §Handling redactions. */
 const redactionProblems = (dag: RoomDag, { event }: EventRecord): readonly string[] => {

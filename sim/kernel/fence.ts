@@ -20,9 +20,10 @@ export class Fence {
   /** What passes while the boot lasts; once it is over neither its effects nor its results do. */
   guard<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.suspend(() =>
-      this.#fallen
-        ? Effect.never
-        : Effect.flatMap(Effect.exit(effect), (exit) => (this.#fallen ? Effect.never : exit)),
+      this.#fallen ? stopped : Effect.flatMap(Effect.exit(effect), (exit) => (this.#fallen ? stopped : exit)),
     )
   }
 }
+
+/** What a process that is gone would have done next. Who is interrupted at it ends, though it be in the midst of a commit. */
+const stopped = Effect.interruptible(Effect.never)

@@ -6,20 +6,24 @@
 import { Effect, Exit, Scope } from "effect"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { eventIdOf } from "#spec-impl/core/event-id.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
+import type { JsonObject } from "#spec-impl/core/json/value.ts"
+import { redact } from "#spec-impl/core/redaction.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
-import { roomVersions } from "#spec-impl/core/room-version.ts"
+import { roomVersion as roomVersionOf, roomVersions } from "#spec-impl/core/room-version.ts"
 import { propertyRuns } from "#spec-impl/core/testing/property-runs.ts"
 import type { WireRequest } from "#spec-impl/federation/wire.ts"
 import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { findInconsistencies } from "../checks/room-consistency.ts"
-import { alterRequest } from "../network/rules.ts"
+import { alterRequest, reply } from "../network/rules.ts"
 import { makeStage } from "./make-stage.ts"
 import type { Stage } from "./stage.ts"
 import { craftPdu } from "./testing/craft-event.ts"
-import { type PlayOptions, play } from "./testing/play.ts"
+import { madeJoin, sentJoin } from "./testing/handshake.ts"
+import { type PlayOptions, play, refusal } from "./testing/play.ts"
 import { bootServer, type VirtualServer } from "./world.ts"
 
 const users = ["@alice:s1", "@bob:s2", "@carol:s3"] as const
@@ -265,3 +269,185 @@ it("an invite is held with both servers' signatures, before a restart as after i
       yield* expectSound(world, roomId)
     }),
   ))
+
+describe("copies of one event, and two events of one id", () => {
+  /** Alice's room with Bob, who has a say. */
+  const withBob = (
+    roomVersion: string,
+    story: (world: World, roomId: string) => Effect.Effect<unknown, unknown>,
+  ) =>
+    inWorld({ roomVersion }, (world) =>
+      Effect.gen(function* () {
+        const isCreatorNamed = !roomVersionOf(roomVersion)!.auth.privilegedCreators
+        const users = { "@bob:s2": 50, ...(isCreatorNamed ? { "@alice:s1": 100 } : {}) }
+        const roomId = yield* world.stage.user("@alice:s1").createRoom({ powerLevels: { users } })
+        yield* world.stage.user("@bob:s2").join(roomId, "s1")
+        yield* world.stage.quiet
+        yield* story(world, roomId)
+        yield* world.stage.user("@alice:s1").setState(roomId, "m.room.join_rules", { join_rule: "public" })
+        yield* world.stage.user("@alice:s1").say(roomId, "and on it goes")
+        yield* world.stage.quiet
+        yield* expectSound(world, roomId)
+        yield* world.stage.user("@alice:s1").say(roomId, "and on")
+        yield* expectSound(world, roomId)
+      }),
+    )
+  const bobs = (type: string, content: JsonObject) => ({ type, sender: "@bob:s2", stateKey: "", content })
+  const signedByMore = (pdu: JsonObject): JsonObject => ({
+    ...pdu,
+    signatures: { ...(pdu.signatures as JsonObject), s9: { "ed25519:1": "A".repeat(86) } },
+  })
+  let pushes = 0
+  const push = ({ servers }: World, pdu: JsonObject) =>
+    servers
+      .get("s2")!
+      .client.call("s1", (api) =>
+        api.transactions.send({ params: { transactionId: `push ${++pushes}` }, payload: { pdus: [pdu] } }),
+      )
+  /** Has s1 hold `pdu` for the sake of an event that cites it, as Bob's server gives it: `more` beside it. */
+  const heldForAnother = Effect.fnUntraced(function* (
+    world: World,
+    roomId: string,
+    pdu: JsonObject,
+    ...more: readonly JsonObject[]
+  ) {
+    const { version, dag } = world.servers.get("s1")!.rooms.find(roomId)!
+    const eventId = eventIdOf(pdu, version)!
+    const citations = [pdu, ...more]
+      .map((cited) => eventIdOf(cited, version)!)
+      .map((cited) => (version.eventReferences === "ids" ? cited : [cited, { sha256: "" }]))
+    const citing = yield* craftPdu(world, "s2", roomId, bobs("m.room.avatar", {}), (completed) => ({
+      ...completed,
+      auth_events: [...(completed.auth_events as JsonObject[]), ...citations],
+    }))
+    const [name] = eventIdOf(citing, version)!.slice(1).split(":")
+    const path = new RegExp(`event_auth.*${name}`)
+    yield* world.stage.rule(`given for ${name}`, { path }, reply(200, { auth_chain: [pdu, ...more] }))
+    yield* push(world, citing)
+    expect(dag.record(eventId)?.place).toBe("outlier")
+    return eventId
+  })
+  const dagOf = ({ servers }: World, roomId: string) => servers.get("s1")!.rooms.find(roomId)!.dag
+
+  for (const roomVersion of ["1", "8", "12"]) {
+    it(`room ${roomVersion}: a join that was refused comes again, signed by more, when it is allowed`, () =>
+      withBob(roomVersion, (world, roomId) =>
+        Effect.gen(function* () {
+          const alice = world.stage.user("@alice:s1")
+          const join = yield* madeJoin(world, roomId, "@carol:s3", "s1")
+          const sent = (pdu: JsonObject) =>
+            sentJoin(world, { ...join, pdu }, { roomId, from: "s3", via: "s1" })
+          yield* alice.ban(roomId, "@carol:s3")
+          expect(yield* refusal(sent(join.pdu))).toContain("403 M_FORBIDDEN")
+          yield* alice.setState(roomId, "m.room.topic", { topic: "meanwhile" })
+          yield* alice.kick(roomId, "@carol:s3")
+          expect(yield* refusal(sent(join.pdu).pipe(Effect.andThen(Effect.fail("taken"))))).toBe("taken")
+          yield* sent(signedByMore(join.pdu))
+          expect(dagOf(world, roomId).timeline(join.eventId)?.verdict).toBe("accepted")
+        }),
+      ))
+
+    it(`room ${roomVersion}: what was held redacted is whole once it comes whole`, () =>
+      withBob(roomVersion, (world, roomId) =>
+        Effect.gen(function* () {
+          const pdu = yield* craftPdu(world, "s2", roomId, bobs("m.room.topic", { topic: "tea" }))
+          yield* heldForAnother(world, roomId, redact(pdu, roomVersionOf(roomVersion)!))
+          yield* expectSound(world, roomId)
+          yield* push(world, pdu)
+          expect(world.stage.stateOf("s1", roomId, "m.room.topic")?.content).toEqual({ topic: "tea" })
+        }),
+      ))
+  }
+
+  it("what an accepted event rests on is in the room after a restart, though it was rejected since", () =>
+    withBob("11", (world, roomId) =>
+      Effect.gen(function* () {
+        const alice = world.stage.user("@alice:s1")
+        const { version, dag } = world.servers.get("s1")!.rooms.find(roomId)!
+        const idIn = (type: string, key = "") => dag.eventIn(dag.currentState(), type, key)!.eventId
+        const [create, bob] = [idIn("m.room.create"), idIn("m.room.member", "@bob:s2")]
+        const levels = dag.eventIn(dag.currentState(), "m.room.power_levels", "")!
+        const crafted = Effect.fnUntraced(function* (type: string, content: JsonObject, powerLevels: string) {
+          const pdu = yield* craftPdu(world, "s2", roomId, bobs(type, content), (completed) => ({
+            ...completed,
+            auth_events: [create, powerLevels, bob],
+          }))
+          return [pdu, eventIdOf(pdu, version)!] as const
+        })
+        yield* alice.setState(roomId, "m.room.power_levels", {
+          ...levels.content,
+          users: { "@alice:s1": 100 },
+        })
+        yield* world.stage.quiet
+        const [first, firstId] = yield* crafted("m.room.power_levels", levels.content, levels.eventId)
+        const [second, secondId] = yield* crafted("m.room.power_levels", levels.content, firstId)
+        const [third, thirdId] = yield* crafted("m.room.topic", { topic: "tea" }, secondId)
+        yield* world.stage.rule("given", { path: /event_auth/ }, reply(200, { auth_chain: [first, second] }))
+        for (const pdu of [third, first, second]) yield* push(world, pdu)
+        expect(
+          [firstId, secondId, thirdId].map((eventId) => dag.timeline(eventId)?.objection?.check),
+        ).toEqual([5, 5, 5])
+        yield* expectSound(world, roomId)
+      }),
+    ))
+
+  it("an outlier held redacted is whole once another answer has it whole", () =>
+    withBob("11", (world, roomId) =>
+      Effect.gen(function* () {
+        const [pdu, other] = [
+          yield* craftPdu(world, "s2", roomId, bobs("m.room.topic", { topic: "tea" })),
+          yield* craftPdu(world, "s2", roomId, bobs("m.room.name", { name: "n" })),
+        ]
+        const eventId = yield* heldForAnother(world, roomId, redact(pdu, roomVersionOf("11")!))
+        const { index } = dagOf(world, roomId).record(eventId)!
+        yield* heldForAnother(world, roomId, pdu, other)
+        const event = { content: { topic: "tea" } }
+        expect(dagOf(world, roomId).record(eventId)).toMatchObject({ place: "outlier", index, event })
+      }),
+    ))
+
+  it("room 1: a refused join leaves its id to another event", () =>
+    withBob("1", (world, roomId) =>
+      Effect.gen(function* () {
+        const alice = world.stage.user("@alice:s1")
+        const join = yield* madeJoin(world, roomId, "@dora:s2", "s1")
+        yield* alice.ban(roomId, "@dora:s2")
+        expect(yield* refusal(sentJoin(world, join, { roomId, from: "s2", via: "s1" }))).toContain("403")
+        yield* world.stage.quiet
+        const named = yield* craftPdu(world, "s2", roomId, bobs("m.room.name", { name: "n" }), (pdu) => ({
+          ...pdu,
+          event_id: join.eventId,
+        }))
+        yield* push(world, named)
+        expect(world.stage.stateOf("s1", roomId, "m.room.name")?.eventId).toBe(join.eventId)
+      }),
+    ))
+
+  it("room 1: what is held under an id stays, also as an outlier; another event of that id is refused", () =>
+    withBob("1", (world, roomId) =>
+      Effect.gen(function* () {
+        const pdu = yield* craftPdu(world, "s2", roomId, bobs("m.room.topic", { topic: "tea" }))
+        const eventId = yield* heldForAnother(world, roomId, pdu)
+        const other = yield* craftPdu(world, "s2", roomId, bobs("m.room.name", { name: "n" }), (made) => ({
+          ...made,
+          event_id: eventId,
+          auth_events: [],
+        }))
+        expect(yield* push(world, other)).toEqual({
+          pdus: { [eventId]: { error: "another event has this id" } },
+        })
+        const [sender, content] = ["@dora:s2", { membership: "join" }]
+        const join = yield* craftPdu(
+          world,
+          "s2",
+          roomId,
+          { type: "m.room.member", sender, stateKey: sender, content },
+          (made) => ({ ...made, event_id: eventId }),
+        )
+        const sent = sentJoin(world, { pdu: join, eventId }, { roomId, from: "s2", via: "s1" })
+        expect(yield* refusal(sent)).toContain("400 M_INVALID_PARAM: another event has this id")
+        yield* push(world, pdu)
+        expect(world.stage.stateOf("s1", roomId, "m.room.topic")?.eventId).toBe(eventId)
+      }),
+    ))
+})

@@ -8,6 +8,7 @@ import { Typing } from "#spec-impl/federation/typing/typing.ts"
 import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
+import { pushEdus } from "./testing/devices.ts"
 import { type Played, type PlayOptions, play, refusal } from "./testing/play.ts"
 import { bootServer } from "./world.ts"
 
@@ -284,6 +285,27 @@ describe("receipts", () => {
         yield* played.stage.user(alice).setState(roomId, "m.room.server_acl", { allow: ["*"], deny: ["s2"] })
         yield* push(played, "s2", "m.receipt", receipt(bob, { event_ids: ["$later"] }))
         expect(receiptsOn(played, "s1").receiptsIn(roomId)).toMatchObject([{ eventId: "$e" }])
+      }),
+    ))
+
+  it("are kept of so many threads and no more: another server may make them up", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const receipt = (thread_id: string, eventId = "$e") => ({
+          [roomId]: { "m.read": { [bob]: { event_ids: [eventId], data: { ts: 5, thread_id } } } },
+        })
+        for (const odd of [receipt("x".repeat(256)), receipt("$t", "x".repeat(256))]) {
+          yield* push(played, "s2", "m.receipt", odd)
+        }
+        expect(receiptsOn(played, "s1").receiptsIn(roomId)).toEqual([])
+        const edus = Array.from({ length: 1_001 }, (_, at) => ["m.receipt", receipt(`$${at}`)] as const)
+        for (let at = 0; at < edus.length; at += 100) {
+          yield* pushEdus(played, "s2", "s1", ...edus.slice(at, at + 100))
+        }
+        yield* push(played, "s2", "m.receipt", receipt("$7", "$later"))
+        const kept = receiptsOn(played, "s1").receiptsIn(roomId)
+        expect(kept).toHaveLength(1_000)
+        expect(kept.find(({ threadId }) => threadId === "$7")?.eventId).toBe("$later")
       }),
     ))
 

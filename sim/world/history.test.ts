@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest"
 import type { Event } from "#spec-impl/core/event.ts"
 import type { JsonObject, JsonValue } from "#spec-impl/core/json/value.ts"
 import { authChain } from "#spec-impl/core/room-dag/walks.ts"
+import { craftPdu, message } from "./testing/craft-event.ts"
 import { type Played, type PlayOptions, play } from "./testing/play.ts"
 import { type RawRequest, sendRaw } from "./testing/raw-request.ts"
 
@@ -202,6 +203,47 @@ describe("a server that is no longer in the room", () => {
         expect((yield* askS1(played, "s2", endpoints.event!(roomId, later.eventId))).outcome).toBe(
           "403 M_FORBIDDEN",
         )
+      }),
+    )
+  })
+
+  it("is let in by one of the first events that it asks about, and not by the thousandth: that would be work", async () => {
+    await inRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const kick = yield* played.stage.user("@alice:s1").kick(roomId, "@bob:s2")
+        const ask = (latest_events: readonly string[]) => ({
+          ...endpoints.get_missing_events!(roomId, kick.eventId),
+          body: { earliest_events: [], latest_events },
+        })
+        const others = Array.from({ length: 1_000 }, (_, at) => `$${at}`)
+        const first = yield* askS1(played, "s2", ask([kick.eventId, ...others]))
+        const last = yield* askS1(played, "s2", ask([...others, kick.eventId]))
+        expect([first.outcome, last.outcome]).toEqual(["200", "403 M_FORBIDDEN"])
+      }),
+    )
+  })
+})
+
+describe("an id that two rooms hold, as servers of rooms 1 and 2 may pick it", () => {
+  it("is that of the room that the asking server is in", async () => {
+    await play({ servers: 3, roomVersion: "1" }, (played) =>
+      Effect.gen(function* () {
+        const { stage, servers } = played
+        const pdus: JsonObject[] = []
+        for (const guests of [["@carol:s3"], ["@carol:s3", "@bob:s2"]]) {
+          const roomId = yield* stage.user("@alice:s1").createRoom()
+          for (const guest of guests) yield* stage.user(guest).join(roomId, "s1")
+          yield* stage.quiet
+          const draft = message("@carol:s3", `for ${guests.length}`)
+          pdus.push(yield* craftPdu(played, "s3", roomId, draft, (pdu) => ({ ...pdu, event_id: "$same:s3" })))
+        }
+        const { client } = servers.get("s3")!
+        for (const [at, pdu] of pdus.entries()) {
+          const params = { transactionId: `same-${at}` }
+          yield* client.call("s1", (api) => api.transactions.send({ params, payload: { pdus: [pdu] } }))
+        }
+        const { outcome, body } = yield* askS1(played, "s2", endpoints.event!("", "$same:s3"))
+        expect([outcome, contentsOf(body.pdus)]).toEqual(["200", ["for 2"]])
       }),
     )
   })

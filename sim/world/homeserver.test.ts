@@ -228,7 +228,7 @@ describe("what is refused", () => {
         expect(yield* refusal(stage.user("@nobody:s2").say(roomId, "hello"))).toContain("rejected by 6")
         expect(
           yield* refusal(stage.user("@alice:s1").setState(roomId, "x", { big: "x".repeat(70_000) })),
-        ).toContain("400 M_BAD_JSON")
+        ).toContain("413 M_TOO_LARGE")
         expect([timelineOn(played, "s2", roomId), network.requests()]).toEqual(before)
       }),
     )

@@ -12,6 +12,7 @@ import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { reply } from "../network/rules.ts"
 import { craftPdu } from "./testing/craft-event.ts"
+import { alterAnswer } from "./testing/handshake.ts"
 import { type Played, type PlayOptions, play, refusal } from "./testing/play.ts"
 import { sendRaw, wrongSignatures } from "./testing/raw-request.ts"
 import { bootServer } from "./world.ts"
@@ -312,6 +313,30 @@ describe("what a user is told", () => {
       )
     }
   })
+})
+
+describe("the answer to an invite", () => {
+  for (const roomVersion of ["2", "11", "12"]) {
+    it(`gives its signature, and nothing else that is taken for this server's own, room ${roomVersion}`, () =>
+      withRoom({ roomVersion }, ({ servers, stage }, { roomId }) =>
+        Effect.gen(function* () {
+          const altered = alterAnswer((body) => {
+            const event = body.event as JsonObject
+            const content = { membership: "invite", reason: "spam" }
+            const signatures = { ...(event.signatures as JsonObject), s1: {}, s3: { "ed25519:1": "AAAA" } }
+            return { ...body, event: { ...event, content, signatures, unsigned: { age: 1 } } }
+          })
+          yield* stage.rule("altered", { path: /\/invite\// }, altered)
+          const content = { membership: "invite", reason: "come in" }
+          const event = yield* servers.get("s1")!.users.setState(alice, roomId, "m.room.member", bob, content)
+          expect(event.content).toEqual(content)
+          expect(event.pdu).not.toHaveProperty("unsigned")
+          const signatures = event.pdu.signatures as Record<string, JsonObject>
+          expect(Object.keys(signatures).sort()).toEqual(["s1", "s2"])
+          expect(Object.keys(signatures.s1!)).toHaveLength(1)
+        }),
+      ))
+  }
 })
 
 describe("m.room.member as state", () => {

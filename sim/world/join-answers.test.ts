@@ -118,6 +118,32 @@ describe("what a resident answers", () => {
     }
   })
 
+  it("gives the join back with signatures, and with nothing else that this server would take for its own", async () => {
+    await withRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const altered = (alter: (event: JsonObject) => JsonObject) =>
+          alterAnswer((body) => ({ ...body, event: alter(body.event as JsonObject) }))
+        const named = altered((event) => ({ ...event, content: { membership: "join", displayname: "Bob" } }))
+        yield* stage.rule("named", { path: /make_join/ }, named)
+        const renamed = altered((event) => ({
+          ...event,
+          content: { membership: "join", displayname: "Mallory" },
+          unsigned: { age: 1 },
+          signatures: { ...(event.signatures as JsonObject), s1: { "ed25519:1": "A".repeat(86) } },
+        }))
+        yield* stage.rule("renamed", { path: /send_join/ }, renamed)
+        const join = yield* stage.user(bob).join(roomId, "s1")
+        expect(join.content).toEqual({ membership: "join", displayname: "Bob" })
+        expect(join.pdu).not.toHaveProperty("unsigned")
+        expect(Object.keys(join.pdu.signatures as JsonObject)).toEqual(["s2"])
+        yield* stage.quiet
+        const held = stage.stateOf("s2", roomId, "m.room.member", bob)!
+        expect(held.pdu).toEqual(stage.stateOf("s1", roomId, "m.room.member", bob)!.pdu)
+      }),
+    )
+  })
+
   it("is taken without what its own auth_events reject", async () => {
     await withRoom({}, (played, roomId) =>
       Effect.gen(function* () {

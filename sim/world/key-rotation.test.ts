@@ -181,3 +181,16 @@ it("a restricted join that the old key co-signed stands", async () => {
     }),
   )
 })
+
+describe("a question for keys", () => {
+  it("may name more of them than a call has arguments", () =>
+    play({ servers: 2 }, (played) =>
+      Effect.gen(function* () {
+        const wanted = Object.fromEntries(Array.from({ length: 200_000 }, (_, at) => [`ed25519:${at}`, {}]))
+        const target = "/_matrix/key/v2/query"
+        const body = { server_keys: { s2: wanted } }
+        const { status } = yield* sendRaw(played, { from: "s2", to: "s1", method: "POST", target, body })
+        expect(status).toBe(200)
+      }),
+    ))
+})

@@ -1,17 +1,20 @@
 /** Joins with partial state (MSC3706, MSC3902): what is left out, what works meanwhile, how the rest is had. */
-import { Effect, Fiber } from "effect"
+import { Context, Effect, Fiber } from "effect"
 import { describe, expect, it } from "vitest"
 import { eventIdOf } from "#spec-impl/core/event-id.ts"
 import { canonicalJson } from "#spec-impl/core/json/encode.ts"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { authChain } from "#spec-impl/core/room-dag/walks.ts"
 import { roomVersion, roomVersions } from "#spec-impl/core/room-version.ts"
+import { Receipts } from "#spec-impl/federation/receipts/receipts.ts"
+import { Typing } from "#spec-impl/federation/typing/typing.ts"
 import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { stateByKey } from "../checks/agreement.ts"
 import { findInconsistencies } from "../checks/room-consistency.ts"
 import { drop, type RuleAction } from "../network/rules.ts"
+import { pushEdus } from "./testing/devices.ts"
 import { alterAnswer, madeJoin, sentJoin } from "./testing/handshake.ts"
 import { derek, joined, nothing, ofState, withoutState } from "./testing/partial-room.ts"
 import { type Played, play, refusal } from "./testing/play.ts"
@@ -141,6 +144,48 @@ describe("in partial state", () => {
             .get("s2")!
             .client.call("s3", (api) => api.history.event({ params: { eventId: said.eventId } }))
           expect(pdus[0]!.content).toEqual(said.content)
+        }),
+      nothing,
+    )
+  })
+
+  it("the policy server counts as being in the room though nobody told of its user, and is asked", async () => {
+    await joined(
+      "11",
+      ({ stage }, roomId) => {
+        const public_keys = { ed25519: stage.policyServerKeyOf("s2") }
+        return stage.user("@alice:s1").setState(roomId, "m.room.policy", { via: "s2", public_keys })
+      },
+      ({ stage }, roomId) =>
+        Effect.gen(function* () {
+          const said = yield* stage.user("@nina:s3").say(roomId, "hello")
+          expect(said.pdu.signatures).toMatchObject({ s2: { "ed25519:policy_server": expect.any(String) } })
+          expect(yield* refusal(stage.user("@nina:s3").say(roomId, "spam"))).toContain("400 M_FORBIDDEN")
+        }),
+      nothing,
+      (server) =>
+        server === "s2" ? { policy: ({ content }) => (content.body === "spam" ? "no" : undefined) } : {},
+    )
+  })
+
+  it("what users of servers in the room do in passing is believed, though they were not told of", async () => {
+    await joined(
+      "11",
+      nothing,
+      (played, roomId) =>
+        Effect.gen(function* () {
+          const { services } = played.servers.get("s3")!
+          const typing = (user_id: string) =>
+            ["m.typing", { room_id: roomId, user_id, typing: true }] as const
+          const read = (userId: string) =>
+            [
+              "m.receipt",
+              { [roomId]: { "m.read": { [userId]: { event_ids: ["$e"], data: { ts: 5 } } } } },
+            ] as const
+          yield* pushEdus(played, "s2", "s3", typing(derek), read(derek), typing("@alice:s1"))
+          yield* pushEdus(played, "s4", "s3", typing("@mallory:s4"), read("@mallory:s4"))
+          expect(yield* Context.get(services, Typing).typingIn(roomId)).toEqual([derek])
+          expect(Context.get(services, Receipts).receiptsIn(roomId)).toMatchObject([{ userId: derek }])
         }),
       nothing,
     )

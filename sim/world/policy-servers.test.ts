@@ -3,7 +3,9 @@ import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import type { Event } from "#spec-impl/core/event.ts"
+import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
+import { pduBytesMax } from "#spec-impl/core/limits.ts"
 import { readingsDefault } from "#spec-impl/core/readings.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
 import type { HomeserverSettings, Policy } from "#spec-impl/homeserver/settings.ts"
@@ -230,6 +232,19 @@ describe("a room uses a policy server", () => {
     ))
 })
 
+describe("the key of a policy server", () => {
+  it("is told to whoever asks, and is the one that its signatures are by", () =>
+    inRoom((played) =>
+      Effect.gen(function* () {
+        const at = { method: "GET", target: "/.well-known/matrix/policy_server", unsigned: true }
+        const { body } = yield* sendRaw(played, { from: "s1", to: "s3", ...at })
+        expect(body).toEqual({ public_keys: policyOf(played).public_keys })
+        const { status, errcode } = yield* sendRaw(played, { from: "s1", to: "s2", ...at })
+        expect([status, errcode]).toEqual([404, "M_NOT_FOUND"])
+      }),
+    ))
+})
+
 describe("a server that receives", () => {
   it("asks for a signature that is missing, or is by another key, and takes the event with it", () =>
     inRoom((played, roomId) =>
@@ -291,6 +306,50 @@ describe("a server that receives", () => {
         settingsOf: (server) =>
           server === "s2" ? { readings: { ...readingsDefault, policyServers: "unknown" } } : {},
       },
+    ))
+
+  it("asks on receipt and no more: a signature on what it holds soft-failed changes nothing, until it is built upon", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage, servers } = played
+        const pdu = yield* craftPdu(played, "s2", roomId, message(bob, "early"))
+        yield* Effect.scoped(
+          Effect.andThen(
+            played.network.rule({ path: target }, reply(400, { errcode: "M_UNKNOWN", error: "not now" })),
+            push(played, "s2", ["s1"], pdu),
+          ),
+        )
+        const { dag } = servers.get("s1")!.rooms.find(roomId)!
+        const held = [...dag.records()].at(-1)!
+        expect(held).toMatchObject({ verdict: "soft-failed", objection: { check: 7 } })
+        yield* push(played, "s2", ["s3"], pdu)
+        const signed = servers.get("s3")!.rooms.find(roomId)!.dag.timeline(held.event.eventId)!
+        expect(signersOf(signed.event)).toContain("s3 ed25519:policy_server")
+        yield* push(played, "s3", ["s1"], signed.event.pdu)
+        expect(dag.timeline(held.event.eventId)).toBe(held)
+        const next = yield* stage.user(watch).say(roomId, "so it was")
+        yield* stage.quiet
+        expect(next.prevEvents).toEqual([held.event.eventId])
+        expect(dag.forwardExtremities()).toEqual([next.eventId])
+      }),
+    ))
+
+  it("keeps what would be too large with the policy server's signature without it, also over a restart", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage, servers } = played
+        const empty = yield* craftPdu(played, "s2", roomId, message(bob, ""))
+        const room = pduBytesMax - canonicalJsonBytes(empty).length - 40
+        const pdu = yield* craftPdu(played, "s2", roomId, message(bob, "a".repeat(room)))
+        yield* push(played, "s2", ["s1"], pdu)
+        const { event } = [...servers.get("s1")!.rooms.find(roomId)!.dag.records()].at(-1)!
+        expect(event.content.body).toHaveLength(room)
+        expect(verdictOn(played, "s1", roomId, event.eventId)).toBe("soft-failed 7")
+        yield* stage.restart("s1")
+        expect(verdictOn(played, "s1", roomId, event.eventId)).toBe("soft-failed 7")
+        const error = yield* refusal(stage.user(bob).say(roomId, "a".repeat(room)))
+        expect(error).toContain("400 M_BAD_JSON: with the signature of s3 such an event cannot be")
+      }),
     ))
 
   it("is not told to reject: what the policy server did not sign still counts as auth event and as parent", () =>

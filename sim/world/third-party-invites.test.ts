@@ -393,6 +393,27 @@ describe("PUT /exchange_third_party_invite", () => {
       }),
     ))
 
+  it("asks of the next key where the first one's URL gives no answer, and does not refuse for good what it could not ask", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage, network } = played
+        const left = yield* stage.user(alice).inviteByEmail(roomId, address, "id1")
+        const partial = partialOf(roomId, yield* proofFor(played, carol))
+        const { public_keys: keys, ...content } = left.content
+        const [first] = keys as readonly JsonObject[]
+        const away = { ...first, key_validity_url: "https://id1/away" }
+        const change = (public_keys: readonly JsonObject[]) =>
+          stage
+            .user(alice)
+            .setState(roomId, left.type, { ...content, ...public_keys[0], public_keys }, left.stateKey)
+        yield* network.rule({ path: "/away" }, reply(500, {}))
+        yield* change([away])
+        expect(yield* exchange(played, roomId, partial)).toMatch(/^50/)
+        yield* change([away, first!])
+        expect(yield* exchange(played, roomId, partial)).toBe("200")
+      }).pipe(Effect.scoped),
+    ))
+
   it("takes any signature by any key, in either alphabet, and a key of which no URL speaks", () =>
     inRoom((played, roomId) =>
       Effect.gen(function* () {
@@ -475,6 +496,23 @@ describe("PUT /3pid/onbind", () => {
         expect(yield* tell(played, binding)).toBe("200")
         yield* stage.wait(2_000)
         expect(membershipOn(played, "s1", roomId)).toBe("invite")
+      }),
+    ))
+
+  it("notes no more than so many at a time: whoever likes can tell", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        yield* played.stage.user(alice).inviteByEmail(roomId, address, "id1")
+        const proof = yield* proofFor(played, carol)
+        const invites = Array.from({ length: 1_001 }, (_, at) => ({
+          ...proof,
+          room_id: `!${at}:nowhere`,
+          sender: "@nobody:nowhere",
+        }))
+        const binding = { medium: "email", address, mxid: carol }
+        expect(yield* tell(played, { ...binding, invites })).toBe("429 M_LIMIT_EXCEEDED")
+        expect(awaitedOn(played, "s3")).toEqual([])
+        expect(yield* tell(played, { ...binding, invites: [proof] })).toBe("200")
       }),
     ))
 

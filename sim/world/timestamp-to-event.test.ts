@@ -175,6 +175,11 @@ describe("looked up by a user", () => {
         expect((yield* lookUp(played, roomId, at(4), "f")).eventId).toBe(said[4]!.eventId)
         const dag = played.servers.get("s2")!.rooms.find(roomId)!.dag
         expect(dag.record(said[4]!.eventId)?.place).toBe("outlier")
+        const { pdus } = yield* played.servers
+          .get("s3")!
+          .client.call("s2", (api) => api.history.event({ params: { eventId: said[4]!.eventId } }))
+        // Where its place is not known, nor is who may see it.
+        expect(pdus[0]!.content).toEqual({})
         const lie = { event_id: said[1]!.eventId, origin_server_ts: at(6) }
         yield* stage.rule("a lie", { source: "s2", path: /\/timestamp_to_event\// }, reply(200, lie))
         const join = stage.stateOf("s2", roomId, "m.room.member", bob)!

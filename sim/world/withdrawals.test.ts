@@ -1,5 +1,5 @@
 /** Users who stand outside a room: what becomes of their invites and knocks, and what their server believes of that. */
-import { Effect } from "effect"
+import { Effect, Exit, Fiber, Scope } from "effect"
 import { describe, expect, it } from "vitest"
 import { eventIdOf } from "#spec-impl/core/event-id.ts"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
@@ -79,6 +79,41 @@ describe("an invite that is taken back", () => {
       }
     })
   }
+
+  it("is over as another user of its user's server goes in: from then on the room says who is invited", async () => {
+    await withRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        for (const userId of [bob, "@bea:s2"]) yield* stage.user(alice).invite(roomId, userId)
+        yield* stage.user("@bea:s2").join(roomId, "s1")
+        yield* stage.quiet
+        expect(standingOf(played, roomId)).toBeUndefined()
+        expect(membershipOn(played, "s2", roomId)).toBe("invite")
+        yield* stage.user(bob).leave(roomId)
+        yield* stage.quiet
+        expect(membershipOn(played, "s1", roomId)).toBe("leave")
+        yield* stage.user("@bea:s2").leave(roomId)
+        yield* stage.quiet
+        expect(standingOf(played, roomId)).toBeUndefined()
+      }),
+    )
+  })
+
+  it("may cite as many events as may be: it can be turned down where nobody is there to hear", async () => {
+    await withRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        yield* stage.user(alice).invite(roomId, bob)
+        const { outside } = played.servers.get("s2")!
+        const standing = standingOf(played, roomId)!
+        const cited = Array.from({ length: 10 }, (_, nth) => `$${nth}`.padEnd(44, "a"))
+        yield* outside.stand(bob, roomId, { ...standing, pdu: { ...standing.pdu, auth_events: cited } })
+        yield* stage.partition(["s1"], ["s2"])
+        yield* stage.user(bob).leave(roomId)
+        expect(standingOf(played, roomId)).toBeUndefined()
+      }),
+    )
+  })
 
   it("while its user's server was cut off is over once that is back, though the sender restarted meanwhile", async () => {
     await play({ servers: 1 }, ({ kernel, network, stage }) =>
@@ -199,6 +234,23 @@ describe("an invite that is taken back", () => {
       }),
     )
   })
+
+  it("is not taken from a server that the ACL denied when this one left the room", async () => {
+    await withRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const acl = { allow: ["*"], deny: ["s3"] }
+        yield* stage.user(alice).setState(roomId, "m.room.server_acl", acl)
+        yield* stage.user(alice).invite(roomId, bob)
+        yield* stage.user(bob).join(roomId)
+        yield* stage.user(bob).leave(roomId)
+        yield* stage.quiet
+        yield* stage.user(alice).invite(roomId, bob)
+        const kick = yield* stage.user(alice).kick(roomId, bob)
+        expect(yield* push(played, "s3", "s2", kick.pdu)).toContain("denied by the server ACL")
+      }),
+    )
+  })
 })
 
 describe("a knock", () => {
@@ -224,6 +276,34 @@ describe("a knock", () => {
           yield* stage.user(bob).join(roomId)
           yield* stage.quiet
           expect(membershipOn(played, "s3", roomId)).toBe("join")
+        }),
+      )
+    })
+  }
+
+  for (const deed of ["invite", "kick"] as const) {
+    it(`that is answered by ${deed} before the knocking server hears that it was taken`, async () => {
+      await withRoom({ joinRule }, (played, roomId) =>
+        Effect.gen(function* () {
+          const { network, stage } = played
+          const slow = network.adjust(
+            { source: "s1", destination: "s2" },
+            { latency: { kind: "fixed", ms: 5_000 } },
+          )
+          const scope = yield* Scope.make()
+          const until = Effect.asVoid(Scope.provide(slow, scope))
+          yield* stage.rule("slow", { path: /send_knock/ }, { kind: "hold", until })
+          const knocking = yield* Effect.forkChild(stage.user(bob).knock(roomId, "s1"))
+          yield* stage.wait(2_000)
+          yield* Scope.close(scope, Exit.void)
+          expect([membershipOn(played, "s1", roomId), standingOf(played, roomId)]).toEqual([
+            "knock",
+            undefined,
+          ])
+          yield* stage.user(alice)[deed](roomId, bob)
+          yield* Fiber.join(knocking)
+          yield* stage.quiet
+          expect(standingOf(played, roomId)?.membership).toBe(deed === "invite" ? "invite" : undefined)
         }),
       )
     })

@@ -87,7 +87,7 @@ const layerClientOf = (name: string, parts: WorldParts, fence: Fence) => {
   const { kernel, network, names, transport } = parts
   const fenced = {
     ...network,
-    send: (request) => fence.guard(network.send(request)),
+    send: (request) => fence.guard(Effect.suspend(() => network.send(request))),
   } satisfies typeof network
   return names === undefined
     ? layerClientBy(name, transport, fenced.send)
@@ -224,7 +224,7 @@ const bootBehind = Effect.fnUntraced(function* (
 const fencedStore = (fence: Fence, store: EventStore["Service"]): EventStore["Service"] => ({
   commit: (group) => fence.guard(store.commit(group)),
   rooms: fence.guard(store.rooms),
-  state: (digest) => fence.guard(store.state(digest)),
+  states: fence.guard(store.states),
   destinations: fence.guard(store.destinations),
   records: (collection) => fence.guard(store.records(collection)),
   blob: (collection, key) => fence.guard(store.blob(collection, key)),

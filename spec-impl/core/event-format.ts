@@ -53,6 +53,13 @@ export const parseEvent = (
   return { event: toEvent(pdu, eventId, roomId, version) }
 }
 
+/**
+ * An event that was read by `parseEvent` before it was kept, under that id. It is what it was then: nothing is checked
+ * or hashed again.
+ */
+export const keptEvent = (pdu: JsonObject, eventId: string, version: RoomVersion): Event =>
+  toEvent(pdu, eventId, roomIdOf(pdu, eventId, version) ?? "", version)
+
 /** The same event with what redaction leaves of it; its id does not change. */
 export const redactEvent = (event: Event, version: RoomVersion): Event =>
   toEvent(redact(event.pdu, version), event.eventId, event.roomId, version)

@@ -2,7 +2,7 @@
 import { hash } from "node:crypto"
 import { encodeBase64 } from "./base64.ts"
 import { canonicalJson } from "./json/encode.ts"
-import type { JsonObject, JsonValue } from "./json/value.ts"
+import { isJsonObject, type JsonObject, type JsonValue } from "./json/value.ts"
 import { redact } from "./redaction.ts"
 import type { RoomVersion } from "./room-version.ts"
 
@@ -22,6 +22,10 @@ export const without = (object: JsonObject, keys: readonly string[]): JsonObject
 /** §Calculating the content hash for an event: unpadded base64. */
 export const contentHash = (pdu: JsonObject): string =>
   encodeBase64(sha256(canonicalJson(without(pdu, ["unsigned", "signatures", "hashes"]))))
+
+/** Whether the event is all that its content hash was made of: else it was redacted, or is no honest copy. */
+export const isWhole = (pdu: JsonObject): boolean =>
+  isJsonObject(pdu.hashes) && pdu.hashes.sha256 === contentHash(pdu)
 
 /** §Calculating the reference hash for an event. */
 export const referenceHash = (pdu: JsonObject, version: RoomVersion): Uint8Array =>

@@ -26,21 +26,20 @@ export type RequestServices<R> = HttpRouter.Request.Only<"Requires" | "GlobalReq
 /**
  * The handler that `routes` make up: `federationRoutes` of all chapters. What it builds lives as long as the
  * scope. A handler that dies is answered with a bare 500, as by the real server; its cause goes to the error
- * reporters of the fiber.
+ * reporters of the fiber. Handlers find the services among which they were built: they are not provided once more for
+ * each request, since that would copy them all.
  */
 export const wireHandler = Effect.fnUntraced(function* <E, R>(routes: Layer.Layer<never, E, R>) {
-  const surroundings = yield* Effect.context<RequestServices<R>>()
   const app = yield* HttpRouter.toHttpEffect(Layer.provide(routes, HttpServer.layerServices)).pipe(
     Effect.provideService(HttpRouter.RouterConfig, routerConfig),
     // Never the routes of another server that happens to be built beside this one.
     Effect.provideServiceEffect(Layer.CurrentMemoMap, Layer.makeMemoMap),
   )
-  const whole = Effect.provideContext(app, surroundings) as App
-  const handler: WireHandler = (request) => Effect.suspend(() => answer(whole, request))
+  const handler: WireHandler = (request) => Effect.suspend(() => answer(app as App, request))
   return handler
 })
 
-/** The routes with their surroundings, which the type of `provideContext` cannot subtract for any `R`. */
+/** The routes, all of whose services are there already, which the type cannot say for any `R`. */
 type App = Effect.Effect<
   HttpServerResponse.HttpServerResponse,
   unknown,

@@ -2,7 +2,7 @@
 import { Effect, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
 import { domainOf } from "../core/identifiers.ts"
-import type { Arrival, Claim, TimelineRecord } from "../core/room-dag/event-record.ts"
+import type { Arrival, Claim, OutlierRecord, TimelineRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
 import type { RecordWrite, StoreGroup } from "../store/event-store.ts"
 import { Destinations } from "./destinations.ts"
@@ -32,8 +32,8 @@ const whileExamining = <A>(stopwatch: StopwatchService, examine: () => A, count:
 
 /**
  * Makes `event` part of the history. Its auth events must be held, and its parents be part of the history,
- * unless the state before it is claimed. An event that is there already stays as it is. For a new one that the room's
- * policy server has not signed it is asked once (check 7).
+ * unless the state before it is claimed. An event that is there already stays as it is, and so does what another one is
+ * held by the id of. For a new one that the room's policy server has not signed it is asked once (check 7).
  */
 export const admit = Effect.fnUntraced(function* (
   room: Room,
@@ -41,12 +41,13 @@ export const admit = Effect.fnUntraced(function* (
   arrival: Arrival,
   claimed?: Claim,
 ) {
-  const offered = arrival === "new" ? yield* asRecommended(room, event) : event
+  const best = room.dag.bestCopy(event)
+  const offered = arrival === "new" ? yield* asRecommended(room, best) : best
   return yield* whileWriting(
     room,
     Effect.gen(function* () {
-      const held = room.dag.timeline(event.eventId)
-      if (held !== undefined) return held
+      const held = room.dag.record(event.eventId)
+      if (held?.place === "timeline" || (held !== undefined && room.dag.holdsAnother(event))) return held
       const stopwatch = yield* Stopwatch
       const record = whileExamining(
         stopwatch,
@@ -73,9 +74,10 @@ export const admitInTurn = Effect.fnUntraced(function* (
   const stopwatch = yield* Stopwatch
   const { serverName } = yield* ServerIdentity
   const isReady = (event: Event): boolean =>
+    !room.dag.holdsAnother(event) &&
     room.dag.missingPrevEvents(event).length === 0 &&
     room.dag.missingAuthEvents(event).length === 0 &&
-    room.dag.lackedPolicyServer(event) === undefined &&
+    room.dag.lackedPolicyServer(room.dag.bestCopy(event)) === undefined &&
     // Who of this server's users stands outside after it is worked out from what is applied.
     !(event.type === "m.room.member" && domainOf(event.stateKey ?? "") === serverName) &&
     isAllowed()
@@ -97,25 +99,37 @@ export const admitInTurn = Effect.fnUntraced(function* (
   )
 })
 
-/** With the event goes who of this server's users stands outside after it. */
-const commitRecord = Effect.fnUntraced(function* (room: Room, record: TimelineRecord, more: StoreGroup = {}) {
+/** With the event, and what is held for its sake, goes who of this server's users stands outside after it. */
+export const commitRecord = Effect.fnUntraced(function* (
+  room: Room,
+  record: TimelineRecord,
+  more: StoreGroup = {},
+  outliers: readonly OutlierRecord[] = [],
+) {
   const rooms = yield* Rooms
   const outside = yield* Outside
   const { serverName } = yield* ServerIdentity
   const writes = outside.writesFor(room, record, serverName)
   const records = [...(more.records ?? []), ...outside.recordsFor(writes)]
-  yield* rooms.commit(room, [record], writes.length === 0 ? more : { ...more, outside: writes, records })
+  yield* rooms.commit(
+    room,
+    [...outliers, record],
+    writes.length === 0 ? more : { ...more, outside: writes, records },
+  )
   outside.note(writes)
-})
+}, Effect.uninterruptible)
 
-/** Holds events for the sake of those that cite them; one whose auth events are not held is left out. */
+/**
+ * Holds events for the sake of those that cite them; one whose auth events are not held is left out. What is held
+ * already stays, but that a whole copy replaces a redacted one.
+ */
 export const admitOutliers = Effect.fnUntraced(function* (room: Room, events: readonly Event[]) {
   const rooms = yield* Rooms
   yield* whileWriting(
     room,
     Effect.gen(function* () {
       for (const event of parentsFirst(events)) {
-        if (room.dag.record(event.eventId) !== undefined) continue
+        if (room.dag.record(event.eventId) !== undefined && !room.dag.bettersOutlier(event)) continue
         if (room.dag.missingAuthEvents(event).length > 0) continue
         yield* rooms.commit(room, [room.dag.examineOutlier(event)])
       }
@@ -126,7 +140,8 @@ export const admitOutliers = Effect.fnUntraced(function* (room: Room, events: re
 /**
  * Commits an accepted event that this server sends on: to the servers of the members before it and after it
  * (a kicked server gets its own kick), and to that of a user who was invited or knocking and is turned away; but
- * `except`. `records` go into the same group. The caller holds `room.writing`.
+ * `except`. `records` go into the same group. The caller holds `room.writing`, and who asked for it may go away: what is
+ * kept as queued is sent.
  */
 export const commitAndSend = Effect.fnUntraced(function* (
   room: Room,
@@ -149,7 +164,7 @@ export const commitAndSend = Effect.fnUntraced(function* (
     ...(records.length === 0 ? {} : { records }),
   })
   yield* destinations.send(room.roomId, event, servers)
-})
+}, Effect.uninterruptible)
 
 /** The server of a user who was outside, and is no longer welcome: it need not be in the room. */
 const turnedAway = ({ dag }: Room, { event, stateBefore }: TimelineRecord): readonly string[] => {

@@ -13,6 +13,8 @@ import { vetAnswered } from "./vetting.ts"
 
 const eventsPerRequest = 100
 const requestsMax = 20
+/** They stand in the URL, and an event of another server may name as many parents as it likes. */
+const idsPerRequest = 50
 
 /** Takes in what came before `from`, back to the history that is held; what cannot be had stays a gap. */
 export const backfillBefore = Effect.fnUntraced(function* (
@@ -27,7 +29,10 @@ export const backfillBefore = Effect.fnUntraced(function* (
   yield* backfillTo(room, origin, wanted)
 })
 
-/** Takes in those events, which are not part of the history here, and what came before them in the same way. */
+/**
+ * Takes in those events, which are not part of the history here, and what came before them in the same way. An event of
+ * which something is not to be had is left out, with what builds on it.
+ */
 export const backfillTo = Effect.fnUntraced(function* (
   room: Room,
   origin: string,
@@ -37,32 +42,39 @@ export const backfillTo = Effect.fnUntraced(function* (
   yield* Semaphore.withPermits(
     room.receiving,
     1,
-  )(
-    Effect.forEach(
-      parentsFirst(found),
-      (event) =>
-        room.dag.missingPrevEvents(event).length > 0
-          ? Effect.void
-          : takeAuthEvents(room, origin, event).pipe(Effect.andThen(admit(room, event, "historical"))),
-      { discard: true },
-    ),
-  )
+  )(Effect.forEach(parentsFirst(found), (event) => takeEarlier(room, origin, event), { discard: true }))
 })
 
+const takeEarlier = (room: Room, origin: string, event: Event) =>
+  room.dag.missingPrevEvents(event).length > 0
+    ? Effect.void
+    : takeAuthEvents(room, origin, event).pipe(
+        Effect.andThen(admit(room, event, "historical")),
+        Effect.catchTags({ MatrixError: () => Effect.void, MissingHistory: () => Effect.void }),
+      )
+
+/** What `origin` tells, page by page, until it tells nothing new; where a later page fails, what came before it. */
 const askBack = Effect.fnUntraced(function* (room: Room, origin: string, latest: readonly string[]) {
   const client = yield* FederationClient
   const found = new Map<string, Event>()
-  const isUnknown = (eventId: string): boolean =>
-    !found.has(eventId) && room.dag.timeline(eventId) === undefined
-  let wanted = latest
-  for (let request = 0; request < requestsMax && wanted.length > 0; request++) {
-    const question = { params: { roomId: room.roomId }, query: { v: wanted, limit: eventsPerRequest } }
-    const { pdus } = yield* client.call(origin, (api) => api.history.backfill(question))
-    const events = yield* vetAnswered(room, pdus)
-    for (const event of events) if (isUnknown(event.eventId)) found.set(event.eventId, event)
-    const next = new Set([...found.values()].flatMap((event) => event.prevEvents).filter(isUnknown))
-    if (next.size === 0 || [...next].every((eventId) => wanted.includes(eventId))) break
-    wanted = [...next]
+  const asked = new Set<string>()
+  const wanted = new Set(latest)
+  for (let request = 0; request < requestsMax; request++) {
+    const lacked = [...wanted].filter((id) => !asked.has(id) && room.dag.timeline(id) === undefined)
+    const v = lacked.filter((id) => !found.has(id)).slice(0, idsPerRequest)
+    if (v.length === 0) break
+    for (const id of v) asked.add(id)
+    const question = { params: { roomId: room.roomId }, query: { v, limit: eventsPerRequest } }
+    const answer = yield* Effect.result(client.call(origin, (api) => api.history.backfill(question)))
+    if (answer._tag === "Failure") {
+      if (found.size === 0) return yield* Effect.fail(answer.failure)
+      break
+    }
+    for (const event of yield* vetAnswered(room, answer.success.pdus.slice(0, eventsPerRequest))) {
+      if (room.dag.timeline(event.eventId) !== undefined || found.has(event.eventId)) continue
+      found.set(event.eventId, event)
+      for (const id of event.prevEvents) wanted.add(id)
+    }
   }
   return [...found.values()]
 })

@@ -68,6 +68,20 @@ export const verifySignatureOf = Effect.fnUntraced(function* (
   return problem === undefined
 })
 
+/** The signatures of `server` on the event that hold, each looked at by itself. */
+export const findValidSignatures = Effect.fnUntraced(function* (
+  source: KeySource,
+  signatures: Signatures["Service"],
+  event: Event,
+  version: RoomVersion,
+  server: string,
+) {
+  const checks = eventSignatureChecks(event, version, server)
+  const questions = checks.map((check) => ({ event, server, checks: [check] }))
+  const problems = yield* answerQuestions(source, signatures, questions, version)
+  return checks.filter((_, position) => problems[position] === undefined)
+})
+
 const questionOf = (event: Event, version: RoomVersion, server: string): Question => ({
   event,
   server,

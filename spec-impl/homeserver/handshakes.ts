@@ -89,7 +89,10 @@ export const knockThrough = Effect.fnUntraced(function* (
   )
   const { version, event } = yield* completeTemplate(made, roomId, userId, { ...more, membership: "knock" })
   const params = { roomId, eventId: event.eventId }
+  const before = outside.standingOf(userId, roomId)
   const answer = yield* client.call(via, (api) => api.rooms.sendKnock({ params, payload: event.pdu }))
+  // An invite may come before the answer does: it is the later of the two.
+  if (outside.standingOf(userId, roomId) !== before) return event
   yield* outside.stand(userId, roomId, {
     membership: "knock",
     roomVersion: version.id,

@@ -99,6 +99,7 @@ export const takeMembership = Effect.fnUntraced(function* (room: Room, given: Ev
   const record = yield* whileWriting(
     room,
     Effect.gen(function* () {
+      if (room.dag.holdsAnother(event)) return yield* invalidParameter("another event has this id")
       const known = room.dag.timeline(event.eventId)
       if (known !== undefined) return known
       const examined = room.dag.examine(event, "new")

@@ -48,7 +48,7 @@ export const receivePdus = Effect.fnUntraced(function* (
   while (results.length < pdus.length) {
     yield* joins.settled(roomId)
     const at = results.length
-    const withdrawn = yield* receiveFromOutside(pdus[at]!)
+    const withdrawn = yield* receiveFromOutside(origin, pdus[at]!)
     if (withdrawn !== undefined) {
       results.push(withdrawn)
       continue
@@ -61,7 +61,7 @@ export const receivePdus = Effect.fnUntraced(function* (
     // §Server ACLs: by the sending server, never by the event's sender.
     const isAllowed = () => aclAllows(room.dag, origin)
     if (!isAllowed()) {
-      results.push([nameOf(pdus[at]!, room.version), { error: `${origin} is denied by the server ACL` }])
+      results.push([nameOf(pdus[at]!, room.version), deniedByAcl(origin)])
       continue
     }
     if (readFor !== room) {
@@ -118,16 +118,17 @@ const receiveAlone = Effect.fnUntraced(function* (room: Room, origin: string, ev
   const { readings } = yield* Settings
   const resyncs = yield* Resyncs
   const receive = Effect.gen(function* () {
-    if (room.dag.timeline(event.eventId) !== undefined) return
+    if (room.dag.holdsAnother(event)) return { error: "another event has this id" }
+    if (room.dag.timeline(event.eventId) !== undefined) return {}
     const claimed = yield* fillGap(room, origin, event)
     yield* admit(room, event, "new")
     if (room.partial === undefined) yield* resyncs.backfill(room, origin, claimed)
+    return {}
   })
   return yield* Semaphore.withPermits(
     room.receiving,
     1,
   )(receive).pipe(
-    Effect.as({} as PduResult[1]),
     Effect.catchTags({
       MissingHistory: ({ why }) => Effect.succeed<PduResult[1]>({ error: why }),
       MatrixError: (failure) =>
@@ -140,7 +141,7 @@ const receiveAlone = Effect.fnUntraced(function* (room: Room, origin: string, ev
 })
 
 /** What concerns a user who stands outside, in a room that this server is not in; undefined where it is not that. */
-const receiveFromOutside = Effect.fnUntraced(function* (pdu: JsonValue) {
+const receiveFromOutside = Effect.fnUntraced(function* (origin: string, pdu: JsonValue) {
   if (!isJsonObject(pdu) || pdu.type !== "m.room.member") return undefined
   const rooms = yield* Rooms
   const outside = yield* Outside
@@ -151,11 +152,17 @@ const receiveFromOutside = Effect.fnUntraced(function* (pdu: JsonValue) {
   if (!standing || version === undefined) return undefined
   if ((yield* heldRoom(roomId)) !== undefined) return undefined
   const room = rooms.find(roomId) ?? rooms.make(roomId, version)
+  if (!aclAllows(room.dag, origin)) {
+    const denied: PduResult = [nameOf(pdu, room.version), deniedByAcl(origin)]
+    return denied
+  }
   const read = readPdu(pdu, room, { checkReferenceCounts: true })
   const error = "problem" in read ? read.problem : yield* receiveWithdrawal(room, read.event, standing)
   const result: PduResult = [nameOf(pdu, room.version), error === undefined ? {} : { error }]
   return result
 })
+
+const deniedByAcl = (origin: string): PduResult[1] => ({ error: `${origin} is denied by the server ACL` })
 
 /** The room that a PDU says it is of; no room's id where it says nothing that could be one. */
 export const roomIdIn = (pdu: JsonValue): string =>

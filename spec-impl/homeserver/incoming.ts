@@ -116,7 +116,8 @@ export class Incoming extends Context.Service<
             Effect.onExit((exit) =>
               Effect.sync(() => underWay.delete(key)).pipe(Effect.andThen(Deferred.done(answered, exit))),
             ),
-            Effect.provide(services),
+            // In their place, not merged with what is there: that would copy them all for each transaction.
+            Effect.updateContext((_: Context.Context<never>) => services),
           )
           yield* Effect.forkIn(work, scope)
           return yield* Deferred.await(answered)

@@ -12,6 +12,7 @@ import {
   missingParameter,
 } from "../federation/matrix-error.ts"
 import { whileWriting } from "./admission.ts"
+import { isSameEvent, withAnsweredSignatures } from "./answered-signatures.ts"
 import { asClientSees, badAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
 import { InvitePermission } from "./invite-permission.ts"
@@ -32,7 +33,7 @@ import { joinedServersIn, strippedState } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
 import { readInviteState } from "./told-room-state.ts"
-import { readSent, vetAnswered, vetEvents } from "./vetting.ts"
+import { readSent, vetEvents } from "./vetting.ts"
 
 /**
  * Invites `target` in the name of a user of this server. The target's server signs first: what it refuses is
@@ -86,8 +87,10 @@ const askToSign = Effect.fnUntraced(function* (room: Room, event: Event, server:
       ),
       Effect.mapError(asClientSees),
     )
-  const [signed] = yield* vetAnswered(room, [answer.event])
-  if (signed?.eventId === event.eventId) return signed
+  if (isSameEvent(room, event, answer.event)) {
+    const by = { signers: [server], policyServer: undefined }
+    return yield* withAnsweredSignatures(room, event, answer.event, by)
+  }
   return yield* badAnswer(`${server} gave another event back than the invite that it got`)
 })
 

@@ -46,7 +46,7 @@ export class InvitePermission extends Context.Service<
             return yield* forbidden(`${userId} is not a user of ${serverName}`)
           yield* store.commit({ records: [{ collection, key: userId, value: config }] })
           note(userId, config)
-        }),
+        }, Effect.uninterruptible),
         check: (userId) => {
           if (!acceptsInvites) return Effect.fail(forbidden(`users of ${serverName} cannot be invited`))
           return blocking.has(userId)

@@ -2,13 +2,15 @@
 import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { isServerName } from "../core/identifiers.ts"
-import { canonicalJson } from "../core/json/encode.ts"
 import type { JsonObject } from "../core/json/value.ts"
+import type { PolicyServer } from "../core/room-dag/policy-server.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { restrictedJoinSigner } from "../core/signing.ts"
 import type { MatrixError } from "../federation/matrix-error.ts"
+import { isSameEvent, policyServerIn, withAnsweredSignatures } from "./answered-signatures.ts"
 import { badAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
+import { KeyRing } from "./key-ring.ts"
 import type { Room } from "./rooms.ts"
 import { readPdu, vetAnswered } from "./vetting.ts"
 
@@ -41,11 +43,11 @@ export const believe = Effect.fnUntraced(function* (
   asked: { readonly via: string; readonly omitMembers: boolean },
 ) {
   const { serverName } = yield* ServerIdentity
-  const joined = yield* signedByAll(room, join, answer.event, asked.via)
   const state = answer.state.flatMap((pdu) => {
     const read = readPdu(pdu, room, { checkReferenceCounts: false })
     return "event" in read ? [read.event] : []
   })
+  const joined = yield* signedByAll(room, join, answer.event, asked.via, policyServerIn(state))
   const doubled = doubledKey(state)
   if (doubled !== undefined)
     return yield* badAnswer(`the state before the join has two events for ${doubled}`)
@@ -62,30 +64,32 @@ export const believe = Effect.fnUntraced(function* (
 })
 
 /**
- * The join as the resident server gives it back. Where a user of another server had to let the user in the answer must
- * have it (§send_join), with that server's signature. Otherwise the join is what this server made it, unless it comes
- * back with the signature of a policy server that the resident had to ask.
+ * The join as this server made it, with what the resident server had to add. Where a user of another server had to let
+ * the user in that is the signature of that server (§send_join), and without it the answer is of no use; elsewhere it
+ * may be that of the room's policy server, which the resident had to ask.
  */
 const signedByAll = Effect.fnUntraced(function* (
   room: Room,
   join: Event,
   answered: JsonObject | undefined,
   via: string,
+  policyServer: PolicyServer | undefined,
 ) {
-  if (!room.version.auth.restricted || restrictedJoinSigner(join) === undefined) {
-    const isSignedAnew =
-      answered !== undefined &&
-      canonicalJson(answered.signatures ?? {}) !== canonicalJson(join.pdu.signatures ?? {})
-    const [signed] = isSignedAnew ? yield* vetAnswered(room, [answered]) : []
-    return signed?.eventId === join.eventId ? signed : join
-  }
-  if (answered === undefined) return yield* badAnswer(`${via} did not give the join back that it had to sign`)
-  const [signed] = yield* vetAnswered(room, [answered])
-  if (signed?.eventId !== join.eventId) {
+  const signer = room.version.auth.restricted ? restrictedJoinSigner(join) : undefined
+  if (answered === undefined || !isSameEvent(room, join, answered)) {
+    if (signer === undefined) return join
+    if (answered === undefined)
+      return yield* badAnswer(`${via} did not give the join back that it had to sign`)
     return yield* badAnswer(`${via} gave another event back than the join that it got`)
   }
-  if (room.dag.restrictedJoinIsSigned(signed.eventId)) return signed
-  return yield* badAnswer(`${via} gave the join back without the signature of who lets the user in`)
+  const signers = signer === undefined ? [] : [signer]
+  const signed = yield* withAnsweredSignatures(room, join, answered, { signers, policyServer })
+  if (signer === undefined) return signed
+  if (!(yield* (yield* KeyRing).restrictedJoinSignature(signed, room.version))) {
+    return yield* badAnswer(`${via} gave the join back without the signature of who lets the user in`)
+  }
+  room.dag.noteSignedRestrictedJoin(signed.eventId)
+  return signed
 })
 
 const doubledKey = (state: readonly Event[]): string | undefined => {

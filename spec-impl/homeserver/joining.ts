@@ -7,7 +7,7 @@ import type { OutlierRecord } from "../core/room-dag/event-record.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
 import { FederationClient } from "../federation/client.ts"
 import { forbidden } from "../federation/matrix-error.ts"
-import { admit, admitOutliers, whileWriting } from "./admission.ts"
+import { admit, admitOutliers, commitRecord, whileWriting } from "./admission.ts"
 import { backfillTo } from "./backfill.ts"
 import { badAnswer } from "./failures.ts"
 import { completeTemplate } from "./handshakes.ts"
@@ -85,11 +85,13 @@ const takeUp = Effect.fnUntraced(function* (
   { join, events, stateIds, servers }: BelievedAnswer,
   via: string,
 ) {
-  const rooms = yield* Rooms
   const resyncs = yield* Resyncs
   if (servers !== undefined) {
-    room.partial = beginPartialState(join.eventId, via, servers)
-    room.dag.presumedServers = new Set(servers)
+    // Of this server's own members all is known: it comes in by this join.
+    const { serverName } = yield* ServerIdentity
+    const others = servers.filter((server) => server !== serverName)
+    room.partial = beginPartialState(join.eventId, via, others)
+    room.dag.presumedServers = new Set(others)
   }
   const outliers: OutlierRecord[] = []
   for (const event of parentsFirst(events)) {
@@ -98,7 +100,7 @@ const takeUp = Effect.fnUntraced(function* (
     room.dag.apply(record)
     outliers.push(record)
   }
-  yield* rooms.commit(room, [...outliers, yield* examineEntry(room, join, stateIds, via)])
+  yield* commitRecord(room, yield* examineEntry(room, join, stateIds, via), {}, outliers)
   yield* resyncs.makeWhole(room)
 })
 
@@ -111,10 +113,9 @@ const goBack = Effect.fnUntraced(function* (
   { join, events, stateIds }: BelievedAnswer,
   via: string,
 ) {
-  const rooms = yield* Rooms
   const enter = Effect.gen(function* () {
     if (room.dag.timeline(join.eventId) !== undefined) return
-    yield* rooms.commit(room, [yield* examineEntry(room, join, stateIds, via)])
+    yield* commitRecord(room, yield* examineEntry(room, join, stateIds, via))
   })
   yield* Semaphore.withPermits(room.receiving, 1)(admitOutliers(room, events))
   yield* Effect.ignore(backfillTo(room, via, room.dag.missingPrevEvents(join)))

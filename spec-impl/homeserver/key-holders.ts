@@ -43,25 +43,34 @@ const holderWith = (server: string, keys: KnownKeys, given?: GivenKeys): KeyHold
   problem: undefined,
 })
 
+/** Whoever likes can name servers that there are not: of so many that never gave a key it is known how asking went. */
+const strangersMax = 10_000
+
 /** The holders of all servers' keys, with what the store has of them. */
 export const keyHolders = Effect.gen(function* () {
   const store = yield* EventStore
   const { readings } = yield* Settings
   const holders = new Map<string, KeyHolder>()
+  const strangers = new Map<string, KeyHolder>()
   for (const [server, value] of yield* store.records(collection)) {
     const holder = readHolder(server, value, readings)
     if (holder !== undefined) holders.set(server, holder)
   }
   return {
     holderOf: (server: string): KeyHolder => {
-      const known = holders.get(server)
+      const known = holders.get(server) ?? strangers.get(server)
       if (known !== undefined) return known
       const holder = holderWith(server, new KnownKeys(readings))
-      holders.set(server, holder)
+      const [oldest] = strangers.keys()
+      if (strangers.size >= strangersMax && oldest !== undefined) strangers.delete(oldest)
+      strangers.set(server, holder)
       return holder
     },
     /** A store that fails takes nothing from what is known now: keys can be fetched again. */
-    keep: ({ server, keys, given }: KeyHolder): Effect.Effect<void> => {
+    keep: (holder: KeyHolder): Effect.Effect<void> => {
+      const { server, keys, given } = holder
+      strangers.delete(server)
+      holders.set(server, holder)
       const value = { ...keys.toJson(), ...(given === undefined ? {} : { given: { ...given } }) }
       return Effect.ignore(store.commit({ records: [{ collection, key: server, value }] }))
     },

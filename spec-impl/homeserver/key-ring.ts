@@ -4,8 +4,13 @@ import type { Event } from "../core/event.ts"
 import type { JsonObject } from "../core/json/value.ts"
 import { keyValidityMsMax } from "../core/limits.ts"
 import type { RoomVersion } from "../core/room-version.ts"
-import { restrictedJoinSigner, signJson } from "../core/signing.ts"
-import { type EventSignatures, verifyEventSignatures, verifySignatureOf } from "./event-signatures.ts"
+import { restrictedJoinSigner, type SignatureCheck, signJson } from "../core/signing.ts"
+import {
+  type EventSignatures,
+  findValidSignatures,
+  verifyEventSignatures,
+  verifySignatureOf,
+} from "./event-signatures.ts"
 import { ServerIdentity } from "./identity.ts"
 import { makeKeyFetching } from "./key-fetching.ts"
 import { KnownKeys } from "./known-keys.ts"
@@ -47,6 +52,12 @@ export class KeyRing extends Context.Service<
      * where the event names none.
      */
     readonly restrictedJoinSignature: (event: Event, version: RoomVersion) => Effect.Effect<boolean>
+    /** The signatures of `server` on the event that hold, whoever must have signed it. */
+    readonly validSignatures: (
+      event: Event,
+      version: RoomVersion,
+      server: string,
+    ) => Effect.Effect<readonly SignatureCheck[]>
   }
 >()("netsplit/KeyRing") {
   static readonly layer = Layer.effect(
@@ -132,6 +143,8 @@ export class KeyRing extends Context.Service<
             ? Effect.succeed(false)
             : verifySignatureOf(source, signatures, event, version, server)
         },
+        validSignatures: (event, version, server) =>
+          findValidSignatures(source, signatures, event, version, server),
       }
     }),
   )

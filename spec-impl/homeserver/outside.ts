@@ -3,6 +3,8 @@ import { Context, Effect, Layer } from "effect"
 import { domainOf } from "../core/identifiers.ts"
 import { compareCodePoints } from "../core/json/encode.ts"
 import type { TimelineRecord } from "../core/room-dag/event-record.ts"
+import type { RoomDag } from "../core/room-dag/room-dag.ts"
+import type { StateMap } from "../core/state-resolution/state-map.ts"
 import {
   EventStore,
   type OutsideStanding,
@@ -36,10 +38,12 @@ export class Outside extends Context.Service<
     /** The user went in, or turned away; or was turned away. */
     readonly end: (userId: string, roomId: string) => Effect.Effect<void, StoreFailure>
     /**
-     * What to keep in the group of an event by which this server's last member leaves: whom of its users that
-     * leaves outside, and whom no longer.
+     * What to keep in the group of an event by which this server's first member goes in: nobody stands outside any more,
+     * for now the room says who is invited. And of one by which its last leaves: whom of its users that leaves outside.
      */
     readonly writesFor: (room: Room, record: TimelineRecord, serverName: string) => readonly OutsideWrite[]
+    /** The same for a room that was decided anew as `dag`, by which this server may have left it. */
+    readonly writesForWhole: (room: Room, dag: RoomDag, serverName: string) => readonly OutsideWrite[]
     /** What else to keep in the group of such writes. */
     readonly recordsFor: (writes: readonly OutsideWrite[]) => readonly RecordWrite[]
     /** Such writes are durable. */
@@ -82,6 +86,10 @@ export class Outside extends Context.Service<
         Effect.andThen(
           store.commit({ outside: writes, records: recordsFor(writes) }),
           Effect.sync(() => note(writes)),
+        ).pipe(Effect.uninterruptible)
+      const endsIn = (room: Room): readonly OutsideWrite[] =>
+        [...standings.values()].flatMap(({ userId, roomId }) =>
+          roomId === room.roomId ? [{ userId, roomId, standing: null }] : [],
         )
       for (const kept of yield* store.outside) {
         if (kept.standing !== null)
@@ -106,12 +114,14 @@ export class Outside extends Context.Service<
             standings.has(keyOf(userId, roomId)) ? write([{ userId, roomId, standing: null }]) : Effect.void,
           ),
         writesFor: (room, record, serverName) => {
-          if (!leavesRoom(room, record, serverName)) return []
-          const over = [...standings.values()].filter(({ roomId }) => roomId === room.roomId)
-          return [
-            ...over.map(({ userId, roomId }) => ({ userId, roomId, standing: null })),
-            ...leftOutside(room, record, serverName),
-          ]
+          const [wasIn, isIn] = residence(room, record, serverName)
+          if (wasIn === isIn) return []
+          return [...endsIn(room), ...(isIn ? [] : leftOutside(room, record.stateAfter, serverName))]
+        },
+        writesForWhole: (room, dag, serverName) => {
+          const state = dag.currentState()
+          if (joinedServersIn(dag, state).has(serverName)) return []
+          return [...endsIn(room), ...leftOutside({ ...room, dag }, state, serverName)]
         },
         note,
       })
@@ -119,24 +129,29 @@ export class Outside extends Context.Service<
   )
 }
 
-const leavesRoom = (
+/** Whether this server is in the room before the event, and after it. */
+const residence = (
   { dag }: Room,
   { verdict, event, stateBefore, stateAfter }: TimelineRecord,
   serverName: string,
-): boolean =>
-  verdict === "accepted" &&
-  event.type === "m.room.member" &&
-  joinedServersIn(dag, stateBefore).has(serverName) &&
-  !joinedServersIn(dag, stateAfter).has(serverName)
+): readonly [before: boolean, after: boolean] => {
+  if (
+    verdict !== "accepted" ||
+    event.type !== "m.room.member" ||
+    domainOf(event.stateKey ?? "") !== serverName
+  )
+    return [false, false]
+  return [joinedServersIn(dag, stateBefore).has(serverName), joinedServersIn(dag, stateAfter).has(serverName)]
+}
 
 /** The server's users who are still invited or knocking, as if they had been told so from outside. */
 const leftOutside = (
   { roomId, dag, version }: Room,
-  { stateAfter }: TimelineRecord,
+  state: StateMap,
   serverName: string,
 ): readonly OutsideWrite[] => {
-  const [neighbour] = [...joinedServersIn(dag, stateAfter)].sort(compareCodePoints)
-  return dag.eventIdsIn(stateAfter).flatMap((eventId) => {
+  const [neighbour] = [...joinedServersIn(dag, state)].sort(compareCodePoints)
+  return dag.eventIdsIn(state).flatMap((eventId) => {
     const event = dag.record(eventId)?.event
     const membership = event?.type === "m.room.member" ? event.content.membership : undefined
     const userId = event?.stateKey ?? ""

@@ -2,17 +2,21 @@
 import { Clock, Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { isJsonArray, type JsonObject } from "../core/json/value.ts"
-import { canonicalIntegerMax } from "../core/limits.ts"
+import { authEventsMax, canonicalIntegerMax } from "../core/limits.ts"
 import type { OutsideStanding } from "../store/event-store.ts"
 import { badAnswer } from "./failures.ts"
 import { knockThrough, leaveThrough } from "./handshakes.ts"
+import { JoinsInFlight } from "./joins-in-flight.ts"
 import { type Draft, readOwn, reference, sendLocalEvent, signAsSelf } from "./local-events.ts"
 import { heldRoom, serversOf, throughFirst } from "./local-joins.ts"
 import { Outside } from "./outside.ts"
 import { Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
 
-/** Knocks by way of the first of `via` that takes the knock. `more` is further content of the event. */
+/**
+ * Knocks by way of the first of `via` that takes the knock. What is pushed of the room meanwhile waits, as with joins: it
+ * may be that the knock is refused. `more` is further content of the event.
+ */
 export const knockOnRoom = Effect.fnUntraced(function* (
   userId: string,
   roomId: string,
@@ -21,7 +25,11 @@ export const knockOnRoom = Effect.fnUntraced(function* (
 ) {
   const room = yield* heldRoom(roomId)
   if (room !== undefined) return yield* sendLocalEvent(room, ownMembership(userId, "knock", more))
-  return yield* throughFirst(via, (server) => knockThrough(server, roomId, userId, more))
+  const joins = yield* JoinsInFlight
+  return yield* joins.inTurn(
+    roomId,
+    throughFirst(via, (server) => knockThrough(server, roomId, userId, more)),
+  )
 })
 
 /**
@@ -33,7 +41,9 @@ export const leaveRoom = Effect.fnUntraced(function* (userId: string, roomId: st
   const rooms = yield* Rooms
   const standing = outside.standingOf(userId, roomId)
   if (standing === undefined || (yield* heldRoom(roomId)) !== undefined) {
-    return yield* sendLocalEvent(yield* rooms.get(roomId), ownMembership(userId, "leave", more))
+    const left = yield* sendLocalEvent(yield* rooms.get(roomId), ownMembership(userId, "leave", more))
+    yield* outside.end(userId, roomId)
+    return left
   }
   const event = yield* throughFirst(serversOf(standing), (server) =>
     leaveThrough(server, roomId, userId, more),
@@ -70,7 +80,11 @@ const leaveUnheard = Effect.fnUntraced(function* (
     origin_server_ts: yield* Clock.currentTimeMillis,
     depth: Math.min(depth + 1, canonicalIntegerMax),
     prev_events: [reference(before, version)],
-    auth_events: [...(isJsonArray(pdu.auth_events) ? pdu.auth_events : []), reference(before, version)],
+    // An event cites no more than that: of the invite's own the last is least likely to be one of a leave's.
+    auth_events: [
+      ...(isJsonArray(pdu.auth_events) ? pdu.auth_events : []).slice(0, authEventsMax - 1),
+      reference(before, version),
+    ],
   }
   return yield* readOwn(yield* signAsSelf(leave, version), version)
 })

@@ -2,11 +2,12 @@
 import { Effect } from "effect"
 import { decodeBase64 } from "../core/base64.ts"
 import type { Event } from "../core/event.ts"
+import { parseEvent } from "../core/event-format.ts"
 import { isJsonObject, type JsonValue } from "../core/json/value.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { policyServerKeyId, withSignature } from "../core/signing.ts"
 import { FederationClient } from "../federation/client.ts"
-import { forbidden } from "../federation/matrix-error.ts"
+import { badJson, forbidden } from "../federation/matrix-error.ts"
 import { recommend } from "../federation/policy/recommendation.ts"
 import { badAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
@@ -34,16 +35,25 @@ export const asRecommended = (room: Room, event: Event) =>
     ? Effect.succeed(event)
     : Effect.orElseSucceed(putBeforePolicyServer(room, event), () => event)
 
-/** `event` with one signature more: of another server, or of this one where it is the policy server itself. */
+/**
+ * `event` with one signature more: of another server, or of this one where it is the policy server itself. Fails where
+ * it would be too large with that: nobody could take it in.
+ */
 const signedBy = Effect.fnUntraced(function* (via: string, { version }: Pick<Room, "version">, event: Event) {
   const { serverName } = yield* ServerIdentity
+  const { readings } = yield* Settings
   const client = yield* FederationClient
   const signature =
     via === serverName
       ? yield* recommend(event, version, serverName)
       : readSignature(yield* client.call(via, (api) => api.policy.sign({ payload: event.pdu })), via)
   if (signature === undefined) return yield* badAnswer(`${via} gave no signature`)
-  return { ...event, pdu: withSignature(event.pdu, via, policyServerKeyId, signature) } satisfies Event
+  const pdu = withSignature(event.pdu, via, policyServerKeyId, signature)
+  const { identifierLength, repeatedKeys } = readings
+  const read = parseEvent(pdu, version, { checkReferenceCounts: false, identifierLength, repeatedKeys })
+  return "event" in read
+    ? read.event
+    : yield* badJson(`with the signature of ${via} such an event cannot be: ${read.problem}`)
 })
 
 const readSignature = (answer: JsonValue, via: string): Uint8Array | undefined => {

@@ -11,7 +11,7 @@ import { badAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
 import type { KeyRing } from "./key-ring.ts"
 import { askState } from "./missing-events.ts"
-import type { Outside } from "./outside.ts"
+import { Outside } from "./outside.ts"
 import type { PartialState } from "./partial-states.ts"
 import { joinedServersIn } from "./room-members.ts"
 import { type Room, Rooms } from "./rooms.ts"
@@ -134,7 +134,15 @@ const takeOmitted = Effect.fnUntraced(function* (room: Room, partial: PartialSta
     if ("objection" in decided) {
       return yield* badAnswer(`${server} told a state that does not allow the join`)
     }
-    yield* rooms.makeWhole(room, decided.dag, decided.records)
+    const outside = yield* Outside
+    const { serverName } = yield* ServerIdentity
+    const writes = outside.writesForWhole(room, decided.dag, serverName)
+    yield* rooms
+      .makeWhole(room, decided.dag, decided.records, {
+        outside: writes,
+        records: outside.recordsFor(writes),
+      })
+      .pipe(Effect.andThen(Effect.sync(() => outside.note(writes))), Effect.uninterruptible)
   })
   yield* replace.pipe(Semaphore.withPermits(room.writing, 1), Semaphore.withPermits(room.receiving, 1))
   yield* fillGapsOf(room, partial)

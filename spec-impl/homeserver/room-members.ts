@@ -2,9 +2,8 @@ import type { Event } from "../core/event.ts"
 import { domainOf } from "../core/identifiers.ts"
 import { compareCodePoints } from "../core/json/encode.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
-import type { StateMap } from "../core/state-resolution/state-map.ts"
-
-const serversByState = new WeakMap<StateMap, ReadonlySet<string>>()
+import type { AuthGraph } from "../core/state-resolution/auth-graph.ts"
+import { StateMap } from "../core/state-resolution/state-map.ts"
 
 /** The servers with at least one joined member in `state`; in partial state those too that are said to have one. */
 export const joinedServersIn = (dag: RoomDag, state: StateMap): ReadonlySet<string> => {
@@ -12,19 +11,55 @@ export const joinedServersIn = (dag: RoomDag, state: StateMap): ReadonlySet<stri
   return dag.presumedServers === undefined ? servers : new Set([...servers, ...dag.presumedServers])
 }
 
-const knownServersIn = (dag: RoomDag, state: StateMap): ReadonlySet<string> => {
+/** How many joined members each server has in one state of a room; and the servers, by code point. */
+interface Census {
+  state: StateMap
+  readonly counts: Map<string, number>
+  servers: ReadonlySet<string>
+  /** Of the graph: after another one its indices may be other events'. */
+  readonly truncations: number
+}
+
+const serversByState = new WeakMap<StateMap, ReadonlySet<string>>()
+const censuses = new WeakMap<AuthGraph, Census>()
+
+/** Counted by what differs from the state that was asked for last: as long as no server comes or goes it is one set. */
+const knownServersIn = ({ graph }: RoomDag, state: StateMap): ReadonlySet<string> => {
   const known = serversByState.get(state)
   if (known !== undefined) return known
-  const servers = new Set<string>()
-  state.forEach((index) => {
-    const event = dag.graph.event(index)
-    if (event.type !== "m.room.member" || event.content.membership !== "join") return
-    const server = domainOf(event.stateKey ?? "")
-    if (server !== undefined) servers.add(server)
-  })
-  serversByState.set(state, servers)
-  return servers
+  const last = censuses.get(graph)
+  const { truncations } = graph
+  const census: Census =
+    last?.truncations === truncations
+      ? last
+      : { state: StateMap.empty, counts: new Map(), servers: last?.servers ?? new Set(), truncations }
+  censuses.set(graph, census)
+  let isChanged = census !== last
+  const count = (index: number, more: 1 | -1): void => {
+    const server = index < 0 ? undefined : serverOfJoined(graph.event(index))
+    if (server === undefined) return
+    const before = census.counts.get(server) ?? 0
+    if (before + more === 0) census.counts.delete(server)
+    else census.counts.set(server, before + more)
+    isChanged ||= before === 0 || before + more === 0
+  }
+  for (const key of StateMap.differences([census.state, state])) {
+    count(state.get(key), 1)
+    count(census.state.get(key), -1)
+  }
+  census.state = state
+  if (isChanged && !hasExactly(census.servers, census.counts)) {
+    census.servers = new Set([...census.counts.keys()].sort(compareCodePoints))
+  }
+  serversByState.set(state, census.servers)
+  return census.servers
 }
+
+const hasExactly = (servers: ReadonlySet<string>, counts: ReadonlyMap<string, number>): boolean =>
+  servers.size === counts.size && [...servers].every((server) => counts.has(server))
+
+const serverOfJoined = ({ type, stateKey, content }: Event): string | undefined =>
+  type === "m.room.member" && content.membership === "join" ? domainOf(stateKey ?? "") : undefined
 
 /** Whether the user is joined in `state`. */
 export const isJoinedIn = (dag: RoomDag, state: StateMap, userId: string): boolean =>
@@ -34,10 +69,10 @@ export const isJoinedIn = (dag: RoomDag, state: StateMap, userId: string): boole
 export const joinedServersByAge = (dag: RoomDag): readonly string[] => {
   const joins = new Map<string, number>()
   dag.currentState().forEach((index) => {
-    const { type, stateKey, content, originServerTs } = dag.graph.event(index)
-    const server =
-      type === "m.room.member" && content.membership === "join" ? domainOf(stateKey ?? "") : undefined
+    const event = dag.graph.event(index)
+    const server = serverOfJoined(event)
     if (server === undefined) return
+    const { originServerTs } = event
     joins.set(server, Math.min(joins.get(server) ?? Number.POSITIVE_INFINITY, Number(originServerTs)))
   })
   return [...joins]

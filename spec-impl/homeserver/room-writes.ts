@@ -1,5 +1,6 @@
 import type { EventRecord, TimelineRecord } from "../core/room-dag/event-record.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
+import type { AuthGraph } from "../core/state-resolution/auth-graph.ts"
 import { StateMap } from "../core/state-resolution/state-map.ts"
 import type { EventWrite, StateWrite, StoreGroup } from "../store/event-store.ts"
 import type { RoomTimeline } from "./timeline.ts"
@@ -77,10 +78,15 @@ const eventWrite = (
   ...(position === undefined ? {} : { position }),
 })
 
-/** In their order, so that a parent among them comes before its children. */
+/**
+ * Each state as a change to one that is kept already or comes before it in the group, never in a circle: where a parent
+ * comes after its child, whose state was claimed, nothing rests on it.
+ */
 const stateWritesOf = (dag: RoomDag, records: readonly EventRecord[]): readonly StateWrite[] => {
   const earlier = new Map<string, StateMap>()
-  const stateAfter = (eventId: string) => earlier.get(eventId) ?? dag.timeline(eventId)?.stateAfter
+  const inGroup = new Set(records.map(({ event }) => event.eventId))
+  const stateAfter = (eventId: string) =>
+    earlier.get(eventId) ?? (inGroup.has(eventId) ? undefined : dag.timeline(eventId)?.stateAfter)
   return records.flatMap((record) => {
     if (record.place !== "timeline") return []
     const writes = stateWrites(dag, record, stateAfter)
@@ -110,4 +116,32 @@ const changeFrom = (dag: RoomDag, from: StateMap, to: StateMap): readonly StateW
     return [type, stateKey, index < 0 ? null : dag.graph.event(index).eventId] as const
   })
   return [{ digest: to.digest, basedOn: from.size === 0 ? undefined : from.digest, changes }]
+}
+
+/**
+ * The states of a room that was kept, by their digests, with what its events are in `graph`. Each is made once, of the
+ * one that it is based on, and shares with that one all but what changes: as when they first were.
+ */
+export const statesFrom = (kept: ReadonlyMap<string, StateWrite>, graph: AuthGraph) => {
+  const made = new Map([[StateMap.empty.digest, StateMap.empty]])
+  return (digest: string): StateMap => {
+    const layers: StateWrite[] = []
+    for (let at: string | undefined = digest; at !== undefined && !made.has(at); ) {
+      const layer = kept.get(at)
+      if (layer !== undefined) layers.push(layer)
+      at = layer?.basedOn
+    }
+    let state = made.get(layers.at(-1)?.basedOn ?? StateMap.empty.digest) ?? StateMap.empty
+    for (const { digest: named, changes } of layers.reverse()) {
+      state = state.with(graph, {
+        put: changes.flatMap(([, , eventId]) => (eventId === null ? [] : (graph.indexOf(eventId) ?? []))),
+        remove: changes.flatMap(([type, stateKey]) => {
+          const key = graph.knownKeyIndex(type, stateKey)
+          return key < 0 ? [] : [key]
+        }),
+      })
+      made.set(named, state)
+    }
+    return made.get(digest) ?? state
+  }
 }

@@ -1,5 +1,5 @@
 import { Context, Effect, Layer, Semaphore } from "effect"
-import { parseEvent } from "../core/event-format.ts"
+import { keptEvent } from "../core/event-format.ts"
 import type { Readings } from "../core/readings.ts"
 import { journalEntry } from "../core/room-dag/decide-anew.ts"
 import type { EventRecord } from "../core/room-dag/event-record.ts"
@@ -7,7 +7,6 @@ import { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { roomVersion } from "../core/room-version.ts"
 import type { Resolve } from "../core/state-resolution/resolve.ts"
-import { StateMap } from "../core/state-resolution/state-map.ts"
 import { type MatrixError, notFound } from "../federation/matrix-error.ts"
 import type { StateWrite, StoredRoom, StoreGroup } from "../store/event-store.ts"
 import { EventStore, StoreFailure } from "../store/event-store.ts"
@@ -17,7 +16,7 @@ import {
   partialStateRemovals,
   partialStateWrites,
 } from "./partial-states.ts"
-import { positionOf, writesOf } from "./room-writes.ts"
+import { positionOf, statesFrom, writesOf } from "./room-writes.ts"
 import { Settings } from "./settings.ts"
 import { Signatures } from "./signatures/signatures.ts"
 import { Stopwatch } from "./stopwatch.ts"
@@ -59,8 +58,8 @@ export class Rooms extends Context.Service<
      */
     readonly make: (roomId: string, version: RoomVersion) => Room
     /**
-     * Makes records durable together with `more` of the same group, then applies them. The caller holds
-     * `room.writing`, and examined the records while it held it.
+     * Makes records durable together with `more` of the same group, then applies them, even where nobody waits for it
+     * any more. The caller holds `room.writing`, and examined the records while it held it.
      */
     readonly commit: (
       room: Room,
@@ -69,12 +68,13 @@ export class Rooms extends Context.Service<
     ) => Effect.Effect<void, StoreFailure>
     /**
      * Puts the room as it was decided anew in the place of the one in partial state: `records` are all that it took
-     * in. One group; the caller holds `room.receiving` and `room.writing`.
+     * in, `more` says who stands outside by that. One group; the caller holds `room.receiving` and `room.writing`.
      */
     readonly makeWhole: (
       room: Room,
       dag: RoomDag,
       records: readonly EventRecord[],
+      more: Pick<StoreGroup, "outside" | "records">,
     ) => Effect.Effect<void, StoreFailure>
     /** Tells `listener` of each event from now on, once it is durable and seen by all; it must not wait. */
     readonly watch: (listener: RoomListener) => void
@@ -128,8 +128,6 @@ export class Rooms extends Context.Service<
           const taken = positions.take(room, records)
           yield* keepAndApply(room, records, more, taken).pipe(
             Effect.ensuring(Effect.sync(() => positions.settle(taken))),
-            // A client that hangs up must not leave behind what is kept and yet not seen.
-            Effect.uninterruptible,
           )
         })
 
@@ -171,18 +169,18 @@ export class Rooms extends Context.Service<
               room.timeline.add([{ position, record }])
             for (const listen of listeners) yield* listen(room, record)
           }
-        })
+        }, Effect.uninterruptible)
 
         const makeWhole = Effect.fnUntraced(function* (
           room: Room,
           dag: RoomDag,
           records: readonly EventRecord[],
+          more: Pick<StoreGroup, "outside" | "records">,
         ) {
           if (forgotten.has(room)) return yield* roomForgotten(room)
           const taken = positions.take(room, records)
-          yield* keepWhole(room, dag, records, taken).pipe(
+          yield* keepWhole(room, dag, records, more, taken).pipe(
             Effect.ensuring(Effect.sync(() => positions.settle(taken))),
-            Effect.uninterruptible,
           )
         })
 
@@ -190,13 +188,15 @@ export class Rooms extends Context.Service<
           room: Room,
           dag: RoomDag,
           records: readonly EventRecord[],
+          more: Pick<StoreGroup, "outside" | "records">,
           taken: ReadonlyMap<string, number>,
         ) {
           const { roomId, partial, dag: before } = room
           yield* store.commit({
             ...writesOf(room, dag, records, taken),
             extremities: [{ roomId, eventIds: dag.forwardExtremities() }],
-            records: partialStateRemovals(roomId, partial),
+            ...more,
+            records: [...(more.records ?? []), ...partialStateRemovals(roomId, partial)],
           })
           room.dag = dag
           room.timeline.replace(
@@ -212,14 +212,15 @@ export class Rooms extends Context.Service<
             if (known?.place === record.place && known.verdict === record.verdict) continue
             for (const listen of listeners) yield* listen(room, record)
           }
-        })
+        }, Effect.uninterruptible)
 
         const partialStates = yield* keptPartialStates(store)
+        const states = new Map((yield* store.states).map((write) => [write.digest, write]))
         for (const stored of yield* store.rooms) {
           const version = roomVersion(stored.roomVersion)
           if (version === undefined) continue
           const room = make(stored.roomId, version)
-          yield* restore(room, stored, store.state)
+          restore(room, stored, states)
           for (const { position } of room.timeline.history) positions.restore(position)
           room.partial = partialStates.get(stored.roomId)
           if (room.partial !== undefined) room.dag.presumedServers = new Set(room.partial.servers)
@@ -249,59 +250,34 @@ const roomForgotten = ({ roomId }: Room): StoreFailure =>
   new StoreFailure({ reason: "broken", detail: `room ${roomId} was left, and is another one now` })
 
 /** Applies what was kept of a room, in the order in which it was committed. */
-const restore = Effect.fnUntraced(function* (
-  room: Room,
-  stored: StoredRoom,
-  readState: (digest: string) => Effect.Effect<StateWrite | undefined, StoreFailure>,
-) {
-  const states = new Map<string, StateMap>([[StateMap.empty.digest, StateMap.empty]])
-  const stateOf = Effect.fnUntraced(function* (digest: string) {
-    const known = states.get(digest)
-    if (known !== undefined) return known
-    let state = StateMap.empty
-    for (const [, , eventId] of (yield* readState(digest))?.changes ?? []) {
-      const index = eventId === null ? undefined : room.dag.graph.indexOf(eventId)
-      if (index !== undefined) state = room.dag.applied(state, index)
-    }
-    states.set(digest, state)
-    return state
-  })
-  const held = stored.events.flatMap((write) => {
-    const parsed = parseEvent(write.pdu, room.version, {
-      checkReferenceCounts: false,
-      identifierLength: room.readings.identifierLength,
-      repeatedKeys: room.readings.repeatedKeys,
-    })
-    if ("problem" in parsed) return []
-    const { event } = parsed
+const restore = (room: Room, stored: StoredRoom, kept: ReadonlyMap<string, StateWrite>): void => {
+  const stateOf = statesFrom(kept, room.dag.graph)
+  const held = stored.events.map((write) => {
+    const event = keptEvent(write.pdu, write.eventId, room.version)
     if (write.restrictedJoinSigned) room.dag.noteSignedRestrictedJoin(write.eventId)
     const index =
       event.stateKey === undefined || write.objection?.check === 4 ? -1 : room.dag.graph.add(event)
-    return [{ write, held: { event, verdict: write.verdict, objection: write.objection, index } }]
+    return { write, held: { event, verdict: write.verdict, objection: write.objection, index } }
   })
-  for (const { write, held: record } of held) {
-    const { history } = write
-    room.dag.apply(
-      history === undefined
-        ? { place: "outlier", ...record }
-        : {
-            place: "timeline",
-            ...record,
-            stateBefore: yield* stateOf(history.stateBefore),
-            stateAfter: yield* stateOf(history.stateAfter),
-            arrival: "historical",
-            stateSource:
-              history.claimedBy === undefined
-                ? { kind: "computed" }
-                : { kind: "claimed", by: history.claimedBy },
-          },
-    )
-  }
-  room.dag.restoreForwardExtremities(stored.extremities)
+  const records = held.map(({ write: { history }, held: record }): EventRecord => {
+    if (history === undefined) return { place: "outlier", ...record }
+    const { stateBefore, stateAfter, claimedBy } = history
+    return {
+      place: "timeline",
+      ...record,
+      stateBefore: stateOf(stateBefore),
+      stateAfter: stateOf(stateAfter),
+      arrival: "historical",
+      stateSource: claimedBy === undefined ? computed : { kind: "claimed", by: claimedBy },
+    }
+  })
+  room.dag.restore(records, stored.extremities)
   room.timeline.replace(
     held.flatMap(({ write: { position, eventId } }) => {
       const record = position === undefined ? undefined : room.dag.timeline(eventId)
       return position === undefined || record === undefined ? [] : [{ position, record }]
     }),
   )
-})
+}
+
+const computed = { kind: "computed" } as const

@@ -1,4 +1,5 @@
 /** Who is in a room with whom, now: what EDUs are sent by, and checked by. */
+import { domainOf } from "../core/identifiers.ts"
 import { compareCodePoints } from "../core/json/encode.ts"
 import { isJoinedIn, joinedServersIn } from "./room-members.ts"
 import type { Room, Rooms } from "./rooms.ts"
@@ -6,6 +7,17 @@ import type { Room, Rooms } from "./rooms.ts"
 /** Whether the user is joined to the room now. */
 export const isJoined = ({ dag }: Room, userId: string): boolean =>
   isJoinedIn(dag, dag.currentState(), userId)
+
+/**
+ * Whether the user is joined to the room now, or in partial state may well be: nothing is known of the user there, but
+ * that the user's server is in it.
+ */
+export const mayBeJoined = (room: Room, userId: string): boolean => {
+  const { dag } = room
+  if (isJoined(room, userId)) return true
+  const isPresumed = dag.presumedServers?.has(domainOf(userId) ?? "") === true
+  return isPresumed && dag.eventIn(dag.currentState(), "m.room.member", userId) === undefined
+}
 
 /** The servers with a joined member now. */
 export const serversIn = ({ dag }: Room): ReadonlySet<string> => joinedServersIn(dag, dag.currentState())

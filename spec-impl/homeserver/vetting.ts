@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { parseEvent, redactEvent } from "../core/event-format.ts"
-import { contentHash, without } from "../core/hash.ts"
+import { isWhole, without } from "../core/hash.ts"
 import { canonicalProblem } from "../core/json/canonical.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
 import { readingsDefault } from "../core/readings.ts"
@@ -68,7 +68,7 @@ export const vetEvents = Effect.fnUntraced(function* (room: Room, events: readon
       room.dag.noteSignedRestrictedJoin(event.eventId)
     }
     const hashing = stopwatch.now()
-    const matches = hashMatches(event.pdu)
+    const matches = isWhole(event.pdu)
     stopwatch.add("hashing", hashing)
     vetted.push({ event: matches ? event : redactEvent(event, room.version) })
   }
@@ -77,25 +77,23 @@ export const vetEvents = Effect.fnUntraced(function* (room: Room, events: readon
 
 /**
  * Checks 1 to 3 on PDUs that another server gave in answer to a question; what fails is left out. An event that is
- * held stays as it is held: the answer may be a copy that history visibility redacted.
+ * held stays as it is held, for the answer may be a copy that history visibility redacted; unless what is held is such
+ * a copy, of an outlier, and the answer a whole one.
  */
 export const vetAnswered = Effect.fnUntraced(function* (room: Room, pdus: readonly JsonValue[]) {
   const events = pdus.flatMap((pdu) => {
     const read = readPdu(pdu, room, { checkReferenceCounts: false })
     return "event" in read ? [read.event] : []
   })
-  const unknown = events.filter(({ eventId }) => room.dag.record(eventId) === undefined)
+  const unknown = events.filter(
+    (event) => room.dag.record(event.eventId) === undefined || room.dag.bettersOutlier(event),
+  )
   const vetted = yield* vetEvents(room, unknown)
   const outcomes = new Map(unknown.map((event, position) => [event, vetted[position]]))
   return events.flatMap((event) => {
     const held = room.dag.record(event.eventId)?.event
     const outcome = outcomes.get(event)
-    if (held !== undefined) return [held]
-    return outcome !== undefined && "event" in outcome ? [outcome.event] : []
+    if (outcome !== undefined && "event" in outcome) return [outcome.event]
+    return held === undefined ? [] : [held]
   })
 })
-
-const hashMatches = (pdu: JsonObject): boolean => {
-  const hashes = pdu.hashes
-  return isJsonObject(hashes) && hashes.sha256 === contentHash(pdu)
-}

@@ -1,12 +1,12 @@
 /** TLS over the real network (server-server API §TLS). */
-import type { IncomingMessage } from "node:http"
-import { request as httpsRequest } from "node:https"
+import type { ClientRequest, IncomingMessage } from "node:http"
+import { Agent, request as httpsRequest } from "node:https"
 import { isIP } from "node:net"
 import { getCACertificates } from "node:tls"
 import { Effect, Layer } from "effect"
-import { WireError, type WireResponse } from "../federation/wire.ts"
+import { WireError, type WireRequest, type WireResponse } from "../federation/wire.ts"
 import { type AddressPolicy, allowing } from "./address-policy.ts"
-import { type CertificateProblem, connectMsMax, SecureTransport } from "./secure-transport.ts"
+import { type CertificateProblem, connectMsMax, type Endpoint, SecureTransport } from "./secure-transport.ts"
 
 export interface HttpsOptions {
   /** Certificates in PEM of authorities that are trusted beside those of the system. */
@@ -67,62 +67,123 @@ const readAnswer = (
   })
 }
 
-/** One connection for each request, that ends with its answer, or with whoever waits for it. */
-export const layerHttpsTransport = (options: HttpsOptions = {}): Layer.Layer<SecureTransport> =>
-  Layer.sync(SecureTransport, () => {
-    const allows = options.allows ?? allowing([])
-    const ca = [...getCACertificates("default"), ...(options.authorities ?? [])]
-    return {
-      exchange: (
-        { address, port, host, certificateName },
-        { method, target, headers, body },
-        answerBytesMax,
-      ) =>
-        Effect.callback<WireResponse, WireError>((resume) => {
-          if (!allows(address)) {
-            const detail = `connections to ${address} are not allowed`
-            return resume(Effect.fail(new WireError({ reason: "unreachable", detail })))
-          }
-          let isConnected = false
-          const outgoing = httpsRequest({
-            agent: false,
-            ca,
-            host: address,
-            port,
-            // §TLS: no SNI where the certificate is to be an address's.
-            servername: isIP(certificateName) === 0 ? certificateName : "",
-            method,
-            path: target,
-            headers: { ...headers, host, "content-length": body.length },
-          })
-          const overdue = setTimeout(
-            () => outgoing.destroy(new Error("timed-out while connecting")),
-            connectMsMax,
-          )
-          // Nothing is written, and so nothing can be sent, before the certificate was found to be valid.
-          outgoing.on("socket", (socket) =>
-            socket.once("secureConnect", () => {
-              clearTimeout(overdue)
-              isConnected = true
-              outgoing.end(body)
-            }),
-          )
-          outgoing.on("response", (incoming) => readAnswer(incoming, answerBytesMax, resume))
-          outgoing.on("error", (error) => {
-            clearTimeout(overdue)
-            const { message } = error
-            resume(
-              Effect.fail(
-                isConnected
-                  ? new WireError({ reason: "reset", detail: message })
-                  : unconnected(error, certificateName),
-              ),
-            )
-          })
-          return Effect.sync(() => {
-            clearTimeout(overdue)
-            outgoing.destroy()
-          })
-        }),
-    }
+/**
+ * Connections that are kept for the next request to the same address, port and certificate name, and for no other: a
+ * certificate that was good for one name says nothing of another.
+ */
+const makeAgent = (ca: readonly string[]): Agent =>
+  new Agent({
+    keepAlive: true,
+    ca: [...ca],
+    minVersion: "TLSv1.2",
+    maxSockets: 32,
+    maxFreeSockets: 4,
+    maxTotalSockets: 1_024,
+    timeout: idleMsMax,
+    scheduling: "lifo",
   })
+
+/** A connection that nobody used for so long is closed; most servers keep it no longer either. */
+const idleMsMax = 30_000
+
+/**
+ * Whether a request may go over a connection that the other side may be about to close, since it may be sent again
+ * when it was lost with it (RFC 9110 §9.2.2). So may all but POST: transactions have ids.
+ */
+const isRepeatable = ({ method }: WireRequest): boolean => method !== "POST"
+
+/** What a kept connection says that was closed before anything was answered. */
+const isStale = (outgoing: ClientRequest, { code }: NodeJS.ErrnoException): boolean =>
+  outgoing.reusedSocket && (code === "ECONNRESET" || code === "EPIPE")
+
+/** Connections are kept for a while, and those of whoever does not wait any more are closed. */
+export const layerHttpsTransport = (options: HttpsOptions = {}): Layer.Layer<SecureTransport> =>
+  Layer.effect(
+    SecureTransport,
+    Effect.gen(function* () {
+      const allows = options.allows ?? allowing([])
+      const ca = [...getCACertificates("default"), ...(options.authorities ?? [])]
+      const agent = yield* Effect.acquireRelease(
+        Effect.sync(() => makeAgent(ca)),
+        (made) => Effect.sync(() => made.destroy()),
+      )
+      return {
+        exchange: (endpoint, request, answerBytesMax) =>
+          Effect.callback<WireResponse, WireError>((resume) => {
+            const { address } = endpoint
+            if (!allows(address)) {
+              const detail = `connections to ${address} are not allowed`
+              return resume(Effect.fail(new WireError({ reason: "unreachable", detail })))
+            }
+            let outgoing: ClientRequest
+            const attempt = (by: Agent | false): void => {
+              outgoing = send({ agent: by, ca, endpoint, request, answerBytesMax }, resume, () =>
+                attempt(false),
+              )
+            }
+            attempt(isRepeatable(request) ? agent : false)
+            return Effect.sync(() => outgoing.destroy())
+          }),
+      }
+    }),
+  )
+
+interface Sending {
+  readonly agent: Agent | false
+  readonly ca: readonly string[]
+  readonly endpoint: Endpoint
+  readonly request: WireRequest
+  readonly answerBytesMax: number
+}
+
+/** Sends once. `again` is called instead of `done` where a kept connection turned out to be closed. */
+const send = (
+  { agent, ca, endpoint, request, answerBytesMax }: Sending,
+  done: (answer: Effect.Effect<WireResponse, WireError>) => void,
+  again: () => void,
+): ClientRequest => {
+  const { address, port, host, certificateName } = endpoint
+  const { method, target, headers, body } = request
+  const outgoing = httpsRequest({
+    agent,
+    ...(agent === false ? { ca: [...ca], minVersion: "TLSv1.2" } : {}),
+    // An address, so that no name is looked up once more after it was found to be allowed.
+    host: address,
+    port,
+    // §TLS: no SNI where the certificate is to be an address's.
+    servername: isIP(certificateName) === 0 ? certificateName : "",
+    method,
+    path: target,
+    maxHeaderSize: headerBytesMax,
+    headers: { ...headers, host, "content-length": body.length },
+  })
+  let isConnected = false
+  let overdue: NodeJS.Timeout | undefined
+  // Nothing is written, and so nothing can be sent, before the certificate was found to be valid.
+  const write = (): void => {
+    clearTimeout(overdue)
+    isConnected = true
+    outgoing.end(body)
+  }
+  outgoing.on("socket", (socket) => {
+    if (outgoing.reusedSocket) return write()
+    overdue = setTimeout(() => outgoing.destroy(new Error("timed-out while connecting")), connectMsMax)
+    socket.once("secureConnect", write)
+  })
+  outgoing.on("response", (incoming) => readAnswer(incoming, answerBytesMax, done))
+  outgoing.on("close", () => clearTimeout(overdue))
+  outgoing.on("error", (error) => {
+    if (isStale(outgoing, error)) return again()
+    done(
+      Effect.fail(
+        isConnected
+          ? new WireError({ reason: "reset", detail: error.message })
+          : unconnected(error, certificateName),
+      ),
+    )
+  })
+  return outgoing
+}
+
+/** The headers of one answer. */
+const headerBytesMax = 32 * 1_024

@@ -3,7 +3,9 @@
  *
  * Everything that changes together is one `StoreGroup`, given as data. `commit` is atomic and durable: when it
  * succeeds all of the group is kept, when it fails none of it is; nobody reads any of it before; and only after
- * it has succeeded may the homeserver answer, show the change to its users, or send it. These are the groups:
+ * it has succeeded may the homeserver answer, show the change to its users, or send it. Whoever changes in memory what
+ * it has kept does both in one uninterruptible effect: a client that hangs up leaves no disk ahead of memory. These are
+ * the groups:
  *
  * - a local event: the event, the room's extremities, and a queue entry for each destination;
  * - a received event: the event (of the history or an outlier) and the extremities after it;
@@ -23,7 +25,10 @@ import type { EventRecord } from "../core/room-dag/event-record.ts"
 /** The state around an event, by the digest of its content: each state is kept once, as a change to another. */
 export interface StateWrite {
   readonly digest: string
-  /** The digest of the state that `changes` are applied to; undefined for the empty state. */
+  /**
+   * The digest of the state that `changes` are applied to: one that is kept already or comes before in the group, so
+   * that none rests on itself; undefined for the empty state.
+   */
   readonly basedOn: string | undefined
   /** An event id, or null where the key is no longer there. */
   readonly changes: readonly (readonly [type: string, stateKey: string, eventId: string | null])[]
@@ -174,8 +179,8 @@ export class EventStore extends Context.Service<
     readonly commit: (group: StoreGroup) => Effect.Effect<void, StoreFailure>
     /** All rooms, by room id in code-point order. */
     readonly rooms: Effect.Effect<readonly StoredRoom[], StoreFailure>
-    /** A state by its digest, as one change to the empty state; keys by code point. */
-    readonly state: (digest: string) => Effect.Effect<StateWrite | undefined, StoreFailure>
+    /** All states as they were kept, each after the one that it is based on. */
+    readonly states: Effect.Effect<readonly StateWrite[], StoreFailure>
     /** Destinations with something unsent, by name in code-point order. */
     readonly destinations: Effect.Effect<readonly StoredDestination[], StoreFailure>
     /** A whole collection as [key, value], by key in code-point order. */

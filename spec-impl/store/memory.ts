@@ -57,7 +57,7 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
         )
         .sort((a, b) => compareCodePoints(a.roomId, b.roomId)),
     ),
-    state: (digest) => Effect.sync(() => wholeState(disk, digest)),
+    states: Effect.sync(() => [...disk.states.values()]),
     destinations: Effect.sync(() =>
       [...disk.destinations]
         .filter(([, kept]) => kept.unsent.size + kept.unsentEdus.size > 0)
@@ -92,11 +92,22 @@ const answerKey = (origin: string, transactionId: string): string => `${origin}\
 /** Checks the whole group before it writes any of it, so that a failure leaves nothing behind. */
 const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreFailure> => {
   const newRooms = new Set(group.rooms?.map((room) => room.roomId))
+  const forgotten = new Set(group.forgottenRooms)
   const homeless = [...(group.events ?? []), ...(group.extremities ?? [])].find(
-    ({ roomId }) => !newRooms.has(roomId) && !disk.rooms.has(roomId),
+    ({ roomId }) => !newRooms.has(roomId) && (forgotten.has(roomId) || !disk.rooms.has(roomId)),
   )
   if (homeless !== undefined) {
     return new StoreFailure({ reason: "broken", detail: `no room ${homeless.roomId} is kept here` })
+  }
+  const kept = new Set<string>()
+  for (const { digest, basedOn } of group.states ?? []) {
+    if (basedOn !== undefined && !kept.has(basedOn) && !disk.states.has(basedOn)) {
+      return new StoreFailure({
+        reason: "broken",
+        detail: `state ${digest} rests on ${basedOn}, which is not kept`,
+      })
+    }
+    kept.add(digest)
   }
   for (const roomId of group.forgottenRooms ?? []) disk.rooms.delete(roomId)
   for (const { roomId, roomVersion } of group.rooms ?? []) {
@@ -153,21 +164,4 @@ const keepDestination = (disk: MemoryDisk, write: DestinationWrite): void => {
   for (const queued of write.queuedEdus ?? []) kept.unsentEdus.set(queued.id, queued)
   for (const id of write.settledEdus ?? []) kept.unsentEdus.delete(id)
   if (write.inFlight !== undefined) kept.inFlight = write.inFlight ?? undefined
-}
-
-const wholeState = (disk: MemoryDisk, digest: string): StateWrite | undefined => {
-  const layers: StateWrite[] = []
-  for (let next: string | undefined = digest; next !== undefined; ) {
-    const layer = disk.states.get(next)
-    if (layer === undefined) return undefined
-    layers.push(layer)
-    next = layer.basedOn
-  }
-  const entries = new Map<string, readonly [string, string, string | null]>()
-  for (const layer of layers.reverse()) {
-    for (const change of layer.changes) entries.set(JSON.stringify([change[0], change[1]]), change)
-  }
-  const changes = [...entries.values()].filter(([, , eventId]) => eventId !== null)
-  changes.sort((a, b) => compareCodePoints(a[0], b[0]) || compareCodePoints(a[1], b[1]))
-  return { digest, basedOn: undefined, changes }
 }

@@ -8,7 +8,7 @@ import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { makeSigningKey } from "#spec-impl/homeserver/signatures/signing-key.ts"
 import { craftPdu, message } from "../testing/craft-event.ts"
 import type { Played } from "../testing/play.ts"
-import { casesOf, path, post, put } from "./cases.ts"
+import { casesOf, get, path, post, put } from "./cases.ts"
 
 const alice = "@alice:s1"
 const bob = "@bob:s2"
@@ -112,6 +112,11 @@ const noSpam = {
 export const policyCases = casesOf(
   protectedRoom,
   {
+    "GET /.well-known/matrix/policy_server": {
+      succeeds: () => get("/.well-known/matrix/policy_server"),
+      answers: () => ({ public_keys: { ed25519: expect.stringMatching(/^[A-Za-z0-9+/]{43}$/) } }),
+      refuses: { "404 M_NOT_FOUND": () => ({ ...get("/.well-known/matrix/policy_server"), to: "s3" }) },
+    },
     "POST /_matrix/policy/v1/sign": {
       succeeds: said("hello"),
       answers: () => ({ s1: { "ed25519:policy_server": expect.any(String) } }),

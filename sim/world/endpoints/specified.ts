@@ -135,6 +135,8 @@ export const specifiedEndpoints = [
     unrecognised,
     tooOften,
   ),
+  // Of the client-server API (§Policy servers), on the same port.
+  open("cs", "GET /.well-known/matrix/policy_server", notFound),
   // Removed from the specification, and answered behind a switch: unknown where that is off.
   guarded("old", `PUT ${v1}/send_join/{roomId}/{eventId}`, invalid, unrecognised),
   guarded("old", `PUT ${v1}/send_leave/{roomId}/{eventId}`, invalid, unrecognised),

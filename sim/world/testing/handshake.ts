@@ -17,7 +17,7 @@ const signatures = nodeSignatures("libsodium")
 
 /** What `make_join` gives the user's server, signed by that server after `change`. */
 export const madeJoin = Effect.fnUntraced(function* (
-  { servers }: Played,
+  { servers }: Pick<Played, "servers">,
   roomId: string,
   userId: string,
   via: string,
@@ -41,7 +41,7 @@ export const madeJoin = Effect.fnUntraced(function* (
 
 /** Hands a join in. */
 export const sentJoin = (
-  { servers }: Played,
+  { servers }: Pick<Played, "servers">,
   join: { readonly pdu: JsonObject; readonly eventId: string },
   more: {
     readonly roomId: string

@@ -4,7 +4,7 @@ import { expect } from "vitest"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
 import { findInconsistencies } from "../../checks/room-consistency.ts"
 import { type RequestMatch, reply } from "../../network/rules.ts"
-import { type Played, play } from "./play.ts"
+import { type Played, type PlayOptions, play } from "./play.ts"
 import { roomOn } from "./views.ts"
 
 export const derek = "@derek:s2"
@@ -25,8 +25,10 @@ export const joined = <A>(
   before: (played: Played, roomId: string) => Effect.Effect<unknown, unknown>,
   meanwhile: (played: Played, roomId: string) => Effect.Effect<A, unknown>,
   after: (played: Played, roomId: string, was: A) => Effect.Effect<unknown, unknown>,
-) =>
-  play({ servers: 4, roomVersion: roomVersionId, settingsOf: partialOn("s3") }, (played) =>
+  settingsOf: PlayOptions["settingsOf"] = () => ({}),
+) => {
+  const settings = (server: string) => ({ ...partialOn("s3")(server), ...settingsOf(server) })
+  return play({ servers: 4, roomVersion: roomVersionId, settingsOf: settings }, (played) =>
     Effect.gen(function* () {
       const { stage } = played
       const users = { [derek]: 50, "@bob:s2": 60 }
@@ -55,4 +57,5 @@ export const joined = <A>(
       expect(findInconsistencies(roomOn(played, "s3", roomId).dag)).toEqual([])
     }),
   )
+}
 export const nothing = () => Effect.void

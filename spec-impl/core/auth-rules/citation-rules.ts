@@ -24,18 +24,25 @@ export interface NumberedCitationRule extends CitationRule {
   readonly outcome: AuthOutcome
 }
 
-const keyOf = ({ event }: Citation): string => JSON.stringify([event.type, event.stateKey])
+const isUnder = ({ event }: Citation, type: string, stateKey: string | undefined): boolean =>
+  event.type === type && event.stateKey === stateKey
 
 const rules: readonly (CitationRule & { readonly unless?: (version: RoomVersion) => boolean })[] = [
   {
     says: "auth_events name one type and state_key twice",
-    objects: (_event, citations) => new Set(citations.map(keyOf)).size < citations.length,
+    objects: (_event, citations) =>
+      citations.some(
+        ({ event: { type, stateKey } }, at) =>
+          citations.findIndex((other) => isUnder(other, type, stateKey)) < at,
+      ),
   },
   {
     says: "auth_events name an event that is none of its",
     objects: (event, citations, version) => {
-      const selected = new Set(authEventKeys(event, version).map((key) => JSON.stringify(key)))
-      return citations.some((citation) => !selected.has(keyOf(citation)))
+      const selected = authEventKeys(event, version)
+      return citations.some(
+        (citation) => !selected.some(([type, stateKey]) => isUnder(citation, type, stateKey)),
+      )
     },
   },
   {

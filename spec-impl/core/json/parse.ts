@@ -16,10 +16,11 @@ export class MalformedJson extends Error {
 /**
  * Parses JSON. `strict` refuses what canonical JSON refuses (rooms/v6 §Canonical JSON): floats, exponents, `-0`,
  * integers beyond 2^53 − 1, repeated keys. `lenient` keeps all that: see `value.ts`. Both refuse invalid UTF-8,
- * lone surrogates, a byte-order mark, and floats too large for a double. Throws `MalformedJson`.
+ * lone surrogates, a byte-order mark, and floats too large for a double. `trusted` is for text of one's own: it is
+ * lenient, and takes lone surrogates. Throws `MalformedJson`.
  */
-export const parseJson = (input: string | Uint8Array, mode: "strict" | "lenient"): JsonValue =>
-  new Parser(typeof input === "string" ? input : decode(input), mode === "strict").parse()
+export const parseJson = (input: string | Uint8Array, mode: "strict" | "lenient" | "trusted"): JsonValue =>
+  new Parser(typeof input === "string" ? input : decode(input), mode).parse()
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
@@ -56,12 +57,14 @@ const escapes: Readonly<Record<string, string>> = {
 class Parser {
   readonly #text: string
   readonly #strict: boolean
+  readonly #trusted: boolean
   readonly #frames: Frame[] = []
   #at = 0
 
-  constructor(text: string, strict: boolean) {
+  constructor(text: string, mode: "strict" | "lenient" | "trusted") {
     this.#text = text
-    this.#strict = strict
+    this.#strict = mode === "strict"
+    this.#trusted = mode === "trusted"
   }
 
   parse(): JsonValue {
@@ -195,7 +198,7 @@ class Parser {
   }
 
   #checked(text: string, start: number): string {
-    if (!text.isWellFormed()) throw new MalformedJson("a lone surrogate", start)
+    if (!this.#trusted && !text.isWellFormed()) throw new MalformedJson("a lone surrogate", start)
     return text
   }
 

@@ -6,9 +6,13 @@ import type { StateMap } from "../state-resolution/state-map.ts"
  * A dropped event leaves no record: what cites events that are not to be had is dropped, not rejected, and may come again.
  *
  * A verdict stands. By its own auth_events an event is judged the same wherever it stands, and the state before it is
- * what its parents, or whoever claimed it, once said. Two things alone are decided anew: an outlier whose place in the
- * history is found faces checks 5 to 7 as well, so that an accepted one may be rejected (what cited it before stays),
- * but never the other way round; and all that came in partial state, once the state is whole (`decide-anew.ts`).
+ * what its parents, or whoever claimed it, once said. The checks are made on receipt: that the policy server signs a
+ * soft-failed event later does not change that it was, and once an accepted event builds on it it is part of the room
+ * like any other (§Soft failure).
+ *
+ * Two things alone are decided anew: an outlier whose place in the history is found faces checks 5 to 7 as well, so
+ * that an accepted one may be rejected (what cited it before stays), and check 4 if it failed that, for it may have
+ * come in a worse copy before (`copies.ts`); and all that came in partial state, once it is whole (`decide-anew.ts`).
  */
 export type Verdict = "accepted" | "rejected" | "soft-failed"
 

@@ -2,7 +2,7 @@
 import { decodeBase64 } from "../base64.ts"
 import type { Event } from "../event.ts"
 import { domainOf } from "../identifiers.ts"
-import { isJsonObject } from "../json/value.ts"
+import { isJsonObject, type JsonObject } from "../json/value.ts"
 import type { AuthGraph } from "../state-resolution/auth-graph.ts"
 import type { StateMap } from "../state-resolution/state-map.ts"
 import { viewOfState } from "./auth-views.ts"
@@ -16,22 +16,40 @@ export interface PolicyServer {
 
 /**
  * The policy server that a room uses (§Determining if a Policy Server is enabled in a room): `m.room.policy` has
- * strings for `via` and `public_keys.ed25519`, and a user of `via` is joined. Undefined where it uses none.
+ * strings for `via` and `public_keys.ed25519`, and a user of `via` is joined, or in partial state `via` is said to have
+ * one. Undefined where it uses none.
  */
-export const policyServerOf = (graph: AuthGraph, state: StateMap): PolicyServer | undefined => {
-  const content = viewOfState(graph, state).get("m.room.policy", "")?.content
-  const via = content?.via
-  const keys = content?.public_keys
-  const key = isJsonObject(keys) ? keys.ed25519 : undefined
-  if (typeof via !== "string" || typeof key !== "string") return undefined
+export const policyServerOf = (
+  graph: AuthGraph,
+  state: StateMap,
+  presumedServers?: ReadonlySet<string>,
+): PolicyServer | undefined => {
+  const event = viewOfState(graph, state).get("m.room.policy", "")
+  const named = policyServerNamedBy(event?.content)
+  if (event === undefined || named === undefined || presumedServers?.has(named.via)) return named
+  const known = found.get(state)
+  if (known?.event === event) return known.isThere ? named : undefined
   let isThere = false
   state.forEach((index) => {
     const { type, stateKey, content: membership } = graph.event(index)
-    if (type === "m.room.member" && membership.membership === "join" && domainOf(stateKey ?? "") === via) {
-      isThere = true
-    }
+    const isJoin = type === "m.room.member" && membership.membership === "join"
+    if (isJoin && domainOf(stateKey ?? "") === named.via) isThere = true
   })
-  return isThere ? { via, publicKey: decodeBase64(key) ?? new Uint8Array(0) } : undefined
+  found.set(state, { event, isThere })
+  return isThere ? named : undefined
+}
+
+/** By the copy of the policy event that was read: a better one may come. */
+const found = new WeakMap<StateMap, { readonly event: Event; readonly isThere: boolean }>()
+
+/** What the content of an `m.room.policy` says; undefined where that is nothing. */
+export const policyServerNamedBy = (content: JsonObject | undefined): PolicyServer | undefined => {
+  const via = content?.via
+  const keys = content?.public_keys
+  const key = isJsonObject(keys) ? keys.ed25519 : undefined
+  return typeof via === "string" && typeof key === "string"
+    ? { via, publicKey: decodeBase64(key) ?? new Uint8Array(0) }
+    : undefined
 }
 
 /** The event by which a room names its policy server is not put before it. */

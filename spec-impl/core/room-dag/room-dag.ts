@@ -4,15 +4,17 @@
  * Nothing here waits or writes: `examine…` computes what would become of an event, the homeserver makes that
  * durable, and `apply` then lets everybody see it. So nobody reads what is not committed.
  */
-import { type AuthContext, type AuthOutcome, authorise, authoriseCitations } from "../auth-rules/authorise.ts"
+import { type AuthContext, authorise } from "../auth-rules/authorise.ts"
 import type { Event } from "../event.ts"
+import { isWhole } from "../hash.ts"
 import type { Readings } from "../readings.ts"
 import type { RoomVersion } from "../room-version.ts"
 import { policyServerSignatureCheck } from "../signing.ts"
 import { AuthGraph } from "../state-resolution/auth-graph.ts"
 import type { Resolve } from "../state-resolution/resolve.ts"
 import { StateMap } from "../state-resolution/state-map.ts"
-import { viewOfCitations, viewOfPartialState, viewOfState } from "./auth-views.ts"
+import { viewOfState } from "./auth-views.ts"
+import { areCopies, betterCopy } from "./copies.ts"
 import type {
   Arrival,
   Claim,
@@ -21,9 +23,15 @@ import type {
   OutlierRecord,
   StateSource,
   TimelineRecord,
-  Verdict,
 } from "./event-record.ts"
 import { extremitiesWith, type History } from "./forward-extremities.ts"
+import {
+  objectionByCitations,
+  objectionByPresent,
+  objectionByState,
+  objectionIn,
+  verdictBy,
+} from "./objections.ts"
 import { isPolicyEvent, type PolicyServer, policyServerOf } from "./policy-server.ts"
 import { Redactions } from "./redactions.ts"
 
@@ -44,6 +52,8 @@ export class RoomDag {
   readonly #children = new Map<string, string[]>()
   readonly #signedRestrictedJoins: Set<string>
   readonly #history: History
+  /** The events of the graph below this index are held; from it on they were examined, and are not applied yet. */
+  #heldIndices = 0
   /** By what rules events of the room are judged. */
   readonly context: AuthContext
   /**
@@ -170,9 +180,39 @@ export class RoomDag {
     return this.#signedRestrictedJoins.has(eventId)
   }
 
-  /** Check 4 alone, for an event whose place in the history is not known. All its auth events must be held. */
+  /**
+   * Whether another event is held under the id of this one: whoever makes an event of room 1 or 2 picks its id, and
+   * may do so twice. The one that came first stays; the other can have no place.
+   */
+  holdsAnother(event: Event): boolean {
+    const held = this.#records.get(event.eventId)?.event
+    return held !== undefined && !areCopies(held, event, this.rules.version)
+  }
+
+  /** The copy of the event that is to be kept: the given one, unless it is redacted and a whole one is held. */
+  bestCopy(event: Event): Event {
+    const held = this.#records.get(event.eventId)?.event
+    return held === undefined || this.holdsAnother(event) ? event : betterCopy(held, event)
+  }
+
+  /**
+   * Whether the event is held as an outlier in a redacted copy, and this is a whole one: by which it is to be replaced,
+   * for whoever gave that copy may have meant to hide what it says.
+   */
+  bettersOutlier(event: Event): boolean {
+    const held = this.#records.get(event.eventId)
+    return (
+      held?.place === "outlier" && !isWhole(held.event.pdu) && isWhole(event.pdu) && !this.holdsAnother(event)
+    )
+  }
+
+  /**
+   * Check 4 alone, for an event whose place in the history is not known. All its auth events must be held. Where another
+   * copy of it was accepted that stands, as in `examine`.
+   */
   examineOutlier(event: Event): OutlierRecord {
-    const objection = this.#objectionByCitations(event)
+    const held = this.#records.get(event.eventId)
+    const objection = held?.verdict === "accepted" ? undefined : objectionByCitations(this, event)
     return {
       place: "outlier",
       event,
@@ -186,21 +226,24 @@ export class RoomDag {
    * Checks 4 to 7 (§Checks performed on receipt of a PDU), for an event whose auth events are all held.
    * `claimed` is the state before it as another server gave it; without it all parents must be in the history.
    * In partial state checks 6 and 7 are put off: whether an event is soft-failed is decided once the state is whole.
+   * Of an outlier the better copy is examined and kept (`copies.ts`); where its own auth_events once allowed it, that
+   * stands, for others may rest on it (`event-record.ts`).
    */
-  examine(given: Event, arrival: Arrival, claimed?: Claim): TimelineRecord {
-    // Of two copies, or in rooms 1 and 2 of two events with one id, the one that is held already stays.
-    const event = this.#records.get(given.eventId)?.event ?? given
+  examine(offered: Event, arrival: Arrival, claimed?: Claim): TimelineRecord {
+    const held = this.#records.get(offered.eventId)
+    if (this.holdsAnother(offered)) throw new Error(`another event is held as ${offered.eventId}`)
+    const event = this.bestCopy(offered)
     const stateBefore = claimed?.state ?? this.stateBeforeChildOf(event.prevEvents)
     const { by, leftOut = [] } = claimed ?? {}
     const named = leftOut.length > 0 ? { leftOut } : {}
     const stateSource: StateSource =
       by === undefined ? { kind: "computed" } : { kind: "claimed", by, ...named }
-    const byCitations = this.#objectionByCitations(event)
+    const byCitations = held?.verdict === "accepted" ? undefined : objectionByCitations(this, event)
     const objection =
       byCitations ??
-      this.#objectionByState(event, stateBefore, 5) ??
+      objectionByState(this, event, stateBefore, 5) ??
       (arrival === "new" && this.#extremities.size > 0 && this.presumedServers === undefined
-        ? (this.#objectionByCurrentState(event, stateBefore) ?? this.#objectionByPolicy(event))
+        ? objectionByPresent(this, event, stateBefore)
         : undefined)
     const verdict = verdictBy(objection, this.rules.readings)
     const index = byCitations === undefined ? this.#intern(event) : -1
@@ -249,7 +292,7 @@ export class RoomDag {
   lackedPolicyServer(event: Event): PolicyServer | undefined {
     const { readings, version, verify } = this.rules
     if (readings.policyServers === "unknown" || isPolicyEvent(event)) return undefined
-    const policy = policyServerOf(this.graph, this.currentState())
+    const policy = policyServerOf(this.graph, this.currentState(), this.presumedServers)
     if (policy === undefined) return undefined
     const check = policyServerSignatureCheck(event, version, policy.via)
     return check !== undefined && verify(policy.publicKey, check.message, check.signature)
@@ -262,28 +305,39 @@ export class RoomDag {
     return state.set(this.graph, index)
   }
 
-  /** Lets everybody see what was examined. A record of the history replaces an outlier's of the same event. */
+  /**
+   * Lets everybody see what was examined, before anything else is. A record of the history replaces an outlier's of the
+   * same event.
+   */
   apply(record: EventRecord): void {
     if (this.#place(record) !== undefined) this.redactions.note(record)
   }
 
   /** Gives how to take it back, the last one first; undefined where the event is part of the history already. */
-  #place(record: EventRecord): (() => void) | undefined {
+  #place(record: EventRecord, movesExtremities = true): (() => void) | undefined {
     const { event, index } = record
     const before = this.#records.get(event.eventId)
     if (before?.place === "timeline") return undefined
+    if (index >= 0 && this.graph.indexOf(event.eventId) !== index) {
+      throw new Error(`${event.eventId} must be examined anew`)
+    }
     const wasRejected = index >= 0 && this.graph.isRejected(index)
+    const heldIndices = this.#heldIndices
     const extremities = this.#extremities
     const currentState = this.#currentState
     const parents = record.place === "timeline" ? event.prevEvents : []
     this.#records.set(event.eventId, record)
-    if (index >= 0) this.graph.setRejected(index, record.verdict === "rejected")
+    if (index >= 0) {
+      this.#heldIndices = Math.max(heldIndices, index + 1)
+      this.graph.replace(index, event)
+      this.graph.setRejected(index, record.verdict === "rejected")
+    }
     for (const parent of parents) {
       const siblings = this.#children.get(parent)
       if (siblings === undefined) this.#children.set(parent, [event.eventId])
       else siblings.push(event.eventId)
     }
-    if (record.place === "timeline") {
+    if (record.place === "timeline" && movesExtremities) {
       this.#extremities = this.#extremitiesWith(record)
       this.#currentState = undefined
     }
@@ -291,6 +345,8 @@ export class RoomDag {
       if (before === undefined) this.#records.delete(event.eventId)
       else this.#records.set(event.eventId, before)
       if (index >= 0) this.graph.setRejected(index, wasRejected)
+      if (before !== undefined && before.index >= 0) this.graph.replace(index, before.event)
+      this.#heldIndices = heldIndices
       for (const parent of parents) this.#children.get(parent)?.pop()
       this.#extremities = extremities
       this.#currentState = currentState
@@ -310,9 +366,13 @@ export class RoomDag {
     }
   }
 
-  /** Takes the extremities up as they were kept: not all that they depend on is kept with the events. */
-  restoreForwardExtremities(eventIds: readonly string[]): void {
-    this.#extremities = new Set(eventIds)
+  /**
+   * Takes up what was kept, in the order in which it was applied: the extremities too, for not all that they depend on
+   * is kept with the events.
+   */
+  restore(records: Iterable<EventRecord>, extremities: readonly string[]): void {
+    for (const record of records) if (this.#place(record, false) !== undefined) this.redactions.note(record)
+    this.#extremities = new Set(extremities)
     this.#currentState = undefined
   }
 
@@ -325,59 +385,13 @@ export class RoomDag {
   }
 
   /**
-   * The index of an event that is about to be held. What was examined under its id before and never applied counts for
-   * nothing: the graph must have the bytes that the store is given, or states would have other digests after a restart.
+   * The index by which the state after the event is worked out. Until `apply` it is only lent: an event that was
+   * examined and came to nothing (refused, or not to be kept) leaves the graph again here. Else it would stay there in
+   * the copy that was refused, while another one that is accepted later is in the records and on disk.
    */
   #intern(event: Event): number {
     if (event.stateKey === undefined) return -1
-    if (!this.#records.has(event.eventId)) this.graph.forget(event.eventId)
+    this.graph.truncate(this.#heldIndices)
     return this.graph.add(event)
   }
-
-  #objectionByState(event: Event, state: StateMap, check: 5 | 6): Objection | undefined {
-    const known = viewOfState(this.graph, state)
-    const view = this.presumedServers === undefined ? known : viewOfPartialState(known, this.#citedBy(event))
-    return objectionIn(authorise(event, view, this.context), check)
-  }
-
-  #objectionByCurrentState(event: Event, stateBefore: StateMap): Objection | undefined {
-    const current = this.currentState()
-    // Check 5 has said so already.
-    return current === stateBefore ? undefined : this.#objectionByState(event, current, 6)
-  }
-
-  #citedBy(event: Event): readonly Event[] {
-    return event.authEvents.flatMap((eventId) => this.#records.get(eventId)?.event ?? [])
-  }
-
-  #objectionByPolicy(event: Event): Objection | undefined {
-    const policy = this.lackedPolicyServer(event)
-    return policy === undefined
-      ? undefined
-      : { check: 7, rule: "policy", reason: `the policy server ${policy.via} did not sign it` }
-  }
-
-  #objectionByCitations(event: Event): Objection | undefined {
-    const cited = event.authEvents.map((eventId) => {
-      const record = this.#records.get(eventId)
-      if (record === undefined) throw new Error(`${event.eventId} cites ${eventId}, which is not held`)
-      return { event: record.event, rejected: record.verdict === "rejected" }
-    })
-    const objection = authoriseCitations(event, cited, this.context)
-    if (objection !== undefined) return objectionIn(objection, 4)
-    const create = this.rules.version.roomIdIsCreateHash ? this.create() : undefined
-    const view = viewOfCitations(
-      cited.map((citation) => citation.event),
-      create,
-    )
-    return objectionIn(authorise(event, view, this.context), 4)
-  }
 }
-
-const verdictBy = (objection: Objection | undefined, { softFailedEvents }: Readings): Verdict => {
-  if (objection === undefined) return "accepted"
-  return objection.check >= 6 && softFailedEvents === "take-part" ? "soft-failed" : "rejected"
-}
-
-const objectionIn = (outcome: AuthOutcome, check: Objection["check"]): Objection | undefined =>
-  outcome.allowed ? undefined : { check, rule: outcome.rule, reason: outcome.reason }

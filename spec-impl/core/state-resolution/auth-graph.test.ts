@@ -132,3 +132,41 @@ describe("verdicts", () => {
     expect(one).toBe(two)
   })
 })
+
+describe("what is taken back", () => {
+  const join = bareEvent({
+    eventId: "$join",
+    type: "m.room.member",
+    stateKey: "@b:y",
+    sender: "@b:y",
+    content: { membership: "join", join_authorised_via_users_server: "@a:x" },
+    authEvents: ["$levels"],
+  })
+  const told = (graph: AuthGraph) => ({
+    size: graph.size,
+    cited: [...graph.citedBy(graph.size - 1)],
+    powerLevels: graph.citedPowerLevels(graph.size - 1),
+    verdicts: graph.verdictsDigest(() => true),
+    create: graph.createEvent(),
+  })
+
+  test("leaves nothing behind", () => {
+    const never = new AuthGraph(version12)
+    const graph = new AuthGraph(version12)
+    graph.add(create, { rejected: true })
+    expect(told(graph)).not.toEqual(told(never))
+    graph.truncate(0)
+    for (const event of [create, levels]) {
+      graph.add(event)
+      never.add(event)
+    }
+    graph.add(oddLevels, { rejected: true })
+    graph.add(join)
+    graph.verdictsDigest(() => true)
+    graph.truncate(2)
+    expect(told(graph)).toEqual(told(never))
+    expect(graph.indexOf("$join")).toBeUndefined()
+    for (const event of [join, oddLevels]) expect(graph.add(event)).toBe(never.add(event))
+    expect(told(graph)).toEqual(told(never))
+  })
+})

@@ -29,9 +29,10 @@ export class AuthGraph {
   readonly #targets = new GrowableIntegers()
   readonly #citedPowerLevels = new GrowableIntegers()
   readonly #rejected = new Set<number>()
-  readonly #authorisedJoins: number[] = []
+  readonly #authorisedJoins = new Set<number>()
   readonly #fingerprints = new Fingerprints()
   #create = -1
+  #truncations = 0
 
   constructor(version: RoomVersion) {
     this.version = version
@@ -60,13 +61,44 @@ export class AuthGraph {
     this.#keyOfEvent.push(this.#keys.intern(type, stateKey))
     if (options.rejected === true) this.#rejected.add(index)
     if (type === "m.room.create" && stateKey === "" && this.#create < 0) this.#create = index
-    if (this.version.auth.restricted && isAuthorisedJoin(event)) this.#authorisedJoins.push(index)
+    this.#noteAuthorisedJoin(index, event)
     return index
   }
 
-  /** Lets another event have that id: one that no state and no other event refers to is as good as never added. */
-  forget(eventId: string): void {
-    this.#indices.delete(eventId)
+  /** Takes back all events from index `size` on: no state may hold one of them that is still used. */
+  truncate(size: number): void {
+    if (this.#events.length <= size) return
+    this.#truncations += 1
+    for (let index = this.#events.length - 1; index >= size; index--) {
+      this.#indices.delete(this.#events.pop()!.eventId)
+      this.#rejected.delete(index)
+      this.#authorisedJoins.delete(index)
+    }
+    if (this.#create >= size) this.#create = -1
+    this.#keyOfEvent.truncate(size)
+    this.#citedPowerLevels.truncate(size)
+    this.#targets.truncate(this.#starts.at(size))
+    this.#starts.truncate(size + 1)
+    this.#fingerprints.truncate(size)
+  }
+
+  /** How often events were taken back: indices are given anew after that. */
+  get truncations(): number {
+    return this.#truncations
+  }
+
+  /** Puts another copy of the event at `index` in the place of the one that is there: of one reference hash with it. */
+  replace(index: number, copy: Event): void {
+    if (this.#events[index] === copy) return
+    this.#events[index] = copy
+    this.#noteAuthorisedJoin(index, copy)
+    this.#fingerprints.renewCopy(index, this)
+  }
+
+  /** Redaction takes from rooms of version 8 by whose authority somebody joined. */
+  #noteAuthorisedJoin(index: number, event: Event): void {
+    if (this.version.auth.restricted && isAuthorisedJoin(event)) this.#authorisedJoins.add(index)
+    else this.#authorisedJoins.delete(index)
   }
 
   #addEdges(eventId: string, authEvents: readonly string[]): void {
@@ -174,7 +206,8 @@ export class AuthGraph {
 
   /**
    * What a resolution depends on beside its state sets, and servers may see differently though they hold the
-   * same events: which are rejected, which restricted joins are signed, which create event the room has.
+   * same events: which are rejected, which restricted joins are signed, which create event the room has, which events
+   * are held in a redacted copy.
    */
   verdictsDigest(isSigned: (event: Event) => boolean): string {
     const rejected = emptyDigest()
@@ -185,7 +218,9 @@ export class AuthGraph {
     }
     const create = emptyDigest()
     if (this.createEvent() !== undefined) this.addFingerprint(create, this.#create)
-    return [rejected, signed, create].map(digestText).join(" ")
+    const copies = emptyDigest()
+    this.#fingerprints.addCopies(copies, this)
+    return [rejected, signed, create, copies].map(digestText).join(" ")
   }
 }
 

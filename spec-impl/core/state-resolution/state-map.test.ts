@@ -115,22 +115,24 @@ describe("the digest", () => {
     expect(StateMap.fromEvents(graph, [])).toMatchObject({ size: 0, digest: "0".repeat(32) })
   })
 
-  test("differs where only the bytes do, or the auth chain", () => {
+  test("differs where the auth chain does, and in rooms 1 and 2 where another event has the same id", () => {
     const create = bareEvent({ eventId: "$c", type: "m.room.create", sender: "@a:x" })
-    const digestOf = (topic: Partial<typeof create>, root = create): string => {
-      const own = new AuthGraph(version)
+    const digestOf = (topic: Partial<typeof create>, root = create, id = "1"): string => {
+      const own = new AuthGraph(roomVersion(id)!)
       own.add(root)
       const event = bareEvent({ eventId: "$t", type: "m.room.topic", sender: "@a:x", ...topic })
       return StateMap.fromEvents(own, [own.add(event)]).digest
     }
     const cites = { authEvents: ["$c"] }
+    const pdu = { type: "another" }
     const digests = [
       digestOf({}),
       digestOf(cites),
-      digestOf({ ...cites, pdu: { redacted: true } }),
-      digestOf(cites, { ...create, pdu: { redacted: true } }),
+      digestOf({ ...cites, pdu }),
+      digestOf(cites, { ...create, pdu }),
     ]
     expect(new Set(digests).size).toBe(4)
     expect(digestOf(cites)).toBe(digests[1])
+    expect(digestOf(cites, create, "3")).toBe(digestOf({ ...cites, pdu }, create, "3"))
   })
 })

@@ -89,7 +89,7 @@ export class PublishedRooms extends Context.Service<
           yield* store.commit({ records: [{ collection, key: roomId, value: isPublished ? true : null }] })
           if (isPublished) published.add(roomId)
           else published.delete(roomId)
-        }),
+        }, Effect.uninterruptible),
         isPublished: (roomId) => published.has(roomId),
         page: (query) => {
           const from = query.since === undefined ? "start" : readBatch(query.since)

@@ -19,6 +19,8 @@ import { maySee, pduFor, serverAudience } from "./visibility.ts"
 /** What this server gives at most, whatever is asked (Synapse's bounds). */
 const missingEventsMax = 20
 const backfillEventsMax = 100
+/** By so many of the events that it asks about a server that has left may show that it was there. */
+const examinedMax = 20
 
 export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (handlers) =>
   handlers
@@ -74,9 +76,21 @@ export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (ha
     .handle("event", ({ params: { eventId } }) =>
       Effect.gen(function* () {
         const rooms = yield* Rooms
-        const room = rooms.all().find((held) => held.dag.record(eventId) !== undefined)
-        if (room === undefined) return yield* notFound(`event ${eventId} is not held here`)
-        yield* roomFor(room.roomId, [eventId])
+        // In rooms 1 and 2 a server picks the ids, and may pick one twice.
+        const [first, ...others] = rooms
+          .all()
+          .filter(({ dag }) => dag.record(eventId) !== undefined)
+          .map(({ roomId }) => roomFor(roomId, [eventId]))
+        if (first === undefined) return yield* notFound(`event ${eventId} is not held here`)
+        const room = yield* others.reduce(
+          (found, other) =>
+            Effect.catchIf(
+              found,
+              () => true,
+              () => other,
+            ),
+          first,
+        )
         return yield* asTransaction(yield* visiblePdus(room, eventsOf(room.dag, [eventId])))
       }),
     )
@@ -103,7 +117,9 @@ const roomFor = Effect.fnUntraced(function* (roomId: string, about: readonly str
   const origin = yield* Origin
   const room = yield* rooms.get(roomId)
   yield* checkAcl(room, origin)
-  const states = about.flatMap((eventId) => room.dag.timeline(eventId)?.stateBefore ?? [])
+  const states = about
+    .slice(0, examinedMax)
+    .flatMap((eventId) => room.dag.timeline(eventId)?.stateBefore ?? [])
   const wasThere = [room.dag.currentState(), ...states].some((state) =>
     joinedServersIn(room.dag, state).has(origin),
   )

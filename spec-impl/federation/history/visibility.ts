@@ -77,16 +77,17 @@ const authTypes: ReadonlySet<string> = new Set([
 /**
  * The event as a server may have it: as it is shown, or redacted where none of its users may see it (so does Synapse;
  * the history stays without holes, and its ids and signatures hold). Shown as well is what that server gets with
- * any state of the room: what events are authorised by, what is in the room's state now, and outliers, which
- * are held for the sake of these.
+ * any state of the room: what events are authorised by, what is in the room's state now, and state that is held as
+ * outliers for the sake of these. Who may see a message whose place in the history is not known cannot be told.
  */
 export const pduFor = (dag: RoomDag, record: EventRecord, audience: Audience): JsonObject => {
   const { event } = record
   const { redactions } = dag
   const isTold =
-    record.place === "outlier" ||
-    (event.stateKey !== undefined && (authTypes.has(event.type) || isInCurrentState(dag, event))) ||
-    maySee(dag, record, audience)
+    record.place === "outlier"
+      ? event.stateKey !== undefined
+      : (event.stateKey !== undefined && (authTypes.has(event.type) || isInCurrentState(dag, event))) ||
+        maySee(dag, record, audience)
   return (isTold ? redactions.shown(event) : redactions.redacted(event)).pdu
 }
 

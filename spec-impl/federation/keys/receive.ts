@@ -9,10 +9,11 @@ import { ifLegacy } from "../legacy.ts"
 /** More servers than this are not looked up for one question. */
 const serversPerQueryMax = 100
 
-/** The latest time for which any of the keys is wanted. */
+/** The latest time for which any of the keys is wanted, of which a stranger may name more than a call has arguments. */
 const latestWanted = (
   keys: Readonly<Record<string, { readonly minimum_valid_until_ts?: number | bigint }>>,
-): number => Math.max(0, ...Object.values(keys).map((key) => Number(key.minimum_valid_until_ts ?? 0)))
+): number =>
+  Object.values(keys).reduce((latest, key) => Math.max(latest, Number(key.minimum_valid_until_ts ?? 0)), 0)
 
 /** Answers with the keys that the key ring publishes. */
 export const KeysReceive = HttpApiBuilder.group(

@@ -128,7 +128,7 @@ export class LocalMedia extends Context.Service<
 
       /** Nobody else writes between what `change` reads and what it writes. */
       const alone = <A>(change: Effect.Effect<A, Failure>): Effect.Effect<A, Failure> =>
-        Semaphore.withPermits(writing, 1)(change)
+        Semaphore.withPermits(writing, 1)(Effect.uninterruptible(change))
 
       const keep = Effect.fnUntraced(function* (
         mediaId: string,
@@ -145,7 +145,7 @@ export class LocalMedia extends Context.Service<
           arrivals.delete(key)
         }
         media.set(mediaId, kept)
-      })
+      }, Effect.uninterruptible)
 
       const create = Effect.fnUntraced(function* (userId: string) {
         yield* checkUser(userId)

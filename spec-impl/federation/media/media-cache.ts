@@ -87,7 +87,7 @@ export class MediaCache extends Context.Service<
         if (committed) return
         kept.delete(key)
         for (const [gone, entryBefore] of before) kept.set(gone, entryBefore)
-      })
+      }, Effect.uninterruptible)
 
       return MediaCache.of({
         get: Effect.fnUntraced(function* (key) {

@@ -71,7 +71,7 @@ export class OpenIdTokens extends Context.Service<
           for (const token of over) tokens.delete(token)
           tokens.set(accessToken, kept)
           return { accessToken, serverName, expiresInMs: lifetimeMs }
-        }),
+        }, Effect.uninterruptible),
         ownerOf: Effect.fnUntraced(function* (accessToken) {
           const kept = tokens.get(accessToken)
           if (kept !== undefined && kept.untilMs > (yield* Clock.currentTimeMillis)) return kept.userId

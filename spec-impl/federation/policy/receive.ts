@@ -40,7 +40,8 @@ const sign = Effect.fnUntraced(function* (origin: string, pdu: JsonObject) {
   const { serverName } = yield* ServerIdentity
   const roomId = typeof pdu.room_id === "string" ? pdu.room_id : ""
   const room = (yield* Rooms).find(roomId)
-  const via = room && policyServerOf(room.dag.graph, room.dag.currentState())?.via
+  const dag = room?.dag
+  const via = dag && policyServerOf(dag.graph, dag.currentState(), dag.presumedServers)?.via
   if (room === undefined || via !== serverName) {
     return yield* notFound(`${serverName} does not protect room ${roomId}`)
   }

@@ -1,19 +1,23 @@
 /** Who is there (server-server API §Presence; client-server API §Presence). */
 import { Clock, Context, Effect, Layer } from "effect"
 import { domainOf } from "../../core/identifiers.ts"
+import { compareCodePoints } from "../../core/json/encode.ts"
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../../core/json/value.ts"
 import { Changes } from "../../homeserver/changes.ts"
 import { Destinations } from "../../homeserver/destinations.ts"
 import { Edus } from "../../homeserver/edus.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Rooms } from "../../homeserver/rooms.ts"
-import { joinedMembers, serversIn, serversSharingWith } from "../../homeserver/shared-rooms.ts"
+import { isJoined, serversIn, serversSharingWith } from "../../homeserver/shared-rooms.ts"
 import { forbidden, type MatrixError } from "../matrix-error.ts"
 
 /** A user's own doing ends being `online` after so long without any, as in Synapse. */
 const idleAfterMs = 5 * 60_000
 /** A user of another server of whom nothing is heard for so long is taken for gone, as in Synapse. */
 const goneAfterMs = 30 * 60_000
+
+/** Of so many users of other servers it is known; who was not heard of for longest is offline. */
+const othersMax = 100_000
 
 const kinds = ["online", "unavailable", "offline"] as const
 export type PresenceKind = (typeof kinds)[number]
@@ -60,11 +64,17 @@ export class Presence extends Context.Service<
       const changes = yield* Changes
       const { serverName } = yield* ServerIdentity
       const users = new Map<string, Known>()
+      /** Those of other servers, whom these may make up: who was heard of last stands last. */
+      const others = new Map<string, Known>()
+
+      /** Those of them who are users of this server. */
+      const locals = new Set<string>()
 
       const isLocal = (userId: string): boolean => domainOf(userId) === serverName
 
       const viewOf = (userId: string, nowMs: number): PresenceView => {
-        const { presence, lastActiveTs, statusMsg, heardTs } = users.get(userId) ?? unknownUser
+        const { presence, lastActiveTs, statusMsg, heardTs } =
+          (isLocal(userId) ? users : others).get(userId) ?? unknownUser
         const agoMs = lastActiveTs === undefined ? undefined : Math.max(0, nowMs - lastActiveTs)
         const isIdle = isLocal(userId) && presence === "online" && (agoMs ?? idleAfterMs) >= idleAfterMs
         const isGone = !isLocal(userId) && nowMs - heardTs >= goneAfterMs
@@ -88,6 +98,7 @@ export class Presence extends Context.Service<
         if (!isLocal(userId)) return yield* forbidden(`${userId} is not a user of ${serverName}`)
         const heardTs = yield* Clock.currentTimeMillis
         users.set(userId, { ...(users.get(userId) ?? unknownUser), ...change, heardTs })
+        locals.add(userId)
         changes.note("presence", userId)
         yield* tell(userId, serversSharingWith(rooms, userId))
       })
@@ -97,8 +108,11 @@ export class Presence extends Context.Service<
           for (const entry of isJsonArray(content.push) ? content.push : []) {
             const read = readPush(entry, nowMs)
             // Who tells is about to share a room if it does not yet: a join is told of before its server holds it.
-            if (read === undefined || domainOf(read.userId) !== origin) continue
-            users.set(read.userId, read.known)
+            if (read === undefined || domainOf(read.userId) !== origin || origin === serverName) continue
+            others.delete(read.userId)
+            others.set(read.userId, read.known)
+            const [longestUnheard] = others.keys()
+            if (others.size > othersMax && longestUnheard !== undefined) others.delete(longestUnheard)
             changes.note("presence", read.userId)
           }
         }),
@@ -111,7 +125,7 @@ export class Presence extends Context.Service<
             event.type === "m.room.member" && event.content.membership === "join" ? event.stateKey : undefined
           if (newcomer === undefined) return Effect.void
           if (isLocal(newcomer)) return users.has(newcomer) ? tell(newcomer, serversIn(room)) : Effect.void
-          const told = joinedMembers(room).filter((userId) => isLocal(userId) && users.has(userId))
+          const told = [...locals].filter((userId) => isJoined(room, userId)).sort(compareCodePoints)
           return Effect.forEach(told, (userId) => tell(userId, [domainOf(newcomer) ?? serverName]), {
             discard: true,
           })

@@ -83,9 +83,10 @@ export class Aliases extends Context.Service<
           const target = { roomId, creator: userId }
           // Taken at once: two who ask for one name at one time must not both get it.
           aliases.set(alias, target)
-          yield* store
-            .commit({ records: [{ collection, key: alias, value: target }] })
-            .pipe(Effect.onError(() => Effect.sync(() => aliases.delete(alias))))
+          yield* store.commit({ records: [{ collection, key: alias, value: target }] }).pipe(
+            Effect.onError(() => Effect.sync(() => aliases.delete(alias))),
+            Effect.uninterruptible,
+          )
         }),
         remove: Effect.fnUntraced(function* (userId, alias) {
           const target = aliases.get(alias)
@@ -93,7 +94,7 @@ export class Aliases extends Context.Service<
           if (!mayRemove(userId, target)) return yield* forbidden(`${alias} is another user's`)
           yield* store.commit({ records: [{ collection, key: alias, value: null }] })
           aliases.delete(alias)
-        }),
+        }, Effect.uninterruptible),
         move: Effect.fnUntraced(function* (from, to) {
           const moved = [...aliases].flatMap(([alias, { roomId, creator }]) =>
             roomId === from ? [[alias, { roomId: to, creator }] as const] : [],
@@ -102,7 +103,7 @@ export class Aliases extends Context.Service<
           yield* store.commit({ records: moved.map(([key, value]) => ({ collection, key, value })) })
           for (const [alias, target] of moved) aliases.set(alias, target)
           return true
-        }),
+        }, Effect.uninterruptible),
         ofRoom: (roomId) =>
           [...aliases]
             .flatMap(([alias, target]) => (target.roomId === roomId ? [alias] : []))

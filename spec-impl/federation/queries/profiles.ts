@@ -92,8 +92,9 @@ export class Profiles extends Context.Service<
         if (canonicalJsonBytes(profile).length > profileBytesMax) {
           return yield* tooLarge(`a profile has at most ${profileBytesMax} bytes`)
         }
-        yield* store.commit({ records: [{ collection, key: userId, value: profile }] })
-        profiles.set(userId, profile)
+        yield* store
+          .commit({ records: [{ collection, key: userId, value: profile }] })
+          .pipe(Effect.andThen(Effect.sync(() => profiles.set(userId, profile))), Effect.uninterruptible)
         if (memberFields.includes(field) && before !== value) yield* tellRooms(userId, profile)
       })
 

@@ -3,13 +3,14 @@ import { Clock, Context, Effect, Layer } from "effect"
 import { domainOf } from "../../core/identifiers.ts"
 import { compareCodePoints } from "../../core/json/encode.ts"
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../../core/json/value.ts"
+import { identifierBytesMax } from "../../core/limits.ts"
 import { Changes } from "../../homeserver/changes.ts"
 import { Destinations } from "../../homeserver/destinations.ts"
 import { Edus } from "../../homeserver/edus.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { aclAllows } from "../../homeserver/room-acl.ts"
 import { type Room, Rooms } from "../../homeserver/rooms.ts"
-import { isJoined, serversIn } from "../../homeserver/shared-rooms.ts"
+import { isJoined, mayBeJoined, serversIn } from "../../homeserver/shared-rooms.ts"
 import { EventStore, type RecordWrite, type StoreFailure } from "../../store/event-store.ts"
 import { forbidden, type MatrixError, notFound } from "../matrix-error.ts"
 
@@ -26,6 +27,8 @@ export interface Receipt {
 }
 
 const collection = "receipts"
+/** Threads that a user of another server may have read in one room, and be remembered for it. */
+const threadsMax = 1_000
 
 export class Receipts extends Context.Service<
   Receipts,
@@ -57,17 +60,37 @@ export class Receipts extends Context.Service<
       const changes = yield* Changes
       const { serverName } = yield* ServerIdentity
       const receipts = new Map<string, Receipt>()
-      for (const [key, value] of yield* store.records(collection))
-        receipts.set(key, value as unknown as Receipt)
+      /** In how many threads each user has read, by room. */
+      const threads = new Map<string, number>()
+      /** What a user of another server has read in more threads than are kept of one is passed over. */
+      const withinBounds = (given: readonly Receipt[]): readonly Receipt[] => {
+        const added = new Map<string, number>()
+        return given.filter((receipt) => {
+          if (receipts.has(keyOf(receipt))) return true
+          const of = readerOf(receipt)
+          const count = (added.get(of) ?? threads.get(of) ?? 0) + 1
+          added.set(of, count)
+          return count <= threadsMax
+        })
+      }
+
+      const note = (receipt: Receipt): void => {
+        const key = keyOf(receipt)
+        const of = readerOf(receipt)
+        if (!receipts.has(key)) threads.set(of, (threads.get(of) ?? 0) + 1)
+        receipts.set(key, receipt)
+      }
 
       const keep = Effect.fnUntraced(function* (given: readonly Receipt[]) {
         if (given.length === 0) return
         yield* store.commit({ records: given.map(recordOf) })
         for (const receipt of given) {
-          receipts.set(keyOf(receipt), receipt)
+          note(receipt)
           changes.note("receipt", receipt.roomId, keyOf(receipt))
         }
-      })
+      }, Effect.uninterruptible)
+
+      for (const [, value] of yield* store.records(collection)) note(value as unknown as Receipt)
 
       edus.handle("m.receipt", (origin, content) =>
         Effect.gen(function* () {
@@ -75,7 +98,7 @@ export class Receipts extends Context.Service<
             const room = rooms.find(roomId)
             return room === undefined || !aclAllows(room.dag, origin) ? [] : receiptsIn(room, types, origin)
           })
-          yield* Effect.ignore(keep(given))
+          yield* Effect.ignore(keep(withinBounds(given)))
         }),
       )
 
@@ -89,7 +112,7 @@ export class Receipts extends Context.Service<
         if (receipt.type === "m.read.private") return
         const queued = { id: `m.receipt ${keyOf(receipt)}`, edu: eduOf(receipt) }
         yield* destinations.sendEdus([queued], serversIn(room))
-      })
+      }, Effect.uninterruptible)
 
       return Receipts.of({
         read: Effect.fnUntraced(function* (userId, roomId, eventId, options = {}) {
@@ -113,6 +136,8 @@ export class Receipts extends Context.Service<
 const keyOf = ({ roomId, userId, type, threadId }: Receipt): string =>
   JSON.stringify([roomId, userId, type, threadId ?? null])
 
+const readerOf = ({ roomId, userId }: Receipt): string => JSON.stringify([roomId, userId])
+
 const recordOf = (receipt: Receipt): RecordWrite => {
   const { threadId, ...rest } = receipt
   return {
@@ -135,13 +160,15 @@ const receiptsIn = (room: Room, types: JsonValue, origin: string): readonly Rece
   const read = isJsonObject(types) ? types["m.read"] : undefined
   if (!isJsonObject(read)) return []
   return Object.entries(read).flatMap(([userId, given]) => {
-    if (domainOf(userId) !== origin || !isJoined(room, userId) || !isJsonObject(given)) return []
+    if (domainOf(userId) !== origin || !mayBeJoined(room, userId) || !isJsonObject(given)) return []
     const { event_ids: eventIds, data } = given
     if (!isJsonArray(eventIds) || eventIds.length !== 1 || !isJsonObject(data)) return []
     const [eventId] = eventIds
     const { ts, thread_id: threadId } = data
     if (typeof eventId !== "string" || typeof ts !== "number") return []
     if (threadId !== undefined && typeof threadId !== "string") return []
+    // They are kept: no event has a longer id, and a thread's is that of its first event.
+    if (eventId.length > identifierBytesMax || (threadId?.length ?? 0) > identifierBytesMax) return []
     return [{ roomId: room.roomId, userId, type: "m.read" as const, threadId, eventId, ts }]
   })
 }

@@ -1,15 +1,14 @@
 /** The m.room.third_party_invite that an invite redeems (client-server API §Third-party invites). */
 import { Effect } from "effect"
-import { PowerLevels } from "../../core/auth-rules/power-levels.ts"
 import { decodeBase64 } from "../../core/base64.ts"
 import type { Event } from "../../core/event.ts"
-import { domainOf } from "../../core/identifiers.ts"
 import { isJsonArray, isJsonObject, type JsonObject, type JsonValue } from "../../core/json/value.ts"
 import { jsonSignatureChecks } from "../../core/signing.ts"
 import type { Draft } from "../../homeserver/local-events.ts"
 import type { Room } from "../../homeserver/rooms.ts"
 import { Signatures } from "../../homeserver/signatures/signatures.ts"
-import { forbidden, notFound } from "../matrix-error.ts"
+import { forbidden, type MatrixError, notFound } from "../matrix-error.ts"
+import type { FederationUnreachable } from "../outgoing-call.ts"
 import { IdentityServers } from "./identity-servers.ts"
 
 /** What an identity server signs: who the invited one is. */
@@ -33,24 +32,9 @@ export const readProof = (signed: JsonValue | undefined): Proof | undefined => {
 export const invitationIn = (room: Room, token: string) => {
   const { dag, roomId } = room
   const event = dag.eventIn(dag.currentState(), "m.room.third_party_invite", token)
-  return event === undefined || isRedacted(room, event)
+  return event === undefined || dag.redactions.of(event) !== undefined
     ? Effect.fail(notFound(`room ${roomId} has no such third-party invite`))
     : Effect.succeed(event)
-}
-
-/** Redacted it has no keys any more (rooms/v3 §Handling redactions: by whom it may be). */
-const isRedacted = ({ dag, version }: Room, event: Event): boolean => {
-  const levels = new PowerLevels(
-    dag.eventIn(dag.currentState(), "m.room.power_levels", ""),
-    dag.create(),
-    version,
-  )
-  return [...dag.records()].some(
-    ({ event: { redacts, sender }, verdict }) =>
-      redacts === event.eventId &&
-      verdict === "accepted" &&
-      (domainOf(sender) === domainOf(event.sender) || levels.ofUser(sender) >= levels.scalar("redact")),
-  )
 }
 
 /** The invite in the name of `sender` by which the proof is redeemed, with the name that the room has for its user. */
@@ -88,12 +72,18 @@ export const checkKeys = Effect.fnUntraced(function* (invitation: Event, { signe
   const { verify } = yield* Signatures
   const signers = isJsonObject(signed.signatures) ? Object.keys(signed.signatures) : []
   const checks = signers.flatMap((server) => jsonSignatureChecks(signed, server))
+  let unasked: MatrixError | FederationUnreachable | undefined
   for (const { publicKey, keyValidityUrl } of keysOf(invitation.content)) {
     const bytes = decodeBase64(publicKey)
     const hasSigned =
       bytes !== undefined && checks.some(({ message, signature }) => verify(bytes, message, signature))
-    if (hasSigned && (keyValidityUrl === undefined || (yield* isKeyValid(keyValidityUrl, publicKey)))) return
+    if (!hasSigned) continue
+    if (keyValidityUrl === undefined) return
+    const asked = yield* Effect.result(isKeyValid(keyValidityUrl, publicKey))
+    if (asked._tag === "Failure") unasked ??= asked.failure
+    else if (asked.success) return
   }
+  if (unasked !== undefined) return yield* Effect.fail(unasked)
   return yield* forbidden("the third-party invite is signed by no key that is still valid")
 })
 

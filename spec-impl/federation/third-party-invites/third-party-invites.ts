@@ -21,7 +21,14 @@ import { serversIn } from "../../homeserver/shared-rooms.ts"
 import type { Signatures } from "../../homeserver/signatures/signatures.ts"
 import { EventStore, type StoreFailure } from "../../store/event-store.ts"
 import { FederationClient, type FederationUnreachable } from "../client.ts"
-import { badJson, forbidden, invalidParameter, MatrixError, notFound } from "../matrix-error.ts"
+import {
+  badJson,
+  forbidden,
+  invalidParameter,
+  limitExceeded,
+  MatrixError,
+  notFound,
+} from "../matrix-error.ts"
 import type { Binding, PartialInvite } from "./api.ts"
 import { type IdentityServer, IdentityServers, type ThirdPartyIdentifier } from "./identity-servers.ts"
 import { checkKeys, invitationIn, isRedeemed, type Proof, readProof, redeeming } from "./invitation.ts"
@@ -29,6 +36,11 @@ import { checkKeys, invitationIn, isRedeemed, type Proof, readProof, redeeming }
 const collection = "third-party-invites"
 /** Whoever likes can tell of invites to servers that never answer: so long each is tried. */
 const awaitedMsMax = 7 * 24 * 60 * 60_000
+
+/** So many are tried at a time. */
+const awaitedMax = 1_000
+/** By then some may have been made or refused. */
+const toldAgainAfterMs = 60_000
 
 /** An invite that waited for a user of this server, and is yet to be made. */
 export interface AwaitedInvite {
@@ -59,7 +71,7 @@ export class ThirdPartyInvites extends Context.Service<
     /**
      * `/3pid/onbind`: notes the invites that waited for a user of this server. Identity servers tell of them once, so
      * from here on it is this server that sees to them: done means noted, and each is tried until it is made or refused,
-     * for a week.
+     * for a week. 429 where too many are waiting already.
      */
     readonly bound: (binding: Schema.Schema.Type<typeof Binding>) => Effect.Effect<void, MatrixError>
     /**
@@ -149,11 +161,16 @@ export class ThirdPartyInvites extends Context.Service<
               ? Effect.succeed({ roomId, sender, signed: proof.signed, notedTs })
               : Effect.fail(invalidParameter("an invite is not for the user of the binding"))
           })
+          const keys = new Set([...awaited.keys(), ...noted.map(keyOf)])
+          if (keys.size > awaitedMax && keys.size > awaited.size) {
+            return yield* limitExceeded("too many invites are waiting", { retry_after_ms: toldAgainAfterMs })
+          }
           const records = noted.map((value) => ({ collection, key: keyOf(value), value: { ...value } }))
-          yield* Effect.catchTag(store.commit({ records }), "StoreFailure", ({ detail }) =>
-            Effect.fail(storeFailed(detail)),
+          yield* store.commit({ records }).pipe(
+            Effect.andThen(Effect.forEach(noted, (one) => begin(keyOf(one), one), { discard: true })),
+            Effect.uninterruptible,
+            Effect.catchTag("StoreFailure", ({ detail }) => Effect.fail(storeFailed(detail))),
           )
-          for (const one of noted) yield* begin(keyOf(one), one)
         }),
         exchange: (origin, roomId, partial) =>
           exchange(origin, roomId, partial).pipe(

@@ -8,7 +8,7 @@ import { Edus } from "../../homeserver/edus.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { aclAllows } from "../../homeserver/room-acl.ts"
 import { Rooms } from "../../homeserver/rooms.ts"
-import { isJoined, serversIn } from "../../homeserver/shared-rooms.ts"
+import { isJoined, mayBeJoined, serversIn } from "../../homeserver/shared-rooms.ts"
 import { forbidden, type MatrixError } from "../matrix-error.ts"
 
 /** How long a user of this server is typing who does not say for how long. */
@@ -80,7 +80,7 @@ export class Typing extends Context.Service<
           const { room_id: roomId, user_id: userId, typing: isTyping } = content
           if (typeof roomId !== "string" || typeof userId !== "string") return
           const room = rooms.find(roomId)
-          if (room === undefined || domainOf(userId) !== origin || !isJoined(room, userId)) return
+          if (room === undefined || domainOf(userId) !== origin || !mayBeJoined(room, userId)) return
           if (!aclAllows(room.dag, origin)) return
           if (isTyping === true) inRoom(roomId).set(userId, nowMs + typingMsMax)
           else if (isTyping === false) inRoom(roomId).delete(userId)
@@ -91,7 +91,7 @@ export class Typing extends Context.Service<
       rooms.watch((room, { event }) =>
         Effect.sync(() => {
           const userId = event.type === "m.room.member" ? event.stateKey : undefined
-          if (userId === undefined || isJoined(room, userId)) return
+          if (userId === undefined || mayBeJoined(room, userId)) return
           if (typing.get(room.roomId)?.delete(userId)) note(room.roomId)
         }),
       )

@@ -1,0 +1,89 @@
+/** What a server that was away makes of the history that another tells it page by page. */
+import { Effect } from "effect"
+import { describe, expect, it } from "vitest"
+import type { Event } from "#spec-impl/core/event.ts"
+import type { JsonObject } from "#spec-impl/core/json/value.ts"
+import { reply } from "../network/rules.ts"
+import { craftPdu, message } from "./testing/craft-event.ts"
+import { alterAnswer } from "./testing/handshake.ts"
+import { type Played, play } from "./testing/play.ts"
+import { roomOn, verdictOn } from "./testing/views.ts"
+
+const alice = "@alice:s1"
+const isBackfill = { source: "s2", path: /\/backfill\// }
+
+/** Alice's room on s1 with Bob of s2 and Carol of s3. */
+const inRoom = (story: (played: Played, roomId: string) => Effect.Effect<unknown, unknown>) =>
+  play({ servers: 3, roomVersion: "11" }, (played) =>
+    Effect.gen(function* () {
+      const { stage } = played
+      const roomId = yield* stage.user(alice).createRoom()
+      for (const userId of ["@bob:s2", "@carol:s3"]) yield* stage.user(userId).join(roomId, "s1")
+      yield* stage.quiet
+      yield* story(played, roomId)
+    }),
+  )
+
+const talk = Effect.fnUntraced(function* ({ stage }: Played, roomId: string, count: number) {
+  const said: Event[] = []
+  for (let number = 0; number < count; number++) {
+    said.push(yield* stage.user(alice).say(roomId, `message ${number}`))
+    yield* stage.wait(100)
+  }
+  return said
+})
+
+describe("backfill", () => {
+  it("goes on without an event whose auth events are not to be had, and never asks of too many in one URL", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage, requests } = played
+        const create = roomOn(played, "s1", roomId).dag.create()!.eventId
+        const odd = yield* craftPdu(played, "s1", roomId, message(alice, "odd"), (pdu) => ({
+          ...pdu,
+          depth: 2,
+          prev_events: [create],
+          auth_events: [...(pdu.auth_events as readonly string[]), `$${"x".repeat(43)}`],
+        }))
+        const wide = yield* craftPdu(played, "s1", roomId, message(alice, "wide"), (pdu) => ({
+          ...pdu,
+          depth: 3,
+          prev_events: Array.from({ length: 300 }, (_, at) => `$${String(at).padStart(43, "y")}`),
+        }))
+        const adding = alterAnswer((body) => ({ ...body, pdus: [odd, wide, ...(body.pdus as JsonObject[])] }))
+        yield* stage.rule("odd", isBackfill, adding)
+        yield* stage.partition(["s1", "s3"], ["s2"])
+        const said = yield* talk(played, roomId, 40)
+        yield* stage.heal
+        yield* stage.quiet
+        const verdicts = said.map(({ eventId }) => verdictOn(played, "s2", roomId, eventId))
+        expect(new Set(verdicts)).toEqual(new Set(["accepted"]))
+        const asked = requests.filter(({ target }) => target.includes("/backfill/"))
+        expect(asked.length).toBeGreaterThan(2)
+        expect(Math.max(...asked.map(({ target }) => target.length))).toBeLessThan(4_000)
+      }),
+    ))
+
+  it("keeps what came before a page that is not to be had", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        yield* stage.partition(["s1"], ["s2"], ["s3"])
+        yield* talk(played, roomId, 120)
+        const aside = yield* stage.user("@carol:s3").say(roomId, "meanwhile")
+        yield* stage.partition(["s1", "s3"], ["s2"])
+        yield* stage.quiet
+        yield* talk(played, roomId, 15)
+        let pages = 0
+        const isLater = () => {
+          pages += 1
+          return pages > 1
+        }
+        yield* stage.rule("later pages", { ...isBackfill, body: isLater }, reply(500, {}))
+        yield* stage.partition(["s1", "s2"], ["s3"])
+        yield* stage.quiet
+        expect(pages).toBeGreaterThan(1)
+        expect(verdictOn(played, "s2", roomId, aside.eventId)).toBe("accepted")
+      }),
+    ))
+})

@@ -1,0 +1,77 @@
+/** What speaks against an event by one of the checks on receipt (§Checks performed on receipt of a PDU), and its verdict. */
+import { type AuthContext, type AuthOutcome, authorise, authoriseCitations } from "../auth-rules/authorise.ts"
+import type { Event } from "../event.ts"
+import type { Readings } from "../readings.ts"
+import type { RoomVersion } from "../room-version.ts"
+import type { AuthGraph } from "../state-resolution/auth-graph.ts"
+import type { StateMap } from "../state-resolution/state-map.ts"
+import { viewOfCitations, viewOfPartialState, viewOfState } from "./auth-views.ts"
+import type { EventRecord, Objection, Verdict } from "./event-record.ts"
+import type { PolicyServer } from "./policy-server.ts"
+
+/** What is asked of the room. */
+interface JudgingRoom {
+  readonly rules: { readonly version: RoomVersion }
+  readonly graph: AuthGraph
+  readonly context: AuthContext
+  readonly presumedServers: ReadonlySet<string> | undefined
+  readonly record: (eventId: string) => EventRecord | undefined
+  readonly create: () => Event | undefined
+  readonly currentState: () => StateMap
+  readonly lackedPolicyServer: (event: Event) => PolicyServer | undefined
+}
+
+/** Check 4: by its own auth_events, which must be held. */
+export const objectionByCitations = (room: JudgingRoom, event: Event): Objection | undefined => {
+  const cited = event.authEvents.map((eventId) => {
+    const record = room.record(eventId)
+    if (record === undefined) throw new Error(`${event.eventId} cites ${eventId}, which is not held`)
+    return { event: record.event, rejected: record.verdict === "rejected" }
+  })
+  const objection = authoriseCitations(event, cited, room.context)
+  if (objection !== undefined) return objectionIn(objection, 4)
+  const create = room.rules.version.roomIdIsCreateHash ? room.create() : undefined
+  const view = viewOfCitations(
+    cited.map((citation) => citation.event),
+    create,
+  )
+  return objectionIn(authorise(event, view, room.context), 4)
+}
+
+/** Checks 5 and 6: by the state before it, or the current one; in partial state what that lacks is as the event cites it. */
+export const objectionByState = (
+  room: JudgingRoom,
+  event: Event,
+  state: StateMap,
+  check: 5 | 6,
+): Objection | undefined => {
+  const known = viewOfState(room.graph, state)
+  const citedBy = () => event.authEvents.flatMap((eventId) => room.record(eventId)?.event ?? [])
+  const view = room.presumedServers === undefined ? known : viewOfPartialState(known, citedBy())
+  return objectionIn(authorise(event, view, room.context), check)
+}
+
+/** Checks 6 and 7: by the current state, unless check 5 was by that; and the room's policy server has not signed it. */
+export const objectionByPresent = (
+  room: JudgingRoom,
+  event: Event,
+  stateBefore: StateMap,
+): Objection | undefined => {
+  const current = room.currentState()
+  const byState = current === stateBefore ? undefined : objectionByState(room, event, current, 6)
+  if (byState !== undefined) return byState
+  const policy = room.lackedPolicyServer(event)
+  return policy === undefined
+    ? undefined
+    : { check: 7, rule: "policy", reason: `the policy server ${policy.via} did not sign it` }
+}
+
+/** Whether what speaks against an event rejects it, or is seen only once it is part of the history (§Soft failure). */
+export const verdictBy = (objection: Objection | undefined, { softFailedEvents }: Readings): Verdict => {
+  if (objection === undefined) return "accepted"
+  return objection.check >= 6 && softFailedEvents === "take-part" ? "soft-failed" : "rejected"
+}
+
+/** The outcome of a check as what speaks against the event; undefined where nothing does. */
+export const objectionIn = (outcome: AuthOutcome, check: Objection["check"]): Objection | undefined =>
+  outcome.allowed ? undefined : { check, rule: outcome.rule, reason: outcome.reason }

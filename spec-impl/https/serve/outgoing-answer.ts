@@ -1,0 +1,94 @@
+/** Answers, as they leave for the real network. */
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+import { MatrixError, matrixErrorResponse } from "../../federation/matrix-error.ts"
+import { toWire, type WireResponse } from "../../federation/wire.ts"
+import type { ListenerLimits } from "./limits.ts"
+
+const wireError = (status: number, errcode: string, error: string): WireResponse =>
+  toWire(matrixErrorResponse(new MatrixError({ status, errcode, error })))
+
+/** What is answered where the server itself failed. */
+export const internalError = wireError(500, "M_UNKNOWN", "internal server error")
+
+/** What a server cannot read as HTTP, by Node's names for what is wrong with it. */
+const unparsed = {
+  HPE_HEADER_OVERFLOW: wireError(431, "M_TOO_LARGE", "the headers are too long"),
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: wireError(413, "M_TOO_LARGE", "the chunk extensions are too long"),
+  ERR_HTTP_REQUEST_TIMEOUT: wireError(408, "M_UNKNOWN", "the request took too long"),
+} as Readonly<Record<string, WireResponse>>
+const malformed = wireError(400, "M_UNKNOWN", "this is no HTTP request")
+
+const reasonPhrases: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  408: "Request Timeout",
+  413: "Content Too Large",
+  431: "Request Header Fields Too Large",
+}
+
+/** Answers what is no request, if anybody is there, and closes the connection. */
+export const sendUnparsed = (error: NodeJS.ErrnoException, socket: Socket): void => {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const { status, headers, body } = unparsed[error.code ?? ""] ?? malformed
+  const lines = [
+    `HTTP/1.1 ${status} ${reasonPhrases[status]}`,
+    `content-type: ${headers["content-type"]}`,
+    `content-length: ${body.length}`,
+    "connection: close",
+  ]
+  socket.end(Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`), body]))
+  socket.destroySoon()
+}
+
+const isBodiless = (status: number): boolean => status === 204 || status === 304
+
+/** Sends an answer; the last one where the server stops. Who does not take it in time gets no more of it. */
+export const endWith = (
+  outgoing: ServerResponse,
+  response: WireResponse,
+  options: { readonly isLast: boolean; readonly limits: ListenerLimits },
+): void => {
+  const { status, headers, body } =
+    response.status >= 500 && response.body.length === 0
+      ? { ...internalError, status: response.status }
+      : response
+  const length = isBodiless(status) ? {} : { "content-length": body.length }
+  outgoing.writeHead(status, { ...headers, ...length, ...(options.isLast ? { connection: "close" } : {}) })
+  outgoing.end(body)
+  if (outgoing.writableFinished) return
+  const overdue = setTimeout(() => outgoing.destroy(), options.limits.answerMsMax)
+  outgoing.once("close", () => clearTimeout(overdue))
+}
+
+/** How long somebody who is refused may go on sending before the connection is cut. */
+const refusedMsMax = 1_000
+
+/**
+ * Answers a request that is not taken, whose body may be still on its way: that is thrown away for a while, since
+ * whoever is cut off in the middle of sending may never see the answer.
+ */
+export const refuse = (incoming: IncomingMessage, outgoing: ServerResponse, error: MatrixError): void => {
+  const { status, headers, body } = toWire(matrixErrorResponse(error))
+  const isWhole = incoming.complete
+  outgoing.writeHead(status, {
+    ...headers,
+    "content-length": body.length,
+    ...(isWhole ? {} : { connection: "close" }),
+  })
+  incoming.resume()
+  if (isWhole) {
+    outgoing.end(body)
+    return
+  }
+  outgoing.write(body)
+  const end = () => {
+    clearTimeout(overdue)
+    outgoing.end()
+  }
+  const overdue = setTimeout(end, refusedMsMax)
+  incoming.once("end", end)
+  outgoing.once("close", () => clearTimeout(overdue))
+}

@@ -1,0 +1,78 @@
+/** Groups that come while another transaction is being written go into the next one together. */
+import { Effect, Exit, Option, Semaphore } from "effect"
+import type { SqlConnection } from "effect/sql"
+import { StoreFailure, type StoreGroup } from "../event-store.ts"
+import { storeFailureOf } from "./failure.ts"
+import { applyChanges, clearStaged, type EncodedGroup, encodeGroup, stageBlob } from "./rows.ts"
+
+interface Waiting {
+  readonly encoded: EncodedGroup
+  exit: Exit.Exit<void, StoreFailure> | undefined
+}
+
+/** No more text than this goes into one transaction, unless one group alone is longer. */
+const batchCharactersMax = 8 * 1024 * 1024
+
+/**
+ * `commit` on a connection that nobody else writes with, in the order of the calls.
+ *
+ * Who finds the connection free writes all that is waiting, and the others find their exit. A group that cannot be
+ * kept takes no other down: each is then tried alone. Nobody is interrupted between handing a group over and learning
+ * what became of it.
+ */
+export const makeGroupCommit = (connection: SqlConnection.Connection) => {
+  const writing = Semaphore.makeUnsafe(1)
+  const waiting: Waiting[] = []
+  let blobs = 0
+
+  const write = Effect.fnUntraced(function* (batch: readonly Waiting[]) {
+    const staged = batch.flatMap(({ encoded }) => encoded.blobs)
+    if (staged.length > 0) yield* connection.execute(clearStaged, [], undefined)
+    for (const { id, bytes } of staged) yield* connection.execute(stageBlob, [id, asBuffer(bytes)], undefined)
+    const rows = batch.map(({ encoded }) => encoded.rows).filter((text) => text !== "")
+    yield* connection.execute(applyChanges, [`[${rows.join(",")}]`], undefined)
+    if (staged.length > 0) yield* Effect.ignore(connection.execute(clearStaged, [], undefined))
+  }, Effect.mapError(storeFailureOf))
+
+  const writeWaiting = Effect.fnUntraced(function* () {
+    const batch = takeBatch(waiting)
+    const exit = yield* Effect.exit(write(batch))
+    const isWorthAnother = Exit.isFailure(exit) && batch.length > 1 && !isBusy(exit)
+    for (const group of batch) group.exit = isWorthAnother ? yield* Effect.exit(write([group])) : exit
+  })
+
+  return (group: StoreGroup): Effect.Effect<void, StoreFailure> =>
+    Effect.uninterruptible(
+      Effect.flatMap(
+        Effect.try({ try: () => encodeGroup(group, () => ++blobs), catch: notJson }),
+        (encoded) => {
+          const mine: Waiting = { encoded, exit: undefined }
+          waiting.push(mine)
+          return writing
+            .withPermit(Effect.suspend(() => (mine.exit === undefined ? writeWaiting() : Effect.void)))
+            .pipe(Effect.flatMap(() => mine.exit!))
+        },
+      ),
+    )
+}
+
+const notJson = (error: unknown): StoreFailure =>
+  new StoreFailure({ reason: "broken", detail: `the group is not JSON: ${error}` })
+
+/** The groups that waited longest; who asks is among the first of them, since permits are given in order. */
+const takeBatch = (waiting: Waiting[]): readonly Waiting[] => {
+  let characters = 0
+  let taken = 0
+  for (const { encoded } of waiting) {
+    characters += encoded.rows.length
+    if (taken > 0 && characters > batchCharactersMax) break
+    taken++
+  }
+  return waiting.splice(0, taken)
+}
+
+/** A lock is in the way of each group alike: to wait for it once is enough. */
+const isBusy = (exit: Exit.Exit<void, StoreFailure>): boolean =>
+  Option.match(Exit.findErrorOption(exit), { onNone: () => false, onSome: ({ reason }) => reason === "busy" })
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
