@@ -5,6 +5,7 @@ import { Sync } from "#spec-impl/client-api/sync/sync.ts"
 import { Rooms } from "#spec-impl/homeserver/rooms.ts"
 import { registerClient } from "./testing/client.ts"
 import { alice, bob, inRoom, waitingSync, withClients } from "./testing/client-stories.ts"
+import { joined } from "./testing/partial-room.ts"
 import type { Played } from "./testing/play.ts"
 import { type SyncedRoom, Syncing, type ToldEvent } from "./testing/syncing.ts"
 
@@ -482,6 +483,32 @@ describe("a room that the server has left and come back to", () => {
         expect(chunk.flatMap(({ content }) => content.body ?? [])).toEqual(["missed", "before"])
       }),
     ))
+})
+
+describe("a room in partial state", () => {
+  it("is told as far as it is known, and whole once it is whole", async () => {
+    let nina: Syncing | undefined
+    const membersIn = ({ state, timeline }: SyncedRoom) =>
+      [...state, ...timeline].flatMap(({ type, state_key: key }) => (type === "m.room.member" ? [key] : []))
+    await joined(
+      "12",
+      (played) =>
+        Effect.map(registerClient(played, "s3", "nina"), (client) => {
+          nina = new Syncing(client)
+        }),
+      (_played, roomId) =>
+        Effect.map(nina!.next(), (synced) => {
+          expect(membersIn(synced.joined(roomId))).not.toContain("@bob:s2")
+          expect(membersIn(synced.joined(roomId))).toContain("@nina:s3")
+        }),
+      (_played, roomId) =>
+        Effect.gen(function* () {
+          expect(membersIn((yield* nina!.next()).joined(roomId))).toContain("@bob:s2")
+          expect((yield* nina!.next()).json.rooms).toBeUndefined()
+        }),
+      () => ({ enableRegistration: true }),
+    )
+  })
 })
 
 describe("a filter", () => {

@@ -184,13 +184,15 @@ export const makeSyncAnswer = Effect.gen(function* () {
 
   return Effect.fnUntraced(function* (span: Span): Effect.fn.Return<SyncAnswer> {
     const changed = roomChanges(changes, span)
+    const isWhole = (roomId: string): boolean => changed?.whole.has(roomId) === true
     const isTouched = (roomId: string): boolean =>
       span.fullState ||
       changed === undefined ||
+      isWhole(roomId) ||
       changed.typing.has(roomId) ||
       changed.receipts.has(roomId) ||
       changed.accountData.has(roomId)
-    const own = ownRooms(rooms, outside, isTouched, span)
+    const own = ownRooms(rooms, outside, { isTouched, isWhole }, span)
     const sharing = sharingWith(rooms, span.userId)
     const { invite, knock, over } = doors(own, span)
     const viewer = yield* viewerOf(span)

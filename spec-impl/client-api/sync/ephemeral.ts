@@ -10,6 +10,8 @@ import type { Span } from "./span.ts"
 
 /** What has changed of rooms in the span; undefined where everything is told. */
 export interface RoomChanges {
+  /** Whose state has become whole. */
+  readonly whole: ReadonlySet<string>
   readonly typing: ReadonlySet<string>
   /** By room: the keys of receipts. */
   readonly receipts: ReadonlyMap<string, ReadonlySet<string>>
@@ -31,6 +33,7 @@ export const roomChanges = (
   changesSince === undefined
     ? undefined
     : {
+        whole: new Set(changes.since("wholeRoom", changesSince).map(([roomId]) => roomId)),
         typing: new Set(changes.since("typing", changesSince).map(([roomId]) => roomId)),
         receipts: grouped(changes.since("receipt", changesSince)),
         accountData: grouped(
