@@ -15,7 +15,7 @@ import { TransactionIds } from "../events/transaction-ids.ts"
 import { PushRules } from "../push-rules/push-rules.ts"
 import { deviceChanges, newcomersIn, type RoomSpan, type Sharing } from "./device-changes.ts"
 import { globalAccountData, makeRoomExtras, type RoomChanges, roomChanges } from "./ephemeral.ts"
-import { isNews, type RoomNews, roomJson } from "./joined-room.ts"
+import { isNews, type RoomNews, roomJson, stateName } from "./joined-room.ts"
 import { type OwnRooms, ownRooms, sharingWith, standings } from "./own-rooms.ts"
 import type { Span } from "./span.ts"
 import type { AtTheDoor } from "./stripped.ts"
@@ -140,7 +140,7 @@ export const makeSyncAnswer = Effect.gen(function* () {
     const told = new Set(changed?.map(([userId]) => userId))
     const candidates = changed === undefined ? sharing.all() : [...told].filter(sharing.isSharing)
     const events: JsonObject[] = []
-    for (const userId of new Set([...candidates, ...newcomers])) {
+    for (const userId of new Set([...candidates, ...[...newcomers].filter(sharing.isSharing)])) {
       const view = yield* presence.presenceOf(userId)
       const isKnown = view.presence !== "offline" || view.lastActiveAgoMs !== undefined || told.has(userId)
       const content = {
@@ -200,7 +200,7 @@ export const makeSyncAnswer = Effect.gen(function* () {
     const leave: Record<string, JsonObject> = leftRooms(own.left, span, viewer)
     for (const roomId of over) {
       if (span.since !== undefined)
-        leave[roomId] ??= { timeline: { events: [], limited: false }, state: { events: [] } }
+        leave[roomId] ??= { timeline: nothingHappened, [stateName(span)]: { events: [] } }
     }
     const sections = Object.entries({ join, invite, knock, leave } satisfies Record<string, Sections>)
     const told = Object.fromEntries(sections.filter(([, section]) => Object.keys(section).length > 0))
@@ -224,5 +224,7 @@ export const makeSyncAnswer = Effect.gen(function* () {
     }
   })
 })
+
+const nothingHappened: JsonObject = { events: [], limited: false }
 
 const spanOf = ({ room, isAll, happened = [] }: RoomNews): RoomSpan => ({ room, cameIn: isAll, happened })
