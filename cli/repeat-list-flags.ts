@@ -1,5 +1,5 @@
 /** Flags that take a list: `--corpus a b c` means what `--corpus a --corpus b --corpus c` means. */
-const listFlags: ReadonlySet<string> = new Set(["--corpus", "--expected", "--reading"])
+const listFlags: ReadonlySet<string> = new Set(["--corpus", "--expected", "--reading", "--allow-ip"])
 
 /**
  * Gives each value of a list flag a flag of its own, since the parser takes one value for each flag. A list
