@@ -52,6 +52,8 @@ export class Sync extends Context.Service<
       { readonly changed: readonly string[]; readonly left: readonly string[] },
       MatrixError | StoreFailure
     >
+    /** The server stops: whoever waits is answered, and nobody waits any more. */
+    readonly stopWaiting: Effect.Effect<void>
     /** How many requests wait now: for observers. */
     readonly waiting: () => number
   }
@@ -68,8 +70,8 @@ export class Sync extends Context.Service<
       const answer = yield* makeSyncAnswer
       const changedDevices = yield* makeDeviceChanges
       const waiting = new Waiting((listener) => rooms.positions.watch(listener), changes.watch)
-      // Whoever waits as the server stops is answered.
-      yield* Effect.addFinalizer(() => Effect.sync(() => waiting.end()))
+      const stopWaiting = Effect.sync(() => waiting.end())
+      yield* Effect.addFinalizer(() => stopWaiting)
 
       const boots = yield* makeBoots
       const readPoint = (token: string): Effect.Effect<SyncPoint, MatrixError> => {
@@ -141,6 +143,7 @@ export class Sync extends Context.Service<
           const end = yield* readPoint(to)
           return changedDevices(userId, begin.position, end.position, changeOf(begin, boot))
         }),
+        stopWaiting,
         waiting: () => waiting.count,
       })
     }),
