@@ -105,6 +105,22 @@ describe("keys", () => {
       }),
     ))
 
+  it("of a server that does not answer are waited for as long as the client says", () =>
+    inRoom((played, _roomId, _own, other) =>
+      Effect.gen(function* () {
+        yield* played.stage.partition(["s1"], ["s2"])
+        for (const [path, body] of [
+          ["/keys/query", { device_keys: { "@carol:s1": [] } }],
+          ["/keys/claim", { one_time_keys: { [alice]: { X: "signed_curve25519" } } }],
+        ] as const) {
+          const before = played.kernel.elapsedMs
+          const answer = yield* other.client.post(path, { ...body, timeout: 2_000 })
+          expect(answer.body.failures).toHaveProperty("s1")
+          expect(played.kernel.elapsedMs - before).toBe(2_000)
+        }
+      }),
+    ))
+
   it("that are none are refused", () =>
     withClients((_played, { client }) =>
       Effect.gen(function* () {
