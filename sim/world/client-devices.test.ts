@@ -2,6 +2,7 @@
 import { Effect, Fiber } from "effect"
 import { describe, expect, it } from "vitest"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
+import { delay } from "../network/rules.ts"
 import { crossSigningClient, deviceClient } from "./client-keys.ts"
 import { askAsClient, clientOf } from "./testing/client.ts"
 import { alice, bob, inRoom, waitingSync, withClients } from "./testing/client-stories.ts"
@@ -108,7 +109,7 @@ describe("keys", () => {
   it("of a server that does not answer are waited for as long as the client says", () =>
     inRoom((played, _roomId, _own, other) =>
       Effect.gen(function* () {
-        yield* played.stage.partition(["s1"], ["s2"])
+        yield* played.network.rule({ source: "s2", path: /\/keys\/|\/devices\// }, delay(20_000))
         for (const [path, body] of [
           ["/keys/query", { device_keys: { "@carol:s1": [] } }],
           ["/keys/claim", { one_time_keys: { [alice]: { X: "signed_curve25519" } } }],
@@ -118,7 +119,7 @@ describe("keys", () => {
           expect(answer.body.failures).toHaveProperty("s1")
           expect(played.kernel.elapsedMs - before).toBe(2_000)
         }
-      }),
+      }).pipe(Effect.scoped),
     ))
 
   it("that are none are refused", () =>
