@@ -6,6 +6,8 @@ import { Context, Layer } from "effect"
 
 /** What can change, by what it is of. */
 export interface ChangeKeys {
+  /** All memberships of a room in partial state are known now: its state is another, without any event. */
+  readonly wholeRoom: readonly [roomId: string]
   /** Who is typing in the room. */
   readonly typing: readonly [roomId: string]
   /** A receipt, under a key of its own. */
