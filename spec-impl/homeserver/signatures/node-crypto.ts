@@ -49,42 +49,71 @@ export const nodeSignatures = (acceptance: Acceptance): SignatureFunctions => {
 export const layerNodeCrypto = (acceptance: Acceptance): Layer.Layer<Signatures> =>
   Layer.succeed(Signatures, withVerifyAll(nodeSignatures(acceptance)))
 
-/** The layer of a real server: `verifyAll` works off the main thread. */
+/** The layer of a real server: `verifyAll` works off the main thread, where that is worth the way there. */
 export const layerNodeCryptoThreaded = (acceptance: Acceptance): Layer.Layer<Signatures> => {
   const functions = nodeSignatures(acceptance)
+  const synchronous = withVerifyAll(functions)
+  // While a thread verifies by a key object no other can: so there is one for each check in flight.
+  const keysOf = keptKeys(
+    (publicKey) => Array.from({ length: inFlightMax }, () => toPublicKey(publicKey)),
+    keysKeptMax / inFlightMax,
+  )
   return Layer.succeed(Signatures, {
     ...functions,
     verifyAll: (checks) =>
-      Effect.forEach(checks, (check) => verifyOnPool(acceptance, functions, check), {
-        concurrency: inFlightMax,
-      }),
+      checks.length < pooledMin || acceptance === "zip215"
+        ? synchronous.verifyAll(checks)
+        : Effect.callback((resume) => verifyOnPool(acceptance, functions, checks, keysOf, resume)),
   })
 }
+
+/** Fewer checks are done sooner than handed over. */
+const pooledMin = 4
 
 const verifyOnPool = (
   acceptance: Acceptance,
   functions: SignatureFunctions,
-  { publicKey, message, signature }: VerifyCheck,
-): Effect.Effect<boolean> =>
-  Effect.callback<boolean>((resume) => {
-    if (acceptance === "zip215" || isSmallOrder(publicKey) || isRuledOut(acceptance, publicKey, signature)) {
-      return resume(Effect.sync(() => functions.verify(publicKey, message, signature)))
+  checks: readonly VerifyCheck[],
+  keysOf: (publicKey: Uint8Array) => readonly KeyObject[],
+  resume: (verdicts: Effect.Effect<readonly boolean[]>) => void,
+): void => {
+  const verdicts = checks.map(() => false)
+  let next = 0
+  let left = checks.length
+  const settle = (at: number, verdict: boolean): void => {
+    verdicts[at] = verdict
+    left -= 1
+    if (left === 0) resume(Effect.succeed(verdicts))
+  }
+  /** Goes on with what is next, one after the other, by the key objects of that lane. */
+  const work = (lane: number): void => {
+    for (let at = next++; at < checks.length; at = next++) {
+      const { publicKey, message, signature } = checks[at]!
+      if (isSmallOrder(publicKey) || isRuledOut(acceptance, publicKey, signature)) {
+        settle(at, functions.verify(publicKey, message, signature))
+        continue
+      }
+      const taken = at
+      verify(null, message, keysOf(publicKey)[lane]!, signature, (error, valid) => {
+        settle(taken, error === null && valid)
+        work(lane)
+      })
+      return
     }
-    verify(null, message, toPublicKey(publicKey), signature, (error, valid) =>
-      resume(Effect.succeed(error === null && valid)),
-    )
-  })
+  }
+  for (let lane = 0; lane < inFlightMax; lane++) work(lane)
+}
 
 const toPublicKey = (publicKey: Uint8Array): KeyObject =>
   createPublicKey({ key: Buffer.concat([publicPrefix, publicKey]), format: "der", type: "spki" })
 
-const keptKeys = <A>(make: (bytes: Uint8Array) => A): ((bytes: Uint8Array) => A) => {
+const keptKeys = <A>(make: (bytes: Uint8Array) => A, countMax = keysKeptMax): ((bytes: Uint8Array) => A) => {
   const kept = new Map<string, A>()
   return (bytes) => {
     const name = Buffer.from(bytes).toString("latin1")
     const known = kept.get(name)
     if (known !== undefined) return known
-    if (kept.size >= keysKeptMax) kept.clear()
+    if (kept.size >= countMax) kept.clear()
     const made = make(bytes)
     kept.set(name, made)
     return made
