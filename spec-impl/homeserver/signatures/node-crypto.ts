@@ -1,7 +1,7 @@
 /** Signatures by node:crypto (OpenSSL): the hot path. */
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto"
 import { Effect, Layer } from "effect"
-import { type Acceptance, isRuledOut } from "./acceptance.ts"
+import { type Acceptance, isRuledOut, isRuledOutKey, isRuledOutSignature } from "./acceptance.ts"
 import { isSmallOrder } from "./encodings.ts"
 import { verifyWithCofactor, verifyWithoutCofactor, withVerifyAll } from "./noble.ts"
 import { type SignatureFunctions, Signatures, type VerifyCheck } from "./signatures.ts"
@@ -19,7 +19,12 @@ export const nodeSignatures = (acceptance: Acceptance): SignatureFunctions => {
   const privateKeyOf = keptKeys((seed) =>
     createPrivateKey({ key: Buffer.concat([privatePrefix, seed]), format: "der", type: "pkcs8" }),
   )
-  const publicKeyOf = keptKeys(toPublicKey)
+  const publicKeyOf = keptKeys((publicKey) => ({
+    isRuledOut: isRuledOutKey(acceptance, publicKey),
+    isSmallOrder: isSmallOrder(publicKey),
+    // Anything of another length is ruled out already.
+    key: publicKey.length === 32 ? toPublicKey(publicKey) : undefined,
+  }))
   return {
     publicKey: (seed) =>
       new Uint8Array(
@@ -29,11 +34,13 @@ export const nodeSignatures = (acceptance: Acceptance): SignatureFunctions => {
       ),
     sign: (seed, message) => new Uint8Array(sign(null, message, privateKeyOf(seed))),
     verify: (publicKey, message, signature) => {
-      if (isRuledOut(acceptance, publicKey, signature)) return false
+      const known = publicKeyOf(publicKey)
+      if (known.key === undefined || known.isRuledOut || isRuledOutSignature(acceptance, signature))
+        return false
       if (acceptance === "zip215") return verifyWithCofactor(publicKey, message, signature)
       // OpenSSL's verdict on keys of small order is its own; only `rfc8032` ever gets here with one.
-      if (isSmallOrder(publicKey)) return verifyWithoutCofactor(publicKey, message, signature)
-      return verify(null, message, publicKeyOf(publicKey), signature)
+      if (known.isSmallOrder) return verifyWithoutCofactor(publicKey, message, signature)
+      return verify(null, message, known.key, signature)
     },
   }
 }
@@ -71,8 +78,8 @@ const verifyOnPool = (
 const toPublicKey = (publicKey: Uint8Array): KeyObject =>
   createPublicKey({ key: Buffer.concat([publicPrefix, publicKey]), format: "der", type: "spki" })
 
-const keptKeys = (make: (bytes: Uint8Array) => KeyObject): ((bytes: Uint8Array) => KeyObject) => {
-  const kept = new Map<string, KeyObject>()
+const keptKeys = <A>(make: (bytes: Uint8Array) => A): ((bytes: Uint8Array) => A) => {
+  const kept = new Map<string, A>()
   return (bytes) => {
     const name = Buffer.from(bytes).toString("latin1")
     const known = kept.get(name)

@@ -64,15 +64,14 @@ export interface ServingHomeserver {
 /** What keeps it from starting; the message is one line for people. */
 export type ServeFailure = BadDirectory | StoreFailure | ListenFailure
 
-const acceptance = readingsDefault.signatureAcceptance
-
 /** Off the main thread only where there is another core to do it on: else it would cost a detour for each signature. */
-const layerSignatures = (by: ServeOptions["signatures"]): Layer.Layer<Signatures> =>
-  by === "noble"
-    ? layerNoble(acceptance)
-    : availableParallelism() > 1
-      ? layerNodeCryptoThreaded(acceptance)
-      : layerNodeCrypto(acceptance)
+const layerSignatures = ({ signatures, settings }: ServeOptions): Layer.Layer<Signatures> => {
+  const { signatureAcceptance } = settings.readings ?? readingsDefault
+  if (signatures === "noble") return layerNoble(signatureAcceptance)
+  return availableParallelism() > 1
+    ? layerNodeCryptoThreaded(signatureAcceptance)
+    : layerNodeCrypto(signatureAcceptance)
+}
 
 /** Starts a homeserver, which runs until the scope is closed. */
 export const serveHomeserver = (
@@ -80,7 +79,7 @@ export const serveHomeserver = (
 ): Effect.Effect<ServingHomeserver, ServeFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const files = yield* holdDataDirectory(options.dataDirectory)
-    const signatures = yield* Effect.map(Layer.build(layerSignatures(options.signatures)), (built) =>
+    const signatures = yield* Effect.map(Layer.build(layerSignatures(options)), (built) =>
       Context.get(built, Signatures),
     )
     const signingKey = yield* readSigningKey(files, signatures)
