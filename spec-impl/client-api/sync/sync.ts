@@ -94,9 +94,9 @@ export class Sync extends Context.Service<
         return new Set(isJsonObject(users) ? Object.keys(users) : [])
       }
 
-      /** The change up to which the client has been told; undefined where that was another boot. */
+      /** The change up to which the client has been told; undefined where that was another boot, or too long ago. */
       const changeOf = (point: SyncPoint | undefined, boot: number): number | undefined =>
-        point?.boot === boot ? point.change : undefined
+        point?.boot === boot && point.change >= changes.forgotten() ? point.change : undefined
 
       const sync = Effect.fnUntraced(function* (
         { userId, deviceId }: { readonly userId: string; readonly deviceId: string },
