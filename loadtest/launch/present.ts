@@ -14,10 +14,14 @@ export const presentReport = (report: LoadReport): string =>
     .filter((part) => part !== "")
     .join("\n")
 
-const heading = ({ script, target, result, check }: LoadReport): string => {
-  const isGood = result.exitCode === 0 && (check?.differences.length ?? 0) === 0
+/** Whether every threshold held, and the target has what was sent. */
+export const isAsExpected = ({ result, check }: LoadReport): boolean =>
+  result.exitCode === 0 && (check?.differences.length ?? 0) === 0
+
+const heading = (report: LoadReport): string => {
+  const { script, target, result } = report
   const why = result.reason === undefined ? "" : `: ${result.reason}`
-  return `${script} on ${target.name}: ${isGood ? "as expected" : `NOT as expected (exit code ${result.exitCode}${why})`}\n`
+  return `${script} on ${target.name}: ${isAsExpected(report) ? "as expected" : `NOT as expected (exit code ${result.exitCode}${why})`}\n`
 }
 
 const valueOf = ({ result }: LoadReport, metric: string, value: string): number =>
