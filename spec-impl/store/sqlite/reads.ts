@@ -129,7 +129,7 @@ interface EventRow {
 }
 
 const eventOf = (roomId: string, row: EventRow): EventWrite => {
-  const { pdu, verdict, objection, restrictedJoinSigned, history } = readTyped<EventWrite>(row.data)
+  const { pdu, verdict, objection, restrictedJoinSigned, history, position } = readTyped<EventWrite>(row.data)
   return {
     roomId,
     eventId: readText(row.event_id),
@@ -142,6 +142,7 @@ const eventOf = (roomId: string, row: EventRow): EventWrite => {
       stateAfter: history.stateAfter,
       claimedBy: history.claimedBy,
     },
+    ...(position === undefined ? {} : { position }),
   }
 }
 

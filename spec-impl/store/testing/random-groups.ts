@@ -62,7 +62,12 @@ const room = fc.constantFrom(...rooms)
 const reference: fc.Arbitrary<EventReference> = fc.tuple(room, fc.constantFrom(...events))
 const some = <A>(item: fc.Arbitrary<A>) => fc.array(item, { maxLength: 3 })
 
-const event: fc.Arbitrary<EventWrite> = fc.record({
+const place: fc.Arbitrary<Pick<EventWrite, "position">> = fc.constantFrom(
+  {},
+  { position: 1 },
+  { position: -Number.MAX_SAFE_INTEGER },
+)
+const wholeEvent: fc.Arbitrary<EventWrite> = fc.record({
   roomId: room,
   eventId: fc.constantFrom(...events),
   pdu: object,
@@ -75,6 +80,7 @@ const event: fc.Arbitrary<EventWrite> = fc.record({
     { stateBefore: "d1", stateAfter: "\ud800", claimedBy: "s2" },
   ),
 })
+const event = fc.tuple(wholeEvent, place).map(([write, at]): EventWrite => ({ ...write, ...at }))
 
 const state = fc.nat(digests.length - 1).chain((at) =>
   fc.record({
