@@ -60,7 +60,7 @@ export interface Allowance {
 export const allowances: readonly Allowance[] = [
   {
     path: "cli/",
-    groups: ["time", "promises", "console"],
+    groups: ["time", "timers", "promises", "console"],
     reason: "the process around the simulator: it measures wall time, loads modules, prints",
   },
   {

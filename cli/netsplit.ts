@@ -3,6 +3,7 @@ import { CliConfig, CliError, CliOutput, Command, Flag, GlobalFlag, TerminalCapa
 import manifest from "../package.json" with { type: "json" }
 import { bench } from "./bench.ts"
 import { describeCliError } from "./describe-cli-error.ts"
+import { load } from "./load.ts"
 import { exitCodeSoftware, exitCodeUsage, NotAsExpected, UsageError } from "./outcome.ts"
 import { repeatListFlags } from "./repeat-list-flags.ts"
 import { resolve } from "./resolve.ts"
@@ -27,7 +28,7 @@ const command = Command.make("netsplit").pipe(
     { command: "netsplit scenarios", description: "See which stories there are" },
   ]),
   Command.withGlobalFlags([debug]),
-  Command.withSubcommands([run, scenarios, resolve, serve, bench]),
+  Command.withSubcommands([run, scenarios, resolve, serve, bench, load]),
 )
 
 /** Help that was asked for goes to stdout; all else is one line on stderr, so that stdout stays clean. */

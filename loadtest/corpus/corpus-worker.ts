@@ -1,11 +1,11 @@
 /** A thread that makes the lines of some rooms. It is asked for one stretch after the other, and waits in between. */
 import { parentPort, workerData } from "node:worker_threads"
-import { type CorpusLine, type CorpusPlan, openRoom, type RoomLines } from "./room-lines.ts"
+import { type CorpusLine, openRoom, type RoomLines, type RoomPlan } from "./room-lines.ts"
 import type { RoomStart } from "./room-start.ts"
 
 /** What a thread is given: its rooms with their places in the plan. */
 export interface WorkerTask {
-  readonly plan: Omit<CorpusPlan, "rooms">
+  readonly plan: RoomPlan
   readonly rooms: readonly { readonly nth: number; readonly start: RoomStart }[]
 }
 

@@ -22,6 +22,8 @@ export interface MadeCorpus {
 }
 
 export interface MakeOptions {
+  /** Messages in each room before the run, where they are not the flow's own number. */
+  readonly prelude?: number
   readonly workers?: number
   readonly onProgress?: (done: number, total: number) => void
 }
@@ -39,7 +41,8 @@ export const makeCorpus = async (
   options: MakeOptions = {},
 ): Promise<MadeCorpus> => {
   const started = performance.now()
-  const threads = startThreads(plan, options.workers ?? availableParallelism())
+  const prelude = options.prelude ?? corpusFlows[plan.flow]!.rooms.prelude
+  const threads = startThreads({ ...plan, prelude }, options.workers ?? availableParallelism())
   try {
     const before = await CorpusFiles.create(join(directory, "prelude"), plan, 1)
     for (const stretch of await ask(threads, "prelude")) {
@@ -85,7 +88,9 @@ const writeInTurn = async (
   }
 }
 
-const startThreads = ({ rooms, ...plan }: CorpusPlan, count: number): readonly Worker[] =>
+type ThreadPlan = WorkerTask["plan"] & Pick<CorpusPlan, "rooms">
+
+const startThreads = ({ rooms, ...plan }: ThreadPlan, count: number): readonly Worker[] =>
   Array.from({ length: Math.min(count, rooms.length) }, (_, thread) => {
     const mine = rooms.flatMap((start, nth) => (nth % count === thread ? [{ nth, start }] : []))
     const task: WorkerTask = { plan, rooms: mine }

@@ -20,6 +20,9 @@ export interface CorpusPlan {
   readonly iterations: number
 }
 
+/** What the lines of one room follow from, beside the room. */
+export type RoomPlan = Omit<CorpusPlan, "rooms"> & { readonly prelude: number }
+
 /** What the origin must know of a line, and the check after a run. */
 export interface LineHistory {
   /** Which of the rooms. */
@@ -40,13 +43,13 @@ export interface RoomLines {
 }
 
 /** Begins the lines of a room, the nth of the plan. */
-export const openRoom = (plan: Omit<CorpusPlan, "rooms">, start: RoomStart, nth: number): RoomLines => {
+export const openRoom = (plan: RoomPlan, start: RoomStart, nth: number): RoomLines => {
   const { seed, origin, target } = plan
   const flow = corpusFlows[plan.flow]!
   const relation: Relation = { origin, target, signingKey: originKey(seed, origin) }
   const room = new RoomMaker(start, seed, relation)
   const chat = new Chat(room, relation)
-  const prelude = preludeOf(chat, flow.rooms.prelude)
+  const prelude = preludeOf(chat, plan.prelude)
   const draw = makeDraws(seededBytes(seed, "draws", plan.flow, String(nth)))
   const next = flow.open({ room, relation, draw, prelude, chat })
   return {

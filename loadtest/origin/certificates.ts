@@ -12,8 +12,8 @@ export interface TlsIdentity {
 export interface Authority {
   /** In PEM. */
   readonly certificate: string
-  /** A certificate for a host name or an IP address. */
-  readonly issue: (host: string) => TlsIdentity
+  /** A certificate for host names and IP addresses. */
+  readonly issue: (...hosts: readonly string[]) => TlsIdentity
 }
 
 /** X.690 §8.1: tag, length, contents. */
@@ -59,18 +59,17 @@ const ofAuthority: readonly Buffer[] = [
   extension("2.5.29.15", true, der(0x03, Buffer.from([2, 0x04]))),
 ]
 
-const ofServer = (host: string): readonly Buffer[] => {
+const nameOfHost = (host: string): Buffer => {
   const address = isIP(host)
-  const named =
-    address === 0
-      ? der(0x82, Buffer.from(host))
-      : der(0x87, address === 4 ? Buffer.from(host.split(".").map(Number)) : ipv6Bytes(host))
-  return [
-    // Subject alternative name; extended key usage: a TLS server.
-    extension("2.5.29.17", false, sequence(named)),
-    extension("2.5.29.37", false, sequence(identifier("1.3.6.1.5.5.7.3.1"))),
-  ]
+  if (address === 0) return der(0x82, Buffer.from(host))
+  return der(0x87, address === 4 ? Buffer.from(host.split(".").map(Number)) : ipv6Bytes(host))
 }
+
+const ofServer = (hosts: readonly string[]): readonly Buffer[] => [
+  // Subject alternative names; extended key usage: a TLS server.
+  extension("2.5.29.17", false, sequence(...hosts.map(nameOfHost))),
+  extension("2.5.29.37", false, sequence(identifier("1.3.6.1.5.5.7.3.1"))),
+]
 
 const ipv6Bytes = (host: string): Buffer => {
   const [head = "", tail] = host.split("::") as [string, string?]
@@ -118,14 +117,14 @@ export const makeAuthority = (): Authority => {
   const own = { subject, publicKey, issuer: subject, issuerKey: privateKey, extensions: ofAuthority }
   return {
     certificate: issue(own),
-    issue: (host) => {
+    issue: (...hosts) => {
       const keys = makeKeys()
       const certificate = issue({
-        subject: host,
+        subject: hosts[0] ?? "nobody",
         publicKey: keys.publicKey,
         issuer: subject,
         issuerKey: privateKey,
-        extensions: ofServer(host),
+        extensions: ofServer(hosts),
       })
       return { certificate, key: keys.privateKey.export({ type: "pkcs8", format: "pem" }) as string }
     },

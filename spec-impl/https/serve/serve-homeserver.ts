@@ -5,6 +5,7 @@ import type { Scope } from "effect"
 import { Context, Effect, ErrorReporter, Layer } from "effect"
 import type { IpNetwork } from "effect/net"
 import { clientRoutes } from "../../client-api/server.ts"
+import { Sync } from "../../client-api/sync/sync.ts"
 import { readingsDefault } from "../../core/readings.ts"
 import { federationRoutes } from "../../federation/server.ts"
 import { wireHandler } from "../../federation/wire.ts"
@@ -120,7 +121,10 @@ export const serveHomeserver = (
       federation: listeners.federation.address,
       client: listeners.client?.address,
       metrics: listeners.metrics?.address,
-      drain: Effect.forEach(all, ({ drain }) => drain, { concurrency: "unbounded", discard: true }),
+      drain: Effect.andThen(
+        Context.get(services, Sync).stopWaiting,
+        Effect.forEach(all, ({ drain }) => drain, { concurrency: "unbounded", discard: true }),
+      ),
     }
   }).pipe(Effect.provide(layerReporter))
 
