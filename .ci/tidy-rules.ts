@@ -64,6 +64,11 @@ export const allowances: readonly Allowance[] = [
     reason: "the process around the simulator: it measures wall time, loads modules, prints",
   },
   {
+    path: /^cli\/(?:serve[^/]*\.test\.ts$|testing\/)/,
+    groups: ["timers"],
+    reason: "tests of processes on the real network, which take their time",
+  },
+  {
     path: ".ci/",
     groups: ["time", "promises", "console"],
     reason: "works on the house from outside, and is never part of a run",

@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os"
 import { performance } from "node:perf_hooks"
 import type { Scope } from "effect"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, ErrorReporter, Layer } from "effect"
 import type { IpNetwork } from "effect/net"
 import { clientRoutes } from "../../client-api/server.ts"
 import { Sync } from "../../client-api/sync/sync.ts"
@@ -73,6 +73,13 @@ const layerSignatures = ({ signatures, settings }: ServeOptions): Layer.Layer<Si
     : layerNodeCrypto(signatureAcceptance)
 }
 
+/** A handler that died was answered 500: this is how the operator hears of it. */
+const layerReporter = ErrorReporter.layer([
+  ErrorReporter.make(
+    ({ error }) => void process.stderr.write(`netsplit: a request failed: ${error.stack}\n`),
+  ),
+])
+
 /** Starts a homeserver, which runs until the scope is closed. */
 export const serveHomeserver = (
   options: ServeOptions,
@@ -119,7 +126,7 @@ export const serveHomeserver = (
         Effect.forEach(all, ({ drain }) => drain, { concurrency: "unbounded", discard: true }),
       ),
     }
-  })
+  }).pipe(Effect.provide(layerReporter))
 
 const readSigningKey = ({ signingKeyFile }: DataDirectory, signatures: Signatures["Service"]) =>
   Effect.try({
