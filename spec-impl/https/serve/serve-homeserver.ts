@@ -4,6 +4,7 @@ import { performance } from "node:perf_hooks"
 import type { Scope } from "effect"
 import { Context, Effect, ErrorReporter, Layer } from "effect"
 import type { IpNetwork } from "effect/net"
+import { DeriveKey, deriveBeside } from "../../client-api/accounts/passwords.ts"
 import { clientRoutes } from "../../client-api/server.ts"
 import { Sync } from "../../client-api/sync/sync.ts"
 import { readingsDefault } from "../../core/readings.ts"
@@ -99,7 +100,10 @@ export const serveHomeserver = (
         store: layerSqliteStore({ filename: files.databaseFile }),
         authorities: options.authorities,
         allowedNetworks: options.allowedNetworks,
-      }).pipe(Layer.provideMerge(Layer.succeed(Stopwatch, stopwatch))),
+      }).pipe(
+        Layer.provideMerge(Layer.succeed(Stopwatch, stopwatch)),
+        Layer.provideMerge(Layer.succeed(DeriveKey, deriveBeside)),
+      ),
     )
     const federation = yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
     const clients = yield* Effect.provide(wireHandler(clientRoutes), services)
