@@ -60,8 +60,13 @@ export interface Allowance {
 export const allowances: readonly Allowance[] = [
   {
     path: "cli/",
-    groups: ["time", "promises", "console"],
+    groups: ["time", "timers", "promises", "console"],
     reason: "the process around the simulator: it measures wall time, loads modules, prints",
+  },
+  {
+    path: /^cli\/(?:serve[^/]*\.test\.ts$|testing\/)/,
+    groups: ["timers"],
+    reason: "tests of processes on the real network, which take their time",
   },
   {
     path: ".ci/",

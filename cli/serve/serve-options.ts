@@ -7,6 +7,7 @@ import { isServerName, parseServerName } from "#spec-impl/core/identifiers.ts"
 import type { ListenAddress, ServeOptions } from "#spec-impl/https/serve/serve-homeserver.ts"
 import { suggestName } from "../nearest-name.ts"
 import { UsageError } from "../outcome.ts"
+import { readSettings } from "./settings.ts"
 
 /** By the name of the flag, which is the name in the file too; undefined where it was not given. */
 export interface Told {
@@ -22,7 +23,13 @@ export interface Told {
   readonly "enable-registration"?: boolean | undefined
   readonly signatures?: string | undefined
   readonly "requests-max"?: number | undefined
+  /** In a file alone: see `settings.ts`. */
+  readonly settings?: Readonly<Record<string, unknown>> | undefined
+  readonly readings?: Readonly<Record<string, unknown>> | undefined
 }
+
+const isObject = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const isText = (value: unknown): boolean => typeof value === "string"
 
@@ -40,6 +47,8 @@ const kinds: { readonly [Name in keyof Required<Told>]: (value: unknown) => bool
   "enable-registration": (value) => typeof value === "boolean",
   signatures: isText,
   "requests-max": (value) => Number.isSafeInteger(value),
+  settings: isObject,
+  readings: isObject,
 }
 
 const wrong = (message: string): UsageError => new UsageError({ message })
@@ -62,16 +71,14 @@ export const readConfig = (path: string): Told => {
   } catch (error) {
     throw wrong(`"${path}" is no JSON: ${(error as Error).message}`)
   }
-  if (typeof config !== "object" || config === null || Array.isArray(config)) {
-    throw wrong(`"${path}" is no JSON object`)
-  }
-  for (const [name, value] of Object.entries(config)) {
+  if (!isObject(config)) throw wrong(`"${path}" is no JSON object`)
+  for (const [name, value] of Object.entries(config as object)) {
     if (!Object.hasOwn(kinds, name)) {
       throw wrong(`"${path}": there is no "${name}"; ${suggestName(name, Object.keys(kinds))}`)
     }
     if (!kinds[name as keyof Told](value)) throw wrong(`"${path}": "${name}" is of the wrong kind`)
   }
-  return config
+  return config as Told
 }
 
 const parseListen = (name: string, text: string): ListenAddress => {
@@ -149,7 +156,10 @@ export const serveOptions = (flags: Told, config: Told): ServeOptions => {
     authorities: told.ca === undefined ? [] : readAuthorities(told.ca),
     allowedNetworks: (told["allow-ip"] ?? []).map(parseNetwork),
     signatures,
-    settings: { enableRegistration: told["enable-registration"] ?? false },
+    settings: {
+      ...readSettings(told.settings ?? {}, told.readings ?? {}),
+      enableRegistration: told["enable-registration"] ?? false,
+    },
     ...(requestsMax === undefined ? {} : { limits: { requestsMax, requestsOfAddressMax: requestsMax } }),
   }
 }

@@ -2,6 +2,7 @@
 import { Effect, Fiber } from "effect"
 import { describe, expect, it } from "vitest"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
+import { delay } from "../network/rules.ts"
 import { crossSigningClient, deviceClient } from "./client-keys.ts"
 import { askAsClient, clientOf } from "./testing/client.ts"
 import { alice, bob, inRoom, waitingSync, withClients } from "./testing/client-stories.ts"
@@ -105,6 +106,22 @@ describe("keys", () => {
       }),
     ))
 
+  it("of a server that does not answer are waited for as long as the client says", () =>
+    inRoom((played, _roomId, _own, other) =>
+      Effect.gen(function* () {
+        yield* played.network.rule({ source: "s2", path: /\/keys\/|\/devices\// }, delay(20_000))
+        for (const [path, body] of [
+          ["/keys/query", { device_keys: { "@carol:s1": [] } }],
+          ["/keys/claim", { one_time_keys: { [alice]: { X: "signed_curve25519" } } }],
+        ] as const) {
+          const before = played.kernel.elapsedMs
+          const answer = yield* other.client.post(path, { ...body, timeout: 2_000 })
+          expect(answer.body.failures).toHaveProperty("s1")
+          expect(played.kernel.elapsedMs - before).toBe(2_000)
+        }
+      }).pipe(Effect.scoped),
+    ))
+
   it("that are none are refused", () =>
     withClients((_played, { client }) =>
       Effect.gen(function* () {
@@ -183,6 +200,9 @@ describe("device lists", () => {
         yield* own.next()
         yield* played.stage.crash("s1")
         yield* played.stage.restart("s1")
+        // The numbers of this boot have gone beyond those of the one before.
+        for (let count = 0; count < 20; count++)
+          yield* own.client.put(`/user/${alice}/account_data/x`, { count })
         expect((yield* own.next()).json.device_lists).toEqual({ changed: [alice, bob], left: [] })
         expect((yield* own.next()).json.device_lists).toBeUndefined()
       }),

@@ -65,8 +65,10 @@ describe("receipts", () => {
       Effect.gen(function* () {
         const { stage } = played
         const { eventId } = yield* stage.user(bob).say(roomId, "read me")
+        const carol = new Syncing(yield* registerClient(played, "s1", "carol"))
+        yield* stage.user("@carol:s1").join(roomId)
         yield* stage.quiet
-        yield* bothSynced(own, other)
+        yield* bothSynced(own, other, carol)
         const path = (type: string) => `/rooms/${roomId}/receipt/${type}/${encodeURIComponent(eventId)}`
         expect((yield* own.client.post(path("m.read"), {})).body).toEqual({})
         yield* own.client.post(path("m.read"), { thread_id: "main" })
@@ -81,6 +83,8 @@ describe("receipts", () => {
         const mine = (yield* own.next()).joined(roomId).json?.ephemeral.events ?? []
         expect(JSON.stringify(mine)).toContain("m.read.private")
         expect(JSON.stringify(events)).not.toContain("m.read.private")
+        const near = (yield* carol.next()).joined(roomId).json?.ephemeral.events ?? []
+        expect(near.map(({ content }) => content)).toEqual(events.map(({ content }) => content))
         yield* stage.crash("s1")
         yield* stage.restart("s1")
         const again = new Syncing(own.client)
@@ -121,6 +125,61 @@ describe("receipts", () => {
           { type: "m.fully_read", content: { event_id: eventId } },
         ])
         expect(room.ephemeral("m.receipt")).toHaveProperty([eventId, "m.read", alice])
+      }),
+    ))
+})
+
+describe("unread notifications", () => {
+  it("are counted by the push rules, up to what the user has read or said", () =>
+    inRoom((played, roomId, own, other) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const counts = Effect.map(own.next(), (synced) => synced.joined(roomId).json?.unread_notifications)
+        const count = (notified: number, highlighted = 0) => ({
+          notification_count: notified,
+          highlight_count: highlighted,
+        })
+        expect(yield* counts).toEqual(count(0))
+        yield* stage.user(bob).say(roomId, "one")
+        const mention = { msgtype: "m.text", body: "Alice!", "m.mentions": { user_ids: [alice] } }
+        const two = yield* other.client.put(`/rooms/${roomId}/send/m.room.message/two`, mention)
+        yield* stage.user(bob).say(roomId, "three")
+        yield* stage.quiet
+        expect(yield* counts).toEqual(count(3, 1))
+        yield* own.client.post(
+          `/rooms/${roomId}/receipt/m.read.private/${encodeURIComponent(String(two.body.event_id))}`,
+        )
+        expect(yield* counts).toEqual(count(1))
+        yield* stage.user(alice).say(roomId, "I have read that")
+        expect(yield* counts).toEqual(count(0))
+        yield* stage.user(bob).say(roomId, "four")
+        yield* stage.quiet
+        const muted = { actions: [], conditions: [] }
+        yield* own.client.put("/pushrules/global/override/mute", muted)
+        expect(yield* counts).toEqual(count(0))
+      }),
+    ))
+
+  it("are counted thread by thread for who wants that", () =>
+    inRoom((played, roomId, own, other) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const filter = JSON.stringify({ room: { timeline: { unread_thread_notifications: true } } })
+        const root = yield* stage.user(bob).say(roomId, "root")
+        const relation = { "m.relates_to": { rel_type: "m.thread", event_id: root.eventId } }
+        const reply = { msgtype: "m.text", body: "in the thread", ...relation }
+        const sent = yield* other.client.put(`/rooms/${roomId}/send/m.room.message/reply`, reply)
+        yield* stage.quiet
+        const one = { notification_count: 1, highlight_count: 0 }
+        expect((yield* own.next({ filter })).joined(roomId).json).toMatchObject({
+          unread_notifications: one,
+          unread_thread_notifications: { [root.eventId]: one },
+        })
+        const path = `/rooms/${roomId}/receipt/m.read/${encodeURIComponent(String(sent.body.event_id))}`
+        yield* own.client.post(path, { thread_id: root.eventId })
+        const read = (yield* own.next({ filter })).joined(roomId).json
+        expect(read).toMatchObject({ unread_notifications: one })
+        expect(read).not.toHaveProperty("unread_thread_notifications")
       }),
     ))
 })

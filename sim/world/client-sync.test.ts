@@ -5,6 +5,7 @@ import { Sync } from "#spec-impl/client-api/sync/sync.ts"
 import { Rooms } from "#spec-impl/homeserver/rooms.ts"
 import { registerClient } from "./testing/client.ts"
 import { alice, bob, inRoom, waitingSync, withClients } from "./testing/client-stories.ts"
+import { joined } from "./testing/partial-room.ts"
 import type { Played } from "./testing/play.ts"
 import { type SyncedRoom, Syncing, type ToldEvent } from "./testing/syncing.ts"
 
@@ -64,7 +65,7 @@ describe("a first sync", () => {
       Effect.gen(function* () {
         for (const query of [
           "since=nonsense",
-          "since=s999_0_0_xyz",
+          "since=s999_0_0_1",
           "filter=%7B",
           "filter=%7B%22room%22%3A1%7D",
         ]) {
@@ -218,7 +219,9 @@ describe("a sync that waits", () => {
             expect(Object.keys((yield* other.next()).section("invite"))).toEqual([roomId])
             const fiber = yield* waitingSync(played, other)
             yield* stage.user(bob).join(roomId)
-            const synced = yield* Fiber.join(fiber)
+            let synced = yield* Fiber.join(fiber)
+            // Of those whom it meets there it may hear a moment before.
+            if (synced.json.rooms === undefined) synced = yield* other.next({ timeout: "1000" })
             expect(Object.keys(synced.json.rooms ?? {})).toEqual(["join"])
             expect((yield* other.next()).json.rooms).toBeUndefined()
           }),
@@ -401,6 +404,10 @@ describe("memberships", () => {
     inRoom((played, roomId, own, other) =>
       Effect.gen(function* () {
         const { stage } = played
+        yield* stage.user("@carol:s2").join(roomId, "s1")
+        const visibility = { history_visibility: "world_readable" }
+        yield* stage.user(alice).setState(roomId, "m.room.history_visibility", visibility)
+        yield* stage.quiet
         yield* other.next()
         yield* stage.user(alice).say(roomId, "before")
         yield* stage.user(alice).kick(roomId, bob)
@@ -451,6 +458,57 @@ describe("memberships", () => {
         expect([...room.state, ...room.timeline].map(({ type }) => type)).toContain("m.room.create")
       }),
     ))
+})
+
+describe("a room that the server has left and come back to", () => {
+  it("is told from where it came back: before that there is a gap, which is filled on demand", () =>
+    inRoom((played, roomId, _own, other) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        yield* stage.user(alice).say(roomId, "before")
+        yield* stage.quiet
+        yield* stage.user(bob).leave(roomId)
+        yield* stage.quiet
+        yield* stage.user(alice).say(roomId, "missed")
+        yield* stage.user(bob).join(roomId, "s1")
+        yield* stage.quiet
+        yield* stage.user(alice).say(roomId, "after")
+        yield* stage.quiet
+        const room = (yield* other.next(filterOf({ room: { timeline: { limit: 100 } } }))).joined(roomId)
+        expect(room.bodies).toEqual(["after"])
+        expect(room.json?.timeline.limited).toBe(true)
+        const from = room.json?.timeline.prev_batch
+        const page = yield* other.client.get(`/rooms/${roomId}/messages?dir=b&limit=100&from=${from}`)
+        const chunk = page.body.chunk as unknown as readonly ToldEvent[]
+        expect(chunk.flatMap(({ content }) => content.body ?? [])).toEqual(["missed", "before"])
+      }),
+    ))
+})
+
+describe("a room in partial state", () => {
+  it("is told as far as it is known, and whole once it is whole", async () => {
+    let nina: Syncing | undefined
+    const membersIn = ({ state, timeline }: SyncedRoom) =>
+      [...state, ...timeline].flatMap(({ type, state_key: key }) => (type === "m.room.member" ? [key] : []))
+    await joined(
+      "12",
+      (played) =>
+        Effect.map(registerClient(played, "s3", "nina"), (client) => {
+          nina = new Syncing(client)
+        }),
+      (_played, roomId) =>
+        Effect.map(nina!.next(), (synced) => {
+          expect(membersIn(synced.joined(roomId))).not.toContain("@bob:s2")
+          expect(membersIn(synced.joined(roomId))).toContain("@nina:s3")
+        }),
+      (_played, roomId) =>
+        Effect.gen(function* () {
+          expect(membersIn((yield* nina!.next()).joined(roomId))).toContain("@bob:s2")
+          expect((yield* nina!.next()).json.rooms).toBeUndefined()
+        }),
+      () => ({ enableRegistration: true }),
+    )
+  })
 })
 
 describe("a filter", () => {

@@ -229,6 +229,7 @@ const fencedStore = (fence: Fence, store: EventStore["Service"]): EventStore["Se
   records: (collection) => fence.guard(store.records(collection)),
   blob: (collection, key) => fence.guard(store.blob(collection, key)),
   outside: fence.guard(store.outside),
+  answered: (countMax) => fence.guard(store.answered(countMax)),
   answer: (origin, transactionId) => fence.guard(store.answer(origin, transactionId)),
 })
 

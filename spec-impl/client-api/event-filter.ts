@@ -5,6 +5,8 @@ export interface EventFilter {
   /** Undefined where nothing is said: as many as the endpoint gives. */
   readonly limit: number | undefined
   readonly lazyLoadMembers: boolean
+  /** Whether unread notifications are counted for each thread by itself. */
+  readonly unreadByThread: boolean
   /** Whether the event is wanted. */
   readonly wants: (event: FilteredEvent) => boolean
   /** Whether anything of that room is wanted. */
@@ -43,6 +45,7 @@ export const readEventFilter = (given: JsonValue | undefined): EventFilter | und
   return {
     limit: limit as number | undefined,
     lazyLoadMembers: json.lazy_load_members === true,
+    unreadByThread: json.unread_thread_notifications === true,
     wants: ({ type, sender = "", content }) =>
       isWanted(sender, lists.senders, lists.not_senders) &&
       types?.some((matches) => matches(type)) !== false &&

@@ -5,7 +5,7 @@ import { eventIdOf, roomIdOfCreate } from "./event-id.ts"
 import { without } from "./hash.ts"
 import { isEventId, isRoomId, isUserId, utf8Length } from "./identifiers.ts"
 import { canonicalProblem } from "./json/canonical.ts"
-import { canonicalJson } from "./json/encode.ts"
+import { canonicalJson, encodedBytesMax } from "./json/encode.ts"
 import { isJsonArray, isJsonInteger, isJsonObject, type JsonObject, type JsonValue } from "./json/value.ts"
 import {
   authEventsMax,
@@ -92,10 +92,11 @@ const formProblem = (
   fieldProblem(pdu, identifierLength === "bytes" || !version.identifiersOnceInCodePoints) ??
   depthProblem(pdu.depth!, version) ??
   referencesProblem(pdu, version, checkCounts) ??
-  (isTooLarge(canonicalJson(pdu)) ? `the event is larger than ${pduBytesMax} bytes` : undefined)
+  (isTooLarge(pdu) ? `the event is larger than ${pduBytesMax} bytes` : undefined)
 
-/** No UTF-16 unit takes more than three bytes. */
-const isTooLarge = (text: string): boolean => text.length * 3 > pduBytesMax && utf8Length(text) > pduBytesMax
+/** Most events are so small that nobody has to write them to know that. */
+const isTooLarge = (pdu: JsonObject): boolean =>
+  encodedBytesMax(pdu) > pduBytesMax && utf8Length(canonicalJson(pdu)) > pduBytesMax
 
 const fieldProblem = (pdu: JsonObject, countsBytes: boolean): string | undefined => {
   for (const field of ["type", "sender"] as const) {

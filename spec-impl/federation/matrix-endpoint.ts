@@ -23,6 +23,14 @@ export const AnswerWithin = Context.Reference<Duration.Input>("netsplit/AnswerWi
   defaultValue: () => "30 seconds",
 })
 
+/** On an endpoint, or while a call is made: how many bytes of an answer are read; the larger one counts. */
+export const AnswerBytesMax = Context.Reference<number>("netsplit/AnswerBytesMax", {
+  defaultValue: () => 16 * 1_048_576,
+})
+
+/** Of answers that hold the state of a room, which has no bound: as Synapse has it for `send_join`. */
+export const wholeRoomBytesMax = 500 * 1_048_576
+
 /** While a call is made: the endpoint that is called. */
 export const CalledEndpoint = Context.Reference<HttpApiEndpoint.Top | undefined>("netsplit/CalledEndpoint", {
   defaultValue: () => undefined,

@@ -6,6 +6,8 @@ import { Context, Layer } from "effect"
 
 /** What can change, by what it is of. */
 export interface ChangeKeys {
+  /** All memberships of a room in partial state are known now: its state is another, without any event. */
+  readonly wholeRoom: readonly [roomId: string]
   /** Who is typing in the room. */
   readonly typing: readonly [roomId: string]
   /** A receipt, under a key of its own. */
@@ -23,6 +25,11 @@ export interface ChangeKeys {
 
 export type ChangeKind = keyof ChangeKeys
 
+/** So many changes of one kind are remembered: strangers can make up users whose presence they tell. */
+const rememberedMax = 100_000
+/** Kinds of which a forgotten change does no harm: it is of the moment. */
+const ofTheMoment: ReadonlySet<ChangeKind> = new Set(["presence", "typing"])
+
 export class Changes extends Context.Service<
   Changes,
   {
@@ -30,6 +37,8 @@ export class Changes extends Context.Service<
     readonly note: <K extends ChangeKind>(kind: K, ...of: ChangeKeys[K]) => void
     /** The number of the last change of this boot; 0 before the first. */
     readonly last: () => number
+    /** Up to that number not all changes are remembered: who has been told no more is told everything as it is now. */
+    readonly forgotten: () => number
     /** What has changed after the change of that number, each once, in the order of its last change. */
     readonly since: <K extends ChangeKind>(kind: K, number: number) => readonly ChangeKeys[K][]
     /** Calls `listener` at each change, until what it gives is called; the listener must not wait. */
@@ -40,7 +49,9 @@ export class Changes extends Context.Service<
     /** By kind, by what it is of: the number of its last change. */
     const numbers = new Map<ChangeKind, Map<string, number>>()
     const listeners = new Set<() => void>()
+    const lastOfKind = new Map<ChangeKind, number>()
     let last = 0
+    let forgotten = 0
 
     const ofKind = (kind: ChangeKind): Map<string, number> => {
       const known = numbers.get(kind) ?? new Map<string, number>()
@@ -52,13 +63,21 @@ export class Changes extends Context.Service<
       note: (kind, ...of) => {
         last += 1
         const key = JSON.stringify(of)
-        ofKind(kind).delete(key)
-        ofKind(kind).set(key, last)
+        const known = ofKind(kind)
+        known.delete(key)
+        known.set(key, last)
+        lastOfKind.set(kind, last)
+        const [oldest] = known
+        if (known.size > rememberedMax && oldest !== undefined) {
+          known.delete(oldest[0])
+          if (!ofTheMoment.has(kind)) forgotten = Math.max(forgotten, oldest[1])
+        }
         for (const listener of [...listeners]) listener()
       },
       last: () => last,
+      forgotten: () => forgotten,
       since: <K extends ChangeKind>(kind: K, number: number) =>
-        number >= last
+        number >= (lastOfKind.get(kind) ?? 0)
           ? []
           : [...ofKind(kind)].flatMap(([key, changed]) =>
               changed > number ? [JSON.parse(key) as ChangeKeys[K]] : [],

@@ -25,6 +25,29 @@ const hourMs = 60 * 60 * 1_000
  * ids, EDUs say what is so.
  */
 const answersKeptMs = 24 * hourMs
+/** Whether there is an answer is asked of the store for these, the newest: nobody repeats what is older than that. */
+const answersKnownMax = 100_000
+
+const keyOf = (origin: string, transactionId: string): string => `${origin}\n${transactionId}`
+
+/** The transactions to which there are answers. */
+class Answered {
+  readonly #keys = new Set<string>()
+
+  has(key: string): boolean {
+    return this.#keys.has(key)
+  }
+
+  note(key: string): void {
+    this.#keys.add(key)
+    if (this.#keys.size <= answersKnownMax) return
+    for (const oldest of this.#keys) {
+      this.#keys.delete(oldest)
+      return
+    }
+  }
+}
+
 /** Of one transaction. */
 const roomsAtOnceMax = 8
 /** Between two clearings of them. */
@@ -68,6 +91,10 @@ export class Incoming extends Context.Service<
       >()
       const underWay = new Map<string, Deferred.Deferred<TransactionAnswer, MatrixError>>()
       let clearedTs = 0
+      const answered = new Answered()
+      for (const [origin, transactionId] of yield* store.answered(answersKnownMax)) {
+        answered.note(keyOf(origin, transactionId))
+      }
 
       const receiveOnce = Effect.fnUntraced(function* (
         origin: string,
@@ -75,7 +102,8 @@ export class Incoming extends Context.Service<
         pdus: readonly JsonValue[],
         edus: readonly JsonValue[],
       ) {
-        const known = yield* store.answer(origin, transactionId)
+        const isAnswered = answered.has(keyOf(origin, transactionId))
+        const known = isAnswered ? yield* store.answer(origin, transactionId) : undefined
         if (known !== undefined) return known
         if (readings.nonCanonicalPdu === "refuse-transaction") yield* refuseNonCanonical(rooms, pdus)
         const byRoom = [...Map.groupBy(pdus, roomIdIn)]
@@ -100,13 +128,14 @@ export class Incoming extends Context.Service<
         const answer = answerOf(received.flatMap(({ results }) => results))
         if (!received.some(({ isSealed }) => isSealed)) yield* store.commit(groupOf(answer))
         if (isClearing) clearedTs = answeredTs
+        answered.note(keyOf(origin, transactionId))
         return answer
       })
 
       return Incoming.of({
         receiveTransaction: Effect.fnUntraced(function* (origin, transactionId, pdus, edus) {
           yield* destinations.heardFrom(origin)
-          const key = `${origin}\n${transactionId}`
+          const key = keyOf(origin, transactionId)
           const running = underWay.get(key)
           if (running !== undefined) return yield* Deferred.await(running)
           const answered = Deferred.makeUnsafe<TransactionAnswer, MatrixError>()

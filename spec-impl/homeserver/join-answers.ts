@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { isServerName } from "../core/identifiers.ts"
+import { canonicalJson } from "../core/json/encode.ts"
 import type { JsonObject } from "../core/json/value.ts"
 import type { PolicyServer } from "../core/room-dag/policy-server.ts"
 import type { RoomVersion } from "../core/room-version.ts"
@@ -12,7 +13,7 @@ import { badAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
 import { KeyRing } from "./key-ring.ts"
 import type { Room } from "./rooms.ts"
-import { readPdu, vetAnswered } from "./vetting.ts"
+import { readAnswered, vetRead } from "./vetting.ts"
 
 /** The body of an answer to send_join. */
 export interface JoinAnswer {
@@ -43,15 +44,12 @@ export const believe = Effect.fnUntraced(function* (
   asked: { readonly via: string; readonly omitMembers: boolean },
 ) {
   const { serverName } = yield* ServerIdentity
-  const state = answer.state.flatMap((pdu) => {
-    const read = readPdu(pdu, room, { checkReferenceCounts: false })
-    return "event" in read ? [read.event] : []
-  })
+  const state = readAnswered(room, answer.state)
   const joined = yield* signedByAll(room, join, answer.event, asked.via, policyServerIn(state))
   const doubled = doubledKey(state)
   if (doubled !== undefined)
     return yield* badAnswer(`the state before the join has two events for ${doubled}`)
-  const events = yield* vetAnswered(room, [...answer.auth_chain, ...answer.state])
+  const events = yield* vetRead(room, onceEach([...readAnswered(room, answer.auth_chain), ...state]))
   const stateIds = [...new Set(state.map(({ eventId }) => eventId))]
   yield* checkCreate(events, stateIds, room.version)
   const servers = yield* serversIn(answer, asked)
@@ -91,6 +89,18 @@ const signedByAll = Effect.fnUntraced(function* (
   room.dag.noteSignedRestrictedJoin(signed.eventId)
   return signed
 })
+
+/** Much of the auth chain is part of the state too: what is the same is verified once. */
+const onceEach = (events: readonly Event[]): readonly Event[] => {
+  const copies = new Map<string, Event[]>()
+  return events.filter((event) => {
+    const known = copies.get(event.eventId)
+    if (known === undefined) copies.set(event.eventId, [event])
+    else if (known.some(({ pdu }) => canonicalJson(pdu) === canonicalJson(event.pdu))) return false
+    else known.push(event)
+    return true
+  })
+}
 
 const doubledKey = (state: readonly Event[]): string | undefined => {
   const eventIds = new Map<string, string>()

@@ -10,6 +10,7 @@ import type { Resolve } from "../core/state-resolution/resolve.ts"
 import { type MatrixError, notFound } from "../federation/matrix-error.ts"
 import type { StateWrite, StoredRoom, StoreGroup } from "../store/event-store.ts"
 import { EventStore, StoreFailure } from "../store/event-store.ts"
+import { Changes } from "./changes.ts"
 import {
   keptPartialStates,
   type PartialState,
@@ -89,6 +90,7 @@ export class Rooms extends Context.Service<
       Effect.gen(function* () {
         const store = yield* EventStore
         const settings = yield* Settings
+        const changes = yield* Changes
         const signatures = yield* Signatures
         const stopwatch = yield* Stopwatch
         const rooms = new Map<string, Room>()
@@ -128,8 +130,6 @@ export class Rooms extends Context.Service<
           const taken = positions.take(room, records)
           yield* keepAndApply(room, records, more, taken).pipe(
             Effect.ensuring(Effect.sync(() => positions.settle(taken))),
-            // A client that hangs up must not leave behind what is kept and yet not seen.
-            Effect.uninterruptible,
           )
         })
 
@@ -183,7 +183,6 @@ export class Rooms extends Context.Service<
           const taken = positions.take(room, records)
           yield* keepWhole(room, dag, records, more, taken).pipe(
             Effect.ensuring(Effect.sync(() => positions.settle(taken))),
-            Effect.uninterruptible,
           )
         })
 
@@ -210,6 +209,7 @@ export class Rooms extends Context.Service<
           )
           room.partial = undefined
           partial?.whole.openUnsafe()
+          changes.note("wholeRoom", roomId)
           for (const record of records) {
             const known = before.record(record.event.eventId)
             if (known?.place === record.place && known.verdict === record.verdict) continue

@@ -80,11 +80,17 @@ export const vetEvents = Effect.fnUntraced(function* (room: Room, events: readon
  * held stays as it is held, for the answer may be a copy that history visibility redacted; unless what is held is such
  * a copy, of an outlier, and the answer a whole one.
  */
-export const vetAnswered = Effect.fnUntraced(function* (room: Room, pdus: readonly JsonValue[]) {
-  const events = pdus.flatMap((pdu) => {
+export const vetAnswered = (room: Room, pdus: readonly JsonValue[]) => vetRead(room, readAnswered(room, pdus))
+
+/** Check 1 of it. */
+export const readAnswered = (room: Room, pdus: readonly JsonValue[]): readonly Event[] =>
+  pdus.flatMap((pdu) => {
     const read = readPdu(pdu, room, { checkReferenceCounts: false })
     return "event" in read ? [read.event] : []
   })
+
+/** Checks 2 and 3 of it. */
+export const vetRead = Effect.fnUntraced(function* (room: Room, events: readonly Event[]) {
   const unknown = events.filter(
     (event) => room.dag.record(event.eventId) === undefined || room.dag.bettersOutlier(event),
   )

@@ -55,7 +55,9 @@ const readAnswer = (
     }
   })
   incoming.on("error", (error) => broken(error.message))
-  incoming.on("end", () => {
+  // Not at its end: only now is the connection free for the next request.
+  incoming.on("close", () => {
+    if (!incoming.complete) return broken("the answer ended before its length")
     const headers = Object.entries(incoming.headers).map(([name, value]) => [name, [value].flat().join(", ")])
     done(
       Effect.succeed({

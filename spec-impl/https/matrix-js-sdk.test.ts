@@ -7,6 +7,7 @@ import {
   EventType,
   type MatrixClient,
   type MatrixEvent,
+  MatrixEventEvent,
   MsgType,
   ReceiptType,
   type Room,
@@ -53,7 +54,12 @@ const register = async (baseUrl: string, username: string): Promise<MatrixClient
 /** Waits until the client has heard of something; looks again at each event that it emits. */
 const until = <A>(client: MatrixClient, look: () => A | null | undefined | false): Promise<A> =>
   new Promise((resolve, reject) => {
-    const events = [ClientEvent.Sync, ClientEvent.Event, ClientEvent.Room] as const
+    const events = [
+      ClientEvent.Sync,
+      ClientEvent.Event,
+      ClientEvent.Room,
+      MatrixEventEvent.Decrypted,
+    ] as const
     const stop = (): void => {
       for (const event of events) client.off(event, check)
       clearTimeout(overdue)
@@ -101,6 +107,7 @@ describe("two clients of two servers", () => {
     alice = await register(one.url, "alice")
     bob = await register(other.url, "bob")
     for (const client of [alice, bob]) {
+      await client.initRustCrypto({ useIndexedDB: false })
       await client.startClient({ initialSyncLimit: 20, lazyLoadMembers: true })
       await until(client, () => isSynced(client))
     }
@@ -184,6 +191,32 @@ describe("two clients of two servers", () => {
     expect(bodiesIn(room).slice(0, 2)).toEqual(["hello", "hello to you"])
     expect(bodiesIn(room).slice(-25)).toEqual(Array.from({ length: 25 }, (_, index) => `line ${index + 1}`))
     fresh.stopClient()
+  })
+
+  it("speak in secret, once they have each other's keys", async () => {
+    const content = { algorithm: "m.megolm.v1.aes-sha2" }
+    const secret = (
+      await alice.createRoom({
+        invite: ["@bob:other.test"],
+        initial_state: [{ type: EventType.RoomEncryption, state_key: "", content }],
+      })
+    ).room_id
+    await until(bob, () => bob.getRoom(secret))
+    await bob.joinRoom(secret)
+    await until(alice, () => alice.getRoom(secret)?.getMember("@bob:other.test")?.membership === "join")
+    const heard = (client: MatrixClient, body: string) => () =>
+      client
+        .getRoom(secret)
+        ?.getLiveTimeline()
+        .getEvents()
+        .find((event) => event.isEncrypted() && event.getContent().body === body)
+    const { event_id: eventId } = await alice.sendTextMessage(secret, "psst")
+    await until(bob, heard(bob, "psst"))
+    await bob.sendTextMessage(secret, "I hear you")
+    await until(alice, heard(alice, "I hear you"))
+    const raw = await alice.fetchRoomEvent(secret, eventId)
+    expect(raw.type).toBe(EventType.RoomMessageEncrypted)
+    expect(JSON.stringify(raw)).not.toContain("psst")
   })
 
   it("part", async () => {

@@ -191,6 +191,10 @@ export class EventStore extends Context.Service<
     readonly blob: (collection: string, key: string) => Effect.Effect<Uint8Array | undefined, StoreFailure>
     /** All that is not over, by user and room in code-point order. */
     readonly outside: Effect.Effect<readonly OutsideWrite[], StoreFailure>
+    /** To which transactions there are answers: the newest `countMax`, by when they were given and then as they came. */
+    readonly answered: (
+      countMax: number,
+    ) => Effect.Effect<readonly (readonly [origin: string, transactionId: string])[], StoreFailure>
     readonly answer: (
       origin: string,
       transactionId: string,

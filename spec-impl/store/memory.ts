@@ -79,6 +79,13 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
         (a, b) => compareCodePoints(a.userId, b.userId) || compareCodePoints(a.roomId, b.roomId),
       ),
     ),
+    answered: (countMax) =>
+      Effect.sync(() =>
+        [...disk.answers]
+          .sort(([, a], [, b]) => a.answeredTs - b.answeredTs)
+          .slice(-countMax)
+          .map(([key]) => readAnswerKey(key)),
+      ),
     answer: (origin, transactionId) =>
       Effect.sync(() => disk.answers.get(answerKey(origin, transactionId))?.answer),
   })
@@ -87,7 +94,12 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
 export const layerMemory = (disk: MemoryDisk): Layer.Layer<EventStore> =>
   Layer.succeed(EventStore, memoryStore(disk))
 
+/** A server name has no line break. */
 const answerKey = (origin: string, transactionId: string): string => `${origin}\n${transactionId}`
+const readAnswerKey = (key: string): readonly [string, string] => {
+  const end = key.indexOf("\n")
+  return [key.slice(0, end), key.slice(end + 1)]
+}
 
 /** Checks the whole group before it writes any of it, so that a failure leaves nothing behind. */
 const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreFailure> => {

@@ -56,14 +56,18 @@ export const EncryptionReceive = HttpApiBuilder.group(
       )
       .handle("queryKeys", ({ payload }) =>
         Effect.flatMap(Requester, ({ userId }) =>
-          Effect.map(queries.query(userId, payload.device_keys), (answer) => ({ ...answer })),
+          Effect.map(queries.query(userId, payload.device_keys, payload.timeout), (answer) => ({
+            ...answer,
+          })),
         ),
       )
       .handle("claimKeys", ({ payload }) =>
-        Effect.map(acted(oneTimeKeys.claim(payload.one_time_keys)), (answer) => ({ ...answer })),
+        Effect.map(acted(oneTimeKeys.claim(payload.one_time_keys, payload.timeout)), (answer) => ({
+          ...answer,
+        })),
       )
       .handle("keyChanges", ({ query: { from, to } }) =>
-        Effect.flatMap(Requester, ({ userId }) => sync.deviceChanges(userId, from, to)),
+        Effect.flatMap(Requester, ({ userId }) => acted(sync.deviceChanges(userId, from, to))),
       )
       .handle(
         "uploadSigningKeys",

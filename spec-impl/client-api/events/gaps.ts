@@ -1,5 +1,5 @@
 /** Where this server's history of a room has gaps, and how they are filled (§Backfilling and retrieving missing events). */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Fiber, Layer } from "effect"
 import type { FederationClient } from "../../federation/client.ts"
 import { backfillBefore } from "../../homeserver/backfill.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
@@ -32,6 +32,7 @@ export class Gaps extends Context.Service<
       const services = yield* Effect.context<
         FederationClient | KeyRing | Outside | Rooms | ServerIdentity | Settings | Signatures
       >()
+      const scope = yield* Effect.scope
       const told = new Set<string>()
 
       return Gaps.of({
@@ -42,10 +43,13 @@ export class Gaps extends Context.Service<
           if (open.length === 0) return false
           const others = joinedServersByAge(room.dag).filter((server) => server !== serverName)
           for (const server of others.slice(0, serversAskedMax)) {
-            const answer = yield* backfillBefore(room, server, open).pipe(
+            // Goes on where the client does not: what is begun to be taken in must not be left half done.
+            const asking = yield* backfillBefore(room, server, open).pipe(
               Effect.provide(services),
               Effect.option,
+              Effect.forkIn(scope),
             )
+            const answer = yield* Fiber.join(asking)
             if (answer._tag === "None") continue
             for (const eventId of open) told.add(eventId)
             return true

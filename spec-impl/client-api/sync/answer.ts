@@ -3,6 +3,7 @@ import { Clock, Effect } from "effect"
 import type { JsonObject } from "../../core/json/value.ts"
 import { OneTimeKeys } from "../../federation/encryption/one-time-keys.ts"
 import { Presence } from "../../federation/presence/presence.ts"
+import { Receipts } from "../../federation/receipts/receipts.ts"
 import { ToDevice } from "../../federation/to-device/to-device.ts"
 import { Changes } from "../../homeserver/changes.ts"
 import { Outside } from "../../homeserver/outside.ts"
@@ -14,10 +15,11 @@ import { TransactionIds } from "../events/transaction-ids.ts"
 import { PushRules } from "../push-rules/push-rules.ts"
 import { deviceChanges, newcomersIn, type RoomSpan, type Sharing } from "./device-changes.ts"
 import { globalAccountData, makeRoomExtras, type RoomChanges, roomChanges } from "./ephemeral.ts"
-import { isNews, type RoomNews, roomJson } from "./joined-room.ts"
+import { isNews, type RoomNews, roomJson, stateName } from "./joined-room.ts"
 import { type OwnRooms, ownRooms, sharingWith, standings } from "./own-rooms.ts"
 import type { Span } from "./span.ts"
 import type { AtTheDoor } from "./stripped.ts"
+import { unreadIn, unreadJson } from "./unread.ts"
 
 /** An answer without its `next_batch`. */
 export interface SyncAnswer {
@@ -39,6 +41,7 @@ export const makeSyncAnswer = Effect.gen(function* () {
   const changes = yield* Changes
   const outside = yield* Outside
   const presence = yield* Presence
+  const receipts = yield* Receipts
   const toDevice = yield* ToDevice
   const oneTimeKeys = yield* OneTimeKeys
   const accountData = yield* AccountData
@@ -68,13 +71,22 @@ export const makeSyncAnswer = Effect.gen(function* () {
       const { roomId } = news.room
       if (!span.filter.rooms.wantsRoom(roomId)) continue
       const extras = yield* roomExtras(roomId, news.isAll, changed, span)
-      const hasMore = extras.ephemeral.length + extras.accountData.length > 0
+      const hasMore = extras.isRead || extras.ephemeral.length + extras.accountData.length > 0
       if (!hasMore && !isNews(news) && !span.fullState) continue
       sections[roomId] = {
         ...roomJson(news, span, viewer),
         ephemeral: { events: extras.ephemeral },
         account_data: { events: extras.accountData },
-        unread_notifications: { highlight_count: 0, notification_count: 0 },
+        ...unreadJson(
+          unreadIn(
+            news.room,
+            news.stateNow,
+            span,
+            receipts.receiptsIn(roomId),
+            pushRules.rulesOf(span.userId),
+          ),
+          span.filter.rooms.timeline.unreadByThread,
+        ),
       }
     }
     return sections
@@ -128,7 +140,7 @@ export const makeSyncAnswer = Effect.gen(function* () {
     const told = new Set(changed?.map(([userId]) => userId))
     const candidates = changed === undefined ? sharing.all() : [...told].filter(sharing.isSharing)
     const events: JsonObject[] = []
-    for (const userId of new Set([...candidates, ...newcomers])) {
+    for (const userId of new Set([...candidates, ...[...newcomers].filter(sharing.isSharing)])) {
       const view = yield* presence.presenceOf(userId)
       const isKnown = view.presence !== "offline" || view.lastActiveAgoMs !== undefined || told.has(userId)
       const content = {
@@ -172,13 +184,15 @@ export const makeSyncAnswer = Effect.gen(function* () {
 
   return Effect.fnUntraced(function* (span: Span): Effect.fn.Return<SyncAnswer> {
     const changed = roomChanges(changes, span)
+    const isWhole = (roomId: string): boolean => changed?.whole.has(roomId) === true
     const isTouched = (roomId: string): boolean =>
       span.fullState ||
       changed === undefined ||
+      isWhole(roomId) ||
       changed.typing.has(roomId) ||
       changed.receipts.has(roomId) ||
       changed.accountData.has(roomId)
-    const own = ownRooms(rooms, outside, isTouched, span)
+    const own = ownRooms(rooms, outside, { isTouched, isWhole }, span)
     const sharing = sharingWith(rooms, span.userId)
     const { invite, knock, over } = doors(own, span)
     const viewer = yield* viewerOf(span)
@@ -186,7 +200,7 @@ export const makeSyncAnswer = Effect.gen(function* () {
     const leave: Record<string, JsonObject> = leftRooms(own.left, span, viewer)
     for (const roomId of over) {
       if (span.since !== undefined)
-        leave[roomId] ??= { timeline: { events: [], limited: false }, state: { events: [] } }
+        leave[roomId] ??= { timeline: nothingHappened, [stateName(span)]: { events: [] } }
     }
     const sections = Object.entries({ join, invite, knock, leave } satisfies Record<string, Sections>)
     const told = Object.fromEntries(sections.filter(([, section]) => Object.keys(section).length > 0))
@@ -210,5 +224,7 @@ export const makeSyncAnswer = Effect.gen(function* () {
     }
   })
 })
+
+const nothingHappened: JsonObject = { events: [], limited: false }
 
 const spanOf = ({ room, isAll, happened = [] }: RoomNews): RoomSpan => ({ room, cameIn: isAll, happened })

@@ -10,6 +10,8 @@ import type { Span } from "./span.ts"
 
 /** What has changed of rooms in the span; undefined where everything is told. */
 export interface RoomChanges {
+  /** Whose state has become whole. */
+  readonly whole: ReadonlySet<string>
   readonly typing: ReadonlySet<string>
   /** By room: the keys of receipts. */
   readonly receipts: ReadonlyMap<string, ReadonlySet<string>>
@@ -31,6 +33,7 @@ export const roomChanges = (
   changesSince === undefined
     ? undefined
     : {
+        whole: new Set(changes.since("wholeRoom", changesSince).map(([roomId]) => roomId)),
         typing: new Set(changes.since("typing", changesSince).map(([roomId]) => roomId)),
         receipts: grouped(changes.since("receipt", changesSince)),
         accountData: grouped(
@@ -74,6 +77,8 @@ export const makeRoomExtras = Effect.gen(function* () {
         ? accountData.all(span.userId, roomId).filter(([type]) => everything || types?.has(type) === true)
         : []
     return {
+      /** Whether the user has read more. */
+      isRead: !everything && read.some(({ userId }) => userId === span.userId),
       ephemeral: wanted.wantsRoom(roomId)
         ? [...typed, ...receiptEvents(read)].filter((event) => wanted.wants(event))
         : [],

@@ -145,6 +145,9 @@ const wantedState = (news: RoomNews, isFull: boolean, span: Span): readonly Even
 export const isNews = ({ isAll, timeline, stateEvents }: RoomNews): boolean =>
   isAll || timeline.entries.length > 0 || timeline.isLimited || stateEvents.length > 0
 
+/** Under which name state is told. */
+export const stateName = ({ useStateAfter }: Span): string => (useStateAfter ? "state_after" : "state")
+
 /** `timeline`, `state` or `state_after`, and `summary`. */
 export const roomJson = (news: RoomNews, span: Span, viewer: Viewer): JsonObject => {
   const { room, timeline, stateEvents, summary } = news
@@ -158,7 +161,7 @@ export const roomJson = (news: RoomNews, span: Span, viewer: Viewer): JsonObject
       limited: timeline.isLimited,
       ...beginningOf(news),
     },
-    [span.useStateAfter ? "state_after" : "state"]: { events: stateEvents.map(show) },
+    [stateName(span)]: { events: stateEvents.map(show) },
     ...(summary === undefined ? {} : { summary: summary.json }),
   }
 }

@@ -26,14 +26,19 @@ export const sharingWith = (rooms: Rooms["Service"], userId: string): Sharing =>
   }
 }
 
-/**
- * `isTouched` says of which rooms something else is to be told, although nothing happened in them. Rooms that the
- * server is not in are for `standings`.
- */
+/** Of which rooms something is to be told, although nothing happened in them. */
+export interface Touched {
+  /** Whatever that is. */
+  readonly isTouched: (roomId: string) => boolean
+  /** All of its state. */
+  readonly isWhole: (roomId: string) => boolean
+}
+
+/** Rooms that the server is not in are for `standings`. */
 export const ownRooms = (
   rooms: Rooms["Service"],
   outside: Outside["Service"],
-  isTouched: (roomId: string) => boolean,
+  { isTouched, isWhole }: Touched,
   span: Span,
 ): OwnRooms => {
   const { userId, since, until } = span
@@ -49,7 +54,8 @@ export const ownRooms = (
     const membership = room.dag.eventIn(stateNow, "m.room.member", userId)?.content.membership
     // Who has just come in still stands outside for a moment; what is held of a room that was left is of the past.
     if (membership === "join") {
-      joined.push(newsOfJoined(room, stateNow, span))
+      const fullState = span.fullState || isWhole(roomId)
+      joined.push(newsOfJoined(room, stateNow, { ...span, fullState }))
       continue
     }
     if (!hasHappened || outside.standingOf(userId, roomId) !== undefined) continue

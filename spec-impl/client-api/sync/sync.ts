@@ -1,18 +1,17 @@
 /** What a client has not been told yet, as soon as there is something (client-server API §Syncing). */
 import { Clock, Context, Effect, Layer } from "effect"
-import { encodeBase64Url } from "../../core/base64.ts"
-import type { JsonObject } from "../../core/json/value.ts"
+import { isJsonObject, type JsonObject } from "../../core/json/value.ts"
 import { invalidParameter, type MatrixError } from "../../federation/matrix-error.ts"
 import { Presence, type PresenceKind } from "../../federation/presence/presence.ts"
 import { ToDevice } from "../../federation/to-device/to-device.ts"
 import { Typing } from "../../federation/typing/typing.ts"
-import { Chance } from "../../homeserver/chance.ts"
 import { Changes } from "../../homeserver/changes.ts"
 import { Rooms } from "../../homeserver/rooms.ts"
 import type { StoreFailure } from "../../store/event-store.ts"
 import { AccountData } from "../account-data/account-data.ts"
 import { makeSyncAnswer } from "./answer.ts"
 import { makeDeviceChanges } from "./answer-devices.ts"
+import { makeBoots } from "./boots.ts"
 import type { Span } from "./span.ts"
 import type { SyncFilter } from "./sync-filter.ts"
 import { readSyncPoint, type SyncPoint, writeSyncPoint } from "./token.ts"
@@ -49,7 +48,12 @@ export class Sync extends Context.Service<
       userId: string,
       from: string,
       to: string,
-    ) => Effect.Effect<{ readonly changed: readonly string[]; readonly left: readonly string[] }, MatrixError>
+    ) => Effect.Effect<
+      { readonly changed: readonly string[]; readonly left: readonly string[] },
+      MatrixError | StoreFailure
+    >
+    /** The server stops: whoever waits is answered, and nobody waits any more. */
+    readonly stopWaiting: Effect.Effect<void>
     /** How many requests wait now: for observers. */
     readonly waiting: () => number
   }
@@ -59,7 +63,6 @@ export class Sync extends Context.Service<
     Effect.gen(function* () {
       const rooms = yield* Rooms
       const changes = yield* Changes
-      const chance = yield* Chance
       const typing = yield* Typing
       const presence = yield* Presence
       const toDevice = yield* ToDevice
@@ -67,16 +70,10 @@ export class Sync extends Context.Service<
       const answer = yield* makeSyncAnswer
       const changedDevices = yield* makeDeviceChanges
       const waiting = new Waiting((listener) => rooms.positions.watch(listener), changes.watch)
-      // Whoever waits as the server stops is answered.
-      yield* Effect.addFinalizer(() => Effect.sync(() => waiting.end()))
+      const stopWaiting = Effect.sync(() => waiting.end())
+      yield* Effect.addFinalizer(() => stopWaiting)
 
-      let boot: string | undefined
-      /** Changes besides events are numbered by boot. */
-      const bootId = Effect.map(Clock.currentTimeMillis, (nowMs) => {
-        boot ??= encodeBase64Url(chance.bytes(6, "sync-boot", String(nowMs), String(rooms.positions.settled)))
-        return boot
-      })
-
+      const boots = yield* makeBoots
       const readPoint = (token: string): Effect.Effect<SyncPoint, MatrixError> => {
         const point = readSyncPoint(token)
         return point === undefined || point.position > rooms.positions.settled
@@ -94,20 +91,18 @@ export class Sync extends Context.Service<
 
       const ignoredBy = (userId: string): ReadonlySet<string> => {
         const users = accountData.get(userId, "", "m.ignored_user_list")?.ignored_users
-        return new Set(Object.keys((users as JsonObject | undefined) ?? {}))
+        return new Set(isJsonObject(users) ? Object.keys(users) : [])
       }
 
-      /** The change up to which the client has been told; undefined where that was another boot. */
-      const changeOf = (point: SyncPoint | undefined): number | undefined =>
-        point !== undefined && point.boot === boot && point.change <= changes.last()
-          ? point.change
-          : undefined
+      /** The change up to which the client has been told; undefined where that was another boot, or too long ago. */
+      const changeOf = (point: SyncPoint | undefined, boot: number): number | undefined =>
+        point?.boot === boot && point.change >= changes.forgotten() ? point.change : undefined
 
       const sync = Effect.fnUntraced(function* (
         { userId, deviceId }: { readonly userId: string; readonly deviceId: string },
         request: SyncRequest,
       ) {
-        const thisBoot = yield* bootId
+        const boot = yield* boots.current
         let since = request.since === undefined ? undefined : yield* readPoint(request.since)
         yield* notePresence(userId, request.setPresence)
         if (since !== undefined) yield* toDevice.acknowledge(userId, deviceId, since.toDevice)
@@ -115,14 +110,14 @@ export class Sync extends Context.Service<
         const deadlineMs = (yield* Clock.currentTimeMillis) + waitMs
         for (;;) {
           const nextLapseMs = yield* typing.lapse
-          const until = { position: rooms.positions.settled, change: changes.last(), boot: thisBoot }
+          const until = { position: rooms.positions.settled, change: changes.last(), boot }
           const span: Span = {
             userId,
             deviceId,
             filter: request.filter,
             since: since?.position,
             until: until.position,
-            changesSince: changeOf(since),
+            changesSince: changeOf(since, boot),
             ignoredUsers: ignoredBy(userId),
             fullState: request.fullState,
             useStateAfter: request.useStateAfter,
@@ -143,11 +138,12 @@ export class Sync extends Context.Service<
       return Sync.of({
         sync,
         deviceChanges: Effect.fnUntraced(function* (userId, from, to) {
-          yield* bootId
+          const boot = yield* boots.current
           const begin = yield* readPoint(from)
           const end = yield* readPoint(to)
-          return changedDevices(userId, begin.position, end.position, changeOf(begin))
+          return changedDevices(userId, begin.position, end.position, changeOf(begin, boot))
         }),
+        stopWaiting,
         waiting: () => waiting.count,
       })
     }),

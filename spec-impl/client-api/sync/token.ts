@@ -7,7 +7,7 @@ export interface SyncPoint {
   /** All messages to its device up to that one of its inbox. */
   readonly toDevice: number
   /** Of that boot of this server, all changes besides up to that number (`homeserver/changes.ts`). */
-  readonly boot: string
+  readonly boot: number
   readonly change: number
 }
 
@@ -18,8 +18,13 @@ export const writeSyncPoint = ({ position, toDevice, change, boot }: SyncPoint):
 /** Undefined for what is none. */
 export const readSyncPoint = (token: string): SyncPoint | undefined => {
   const [, position, toDevice, change, boot] =
-    /^s([0-9]{1,15})_([0-9]{1,15})_([0-9]{1,15})_([A-Za-z0-9_-]+)$/.exec(token) ?? []
+    /^s([0-9]{1,15})_([0-9]{1,15})_([0-9]{1,15})_([0-9]{1,15})$/.exec(token) ?? []
   return boot === undefined
     ? undefined
-    : { position: Number(position), toDevice: Number(toDevice), change: Number(change), boot }
+    : {
+        position: Number(position),
+        toDevice: Number(toDevice),
+        change: Number(change),
+        boot: Number(boot),
+      }
 }

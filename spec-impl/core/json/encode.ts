@@ -109,3 +109,31 @@ const encoder = new TextEncoder()
 
 /** The canonical form as bytes. */
 export const canonicalJsonBytes = (value: JsonValue): Uint8Array => encoder.encode(canonicalJson(value))
+
+/** A UTF-16 unit takes six bytes at most, as an escape; a safe integer 17, with what stands around it fewer than 32. */
+const unitBytesMax = 6
+const leafBytesMax = 32
+
+/** As many bytes as the canonical form takes, or more: without writing it. */
+export const encodedBytesMax = (value: JsonValue): number => {
+  let bytes = 0
+  const waiting: JsonValue[] = [value]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    bytes += leafBytesMax
+    if (typeof next === "string") bytes += next.length * unitBytesMax
+    else if (typeof next === "number") bytes += Number.isSafeInteger(next) ? 0 : largestNumberBytes
+    else if (typeof next === "bigint") bytes += next.toString().length
+    else if (next instanceof JsonFloat) bytes += largestNumberBytes
+    else if (Array.isArray(next)) for (const item of next) waiting.push(item)
+    else if (typeof next === "object" && next !== null) {
+      for (const key of Object.keys(next)) {
+        bytes += key.length * unitBytesMax
+        waiting.push((next as JsonObject)[key]!)
+      }
+    }
+  }
+  return bytes
+}
+
+/** `Number.MAX_VALUE`, whole: 309 digits. */
+const largestNumberBytes = 310

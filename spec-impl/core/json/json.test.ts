@@ -2,7 +2,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { canonicalProblem } from "./canonical.ts"
-import { canonicalJson, canonicalJsonBytes, compareCodePoints } from "./encode.ts"
+import { canonicalJson, canonicalJsonBytes, compareCodePoints, encodedBytesMax } from "./encode.ts"
 import { MalformedJson, parseJson } from "./parse.ts"
 import { isJsonObject, JsonFloat, type JsonValue, repeatedKeys } from "./value.ts"
 
@@ -171,6 +171,18 @@ describe("properties", () => {
       }),
       { numRuns: 2_000 },
     )
+  })
+
+  it("no value takes more bytes than are expected of it, and a small one few times as many", () => {
+    fc.assert(
+      fc.property(anyValue, (value) => {
+        const bytes = canonicalJsonBytes(value).length
+        expect(encodedBytesMax(value)).toBeGreaterThanOrEqual(bytes)
+      }),
+      { numRuns: 2_000 },
+    )
+    const message = { body: "hello, world".repeat(20), msgtype: "m.text" }
+    expect(encodedBytesMax(message)).toBeLessThan(8 * canonicalJsonBytes(message).length)
   })
 
   it("random near-JSON never crashes the parser, and strict takes no more than lenient", () => {

@@ -7,8 +7,9 @@ import type { MatrixError } from "../matrix-error.ts"
 
 /** How many servers are asked at a time. */
 const concurrency = 16
-/** How long a client waits for other servers (client-server API §Key management API: the default of `timeout`). */
-const waitMsMax = 10_000
+/** How long a client waits for other servers (client-server API §Key management API: the default of `timeout`); at most. */
+const waitMsDefault = 10_000
+const waitMsMax = 60_000
 
 /** `failures` of the client-server API's answer: by server. */
 export type Failures = Record<string, JsonObject>
@@ -25,18 +26,20 @@ export const byServer = <A>(
   return servers
 }
 
-/** Asks all `servers`; those that fail, or take too long, are told in what it gives. */
+/** Asks all `servers`; those that fail, or take longer than `timeoutMs`, are told in what it gives. */
 export const askAll = Effect.fnUntraced(function* <A>(
   servers: Iterable<readonly [server: string, asked: A]>,
   ask: (server: string, asked: A) => Effect.Effect<void, MatrixError | FederationUnreachable>,
+  timeoutMs = waitMsDefault,
 ) {
+  const duration = Math.max(0, Math.min(timeoutMs, waitMsMax))
   const failures: Failures = {}
   yield* Effect.forEach(
     servers,
     ([server, asked]) =>
       ask(server, asked).pipe(
         Effect.timeoutOrElse({
-          duration: waitMsMax,
+          duration,
           orElse: () => Effect.fail(new FederationUnreachable({ destination: server, reason: "timed-out" })),
         }),
         Effect.catch((error) =>

@@ -38,8 +38,12 @@ export class DeviceKeyQueries extends Context.Service<
   {
     /** What other servers are told: of this server's users alone, without what only they themselves may see. */
     readonly answerFor: (query: KeyQuery) => QueriedKeys
-    /** `POST /keys/query` of a user of this server, about anybody. */
-    readonly query: (requester: string, query: KeyQuery) => Effect.Effect<QueriedKeysForUser, MatrixError>
+    /** `POST /keys/query` of a user of this server, about anybody; other servers have 10 s unless it says otherwise. */
+    readonly query: (
+      requester: string,
+      query: KeyQuery,
+      timeoutMs?: number,
+    ) => Effect.Effect<QueriedKeysForUser, MatrixError>
     /** What this server holds of a user's devices, its own user or another's: for observers. */
     readonly held: (userId: string) => DeviceList | undefined
   }
@@ -108,13 +112,13 @@ export class DeviceKeyQueries extends Context.Service<
 
       return DeviceKeyQueries.of({
         answerFor,
-        query: Effect.fnUntraced(function* (requester, query) {
+        query: Effect.fnUntraced(function* (requester, query, timeoutMs) {
           if (domainOf(requester) !== serverName)
             return yield* forbidden(`${requester} is not a user of ${serverName}`)
           const servers = new Map(byServer(query))
           const answer = answerFor(servers.get(serverName) ?? {})
           servers.delete(serverName)
-          const failures = yield* askAll(servers, askServer(answer))
+          const failures = yield* askAll(servers, askServer(answer), timeoutMs)
           const userSigningKey = Object.hasOwn(query, requester)
             ? local.listOf(requester)?.userSigningKey
             : undefined

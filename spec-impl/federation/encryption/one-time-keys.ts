@@ -62,9 +62,10 @@ export class OneTimeKeys extends Context.Service<
     readonly unusedFallbacks: (userId: string, deviceId: string) => readonly string[]
     /** Takes keys of this server's users: in the order of uploading, gone for good before they are told. */
     readonly claimLocal: (claim: Claim) => Effect.Effect<Claimed, StoreFailure>
-    /** `POST /keys/claim`: keys of any users, each asked of its own server. */
+    /** `POST /keys/claim`: keys of any users, each asked of its own server, which has 10 s unless it says otherwise. */
     readonly claim: (
       claim: Claim,
+      timeoutMs?: number,
     ) => Effect.Effect<{ readonly one_time_keys: Claimed; readonly failures: Failures }, StoreFailure>
   }
 >()("netsplit/OneTimeKeys") {
@@ -249,15 +250,18 @@ export class OneTimeKeys extends Context.Service<
             .map(([algorithm]) => algorithm)
             .sort(compareCodePoints),
         claimLocal,
-        claim: Effect.fnUntraced(function* (claim) {
+        claim: Effect.fnUntraced(function* (claim, timeoutMs) {
           const servers = new Map(byServer(claim))
           const claimed = yield* claimLocal(servers.get(serverName) ?? {})
           servers.delete(serverName)
-          const failures = yield* askAll(servers, (server, asked) =>
-            Effect.map(
-              client.call(server, (api) => api.encryption.claimKeys({ payload: { one_time_keys: asked } })),
-              (answer) => void Object.assign(claimed, claimedOf(asked, answer.one_time_keys)),
-            ),
+          const failures = yield* askAll(
+            servers,
+            (server, asked) =>
+              Effect.map(
+                client.call(server, (api) => api.encryption.claimKeys({ payload: { one_time_keys: asked } })),
+                (answer) => void Object.assign(claimed, claimedOf(asked, answer.one_time_keys)),
+              ),
+            timeoutMs,
           )
           return { one_time_keys: claimed, failures }
         }),

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { Authentication } from "../authentication.ts"
 import { AnyJsonInteger, AnyJsonObject, answerBody, requestBody } from "../json-body.ts"
-import { AnswerWithin, MatrixEndpoint } from "../matrix-endpoint.ts"
+import { AnswerBytesMax, AnswerWithin, MatrixEndpoint, wholeRoomBytesMax } from "../matrix-endpoint.ts"
 import { PathIdentifier, Repeated } from "../parameters.ts"
 
 const roomId = PathIdentifier
@@ -31,7 +31,7 @@ export class HistoryApi extends HttpApiGroup.make("history")
     HttpApiEndpoint.get("eventAuth", "/_matrix/federation/v1/event_auth/:roomId/:eventId", {
       params: { roomId, eventId },
       success: answerBody(Schema.Struct({ auth_chain: pdus })),
-    }),
+    }).annotate(AnswerBytesMax, wholeRoomBytesMax),
     HttpApiEndpoint.get("backfill", "/_matrix/federation/v1/backfill/:roomId", {
       params: { roomId },
       query: { v: Repeated, limit: Schema.Int },
@@ -46,7 +46,7 @@ export class HistoryApi extends HttpApiGroup.make("history")
       params: { roomId },
       query: { event_id: Schema.String },
       success: answerBody(Schema.Struct({ pdus, auth_chain: pdus })),
-    }),
+    }).annotate(AnswerBytesMax, wholeRoomBytesMax),
     HttpApiEndpoint.get("stateIds", "/_matrix/federation/v1/state_ids/:roomId", {
       params: { roomId },
       query: { event_id: Schema.String },
@@ -56,7 +56,7 @@ export class HistoryApi extends HttpApiGroup.make("history")
           auth_chain_ids: Schema.Array(Schema.String),
         }),
       ),
-    }),
+    }).annotate(AnswerBytesMax, wholeRoomBytesMax),
     HttpApiEndpoint.get("event", "/_matrix/federation/v1/event/:eventId", {
       params: { eventId },
       success: answerBody(Events),

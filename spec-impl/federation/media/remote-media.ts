@@ -4,6 +4,7 @@ import type { HttpClientResponse } from "effect/http"
 import { badAnswer } from "../../homeserver/failures.ts"
 import { Settings } from "../../homeserver/settings.ts"
 import { type FederationCalls, FederationClient, FederationUnreachable } from "../client.ts"
+import { AnswerBytesMax } from "../matrix-endpoint.ts"
 import { MatrixError, notFound, tooLargeToServe } from "../matrix-error.ts"
 import { WebClient } from "../web-client.ts"
 import { WireError } from "../wire-message.ts"
@@ -13,6 +14,9 @@ import { readMultipart } from "./multipart.ts"
 import type { ThumbnailWish } from "./thumbnails/thumbnail.ts"
 
 type Failure = MatrixError | FederationUnreachable
+
+/** What may stand around a file in an answer of several parts. */
+const partsBytesMax = 65_536
 
 /** How long a place that is no homeserver may take. */
 const elsewhereWithin = "1 minute"
@@ -44,7 +48,9 @@ export class RemoteMedia extends Context.Service<
       const { authenticatedMedia, mediaBytesMax } = yield* Settings
 
       const call = (server: string, ask: Ask) =>
-        client.call(server, (api) => Effect.flatMap(ask(api), wholeAnswer))
+        client
+          .call(server, (api) => Effect.flatMap(ask(api), wholeAnswer))
+          .pipe(Effect.provideService(AnswerBytesMax, mediaBytesMax + partsBytesMax))
 
       /** Where the media is to be had instead; that URL is asked once and not kept, for it may be of the moment. */
       const follow = Effect.fnUntraced(function* (location: string) {

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { Authentication } from "../authentication.ts"
 import { AnyJsonObject, answerBody, requestBody } from "../json-body.ts"
-import { AnswerWithin, MatrixEndpoint } from "../matrix-endpoint.ts"
+import { AnswerBytesMax, AnswerWithin, MatrixEndpoint, wholeRoomBytesMax } from "../matrix-endpoint.ts"
 import { PathIdentifier, Repeated } from "../parameters.ts"
 
 /** An event to be completed and signed; without a `room_version` the room is of version 1 or 2. */
@@ -55,7 +55,9 @@ export class RoomsApi extends HttpApiGroup.make("rooms")
       query: { omit_members: Schema.optionalKey(Schema.Boolean) },
       payload: requestBody(AnyJsonObject),
       success: answerBody(JoinedRoom),
-    }).annotate(AnswerWithin, "2 minutes"),
+    })
+      .annotate(AnswerWithin, "2 minutes")
+      .annotate(AnswerBytesMax, wholeRoomBytesMax),
     HttpApiEndpoint.get("makeLeave", "/_matrix/federation/v1/make_leave/:roomId/:userId", membership),
     HttpApiEndpoint.put("sendLeave", "/_matrix/federation/v2/send_leave/:roomId/:eventId", {
       ...event,
@@ -83,7 +85,7 @@ export class RoomsApi extends HttpApiGroup.make("rooms")
     HttpApiEndpoint.put("sendJoinV1", "/_matrix/federation/v1/send_join/:roomId/:eventId", {
       ...event,
       success: asPair(JoinedRoom),
-    }),
+    }).annotate(AnswerBytesMax, wholeRoomBytesMax),
     HttpApiEndpoint.put("sendLeaveV1", "/_matrix/federation/v1/send_leave/:roomId/:eventId", {
       ...event,
       success: asPair(empty),

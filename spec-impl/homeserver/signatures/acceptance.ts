@@ -12,16 +12,33 @@ import { hasReducedScalar, isCanonicalPoint, isNegativeZero, isSmallOrder } from
 
 export type Acceptance = Readings["signatureAcceptance"]
 
-/** Whether the bytes alone rule the signature out. */
-export const isRuledOut = (acceptance: Acceptance, publicKey: Uint8Array, signature: Uint8Array): boolean => {
-  if (publicKey.length !== 32 || signature.length !== 64 || !hasReducedScalar(signature)) return true
-  const commitment = signature.subarray(0, 32)
+/** Whether the bytes alone rule out every signature by the key. */
+export const isRuledOutKey = (acceptance: Acceptance, publicKey: Uint8Array): boolean => {
+  if (publicKey.length !== 32) return true
   switch (acceptance) {
     case "libsodium":
-      return !isCanonicalPoint(publicKey) || isSmallOrder(publicKey) || isSmallOrder(commitment)
+      return !isCanonicalPoint(publicKey) || isSmallOrder(publicKey)
     case "rfc8032":
-      return !isCanonicalPoint(publicKey) || isNegativeZero(publicKey) || isNegativeZero(commitment)
+      return !isCanonicalPoint(publicKey) || isNegativeZero(publicKey)
     case "zip215":
       return false
   }
 }
+
+/** Whether the bytes alone rule the signature out, by whatever key. */
+export const isRuledOutSignature = (acceptance: Acceptance, signature: Uint8Array): boolean => {
+  if (signature.length !== 64 || !hasReducedScalar(signature)) return true
+  const commitment = signature.subarray(0, 32)
+  switch (acceptance) {
+    case "libsodium":
+      return isSmallOrder(commitment)
+    case "rfc8032":
+      return isNegativeZero(commitment)
+    case "zip215":
+      return false
+  }
+}
+
+/** Whether either is. */
+export const isRuledOut = (acceptance: Acceptance, publicKey: Uint8Array, signature: Uint8Array): boolean =>
+  isRuledOutKey(acceptance, publicKey) || isRuledOutSignature(acceptance, signature)

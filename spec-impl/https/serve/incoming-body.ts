@@ -1,7 +1,7 @@
 /** The bodies of requests. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { type MatrixError, tooLarge } from "../../federation/matrix-error.ts"
-import { jsonWeight } from "./json-weight.ts"
+import { jsonWeight } from "../json-weight.ts"
 import { type ListenerLimits, tellsToComeAgain } from "./limits.ts"
 
 interface BodyOptions {

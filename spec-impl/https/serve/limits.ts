@@ -13,7 +13,7 @@ export interface ListenerLimits {
   readonly headersMax: number
   /** The body of one request. */
   readonly bodyBytesMax: number
-  /** What the bodies that are in work may take together once they are read: see `json-weight.ts`. */
+  /** What the bodies that are in work may take together once they are read: see `../json-weight.ts`. */
   readonly bodiesWeightMax: number
   /** By when a handshake is done, and then the headers of a request have come. */
   readonly headersMsMax: number

@@ -56,6 +56,8 @@ const makeServer = ({ tls, limits }: ListenOptions): Server => {
   const options = {
     // RFC 9110 §5.3: what stands in several lines is one list. Of several signatures none may be lost.
     joinDuplicateHeaders: true,
+    // Asked below, so that the answer is a Matrix error.
+    requireHostHeader: false,
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headersMsMax,
     requestTimeout: limits.requestMsMax,
@@ -126,6 +128,16 @@ export const listen = Effect.fnUntraced(function* (
       refuse(incoming, outgoing, tellsToComeAgain())
       return
     }
+    if (incoming.headers.host === undefined && incoming.httpVersion === "1.1") {
+      // RFC 9112 §3.2.
+      outgoing.once("close", free)
+      refuse(
+        incoming,
+        outgoing,
+        new MatrixError({ status: 400, errcode: "M_UNKNOWN", error: "no Host header" }),
+      )
+      return
+    }
     const target = targetOf(url)
     const body = readBody(incoming, outgoing, { limits, budget, target, expectsContinue }, (given) => {
       if (given instanceof MatrixError) return refuse(incoming, outgoing, given)
@@ -172,6 +184,13 @@ export const listen = Effect.fnUntraced(function* (
 
   server.on("request", (incoming, outgoing) => take(incoming, outgoing, false))
   server.on("checkContinue", (incoming, outgoing) => take(incoming, outgoing, true))
+  server.on("checkExpectation", (incoming, outgoing) =>
+    refuse(
+      incoming,
+      outgoing,
+      new MatrixError({ status: 417, errcode: "M_UNKNOWN", error: "no such expectation" }),
+    ),
+  )
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     // In the middle of an answer there is no place for another one.
     if (answering.has(socket)) socket.destroy()

@@ -28,11 +28,13 @@ const reasonPhrases: Readonly<Record<number, string>> = {
 
 /** Answers what is no request, if anybody is there, and closes the connection. */
 export const sendUnparsed = (error: NodeJS.ErrnoException, socket: Socket): void => {
-  if (error.code === "ECONNRESET" || !socket.writable) {
+  const { code = "" } = error
+  // Without a handshake nothing could be said, and saying it would wait for the handshake.
+  if (!/^(?:HPE|ERR_HTTP)_/.test(code) || !socket.writable) {
     socket.destroy()
     return
   }
-  const { status, headers, body } = unparsed[error.code ?? ""] ?? malformed
+  const { status, headers, body } = unparsed[code] ?? malformed
   const lines = [
     `HTTP/1.1 ${status} ${reasonPhrases[status]}`,
     `content-type: ${headers["content-type"]}`,

@@ -2,9 +2,11 @@
 import { availableParallelism } from "node:os"
 import { performance } from "node:perf_hooks"
 import type { Scope } from "effect"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, ErrorReporter, Layer } from "effect"
 import type { IpNetwork } from "effect/net"
+import { DeriveKey, deriveBeside } from "../../client-api/accounts/passwords.ts"
 import { clientRoutes } from "../../client-api/server.ts"
+import { Sync } from "../../client-api/sync/sync.ts"
 import { readingsDefault } from "../../core/readings.ts"
 import { federationRoutes } from "../../federation/server.ts"
 import { wireHandler } from "../../federation/wire.ts"
@@ -63,15 +65,21 @@ export interface ServingHomeserver {
 /** What keeps it from starting; the message is one line for people. */
 export type ServeFailure = BadDirectory | StoreFailure | ListenFailure
 
-const acceptance = readingsDefault.signatureAcceptance
-
 /** Off the main thread only where there is another core to do it on: else it would cost a detour for each signature. */
-const layerSignatures = (by: ServeOptions["signatures"]): Layer.Layer<Signatures> =>
-  by === "noble"
-    ? layerNoble(acceptance)
-    : availableParallelism() > 1
-      ? layerNodeCryptoThreaded(acceptance)
-      : layerNodeCrypto(acceptance)
+const layerSignatures = ({ signatures, settings }: ServeOptions): Layer.Layer<Signatures> => {
+  const { signatureAcceptance } = settings.readings ?? readingsDefault
+  if (signatures === "noble") return layerNoble(signatureAcceptance)
+  return availableParallelism() > 1
+    ? layerNodeCryptoThreaded(signatureAcceptance)
+    : layerNodeCrypto(signatureAcceptance)
+}
+
+/** A handler that died was answered 500: this is how the operator hears of it. */
+const layerReporter = ErrorReporter.layer([
+  ErrorReporter.make(
+    ({ error }) => void process.stderr.write(`netsplit: a request failed: ${error.stack}\n`),
+  ),
+])
 
 /** Starts a homeserver, which runs until the scope is closed. */
 export const serveHomeserver = (
@@ -79,7 +87,7 @@ export const serveHomeserver = (
 ): Effect.Effect<ServingHomeserver, ServeFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const files = yield* holdDataDirectory(options.dataDirectory)
-    const signatures = yield* Effect.map(Layer.build(layerSignatures(options.signatures)), (built) =>
+    const signatures = yield* Effect.map(Layer.build(layerSignatures(options)), (built) =>
       Context.get(built, Signatures),
     )
     const signingKey = yield* readSigningKey(files, signatures)
@@ -92,7 +100,10 @@ export const serveHomeserver = (
         store: layerSqliteStore({ filename: files.databaseFile }),
         authorities: options.authorities,
         allowedNetworks: options.allowedNetworks,
-      }).pipe(Layer.provideMerge(Layer.succeed(Stopwatch, stopwatch))),
+      }).pipe(
+        Layer.provideMerge(Layer.succeed(Stopwatch, stopwatch)),
+        Layer.provideMerge(Layer.succeed(DeriveKey, deriveBeside)),
+      ),
     )
     const federation = yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
     const clients = yield* Effect.provide(wireHandler(clientRoutes), services)
@@ -114,9 +125,12 @@ export const serveHomeserver = (
       federation: listeners.federation.address,
       client: listeners.client?.address,
       metrics: listeners.metrics?.address,
-      drain: Effect.forEach(all, ({ drain }) => drain, { concurrency: "unbounded", discard: true }),
+      drain: Effect.andThen(
+        Context.get(services, Sync).stopWaiting,
+        Effect.forEach(all, ({ drain }) => drain, { concurrency: "unbounded", discard: true }),
+      ),
     }
-  })
+  }).pipe(Effect.provide(layerReporter))
 
 const readSigningKey = ({ signingKeyFile }: DataDirectory, signatures: Signatures["Service"]) =>
   Effect.try({

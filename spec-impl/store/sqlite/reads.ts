@@ -72,6 +72,17 @@ export const makeReads = (sql: SqlClient.SqlClient): Reads => {
             .sort((a, b) => compareCodePoints(a.userId, b.userId) || compareCodePoints(a.roomId, b.roomId)),
       ),
     ),
+    answered: (countMax) =>
+      typed(
+        Effect.map(
+          sql<{ origin: string; transaction_id: string }>`
+            SELECT origin, transaction_id FROM answers ORDER BY answered_ts DESC, rowid DESC LIMIT ${countMax}`,
+          (rows) =>
+            rows
+              .map((row): readonly [string, string] => [readText(row.origin), readText(row.transaction_id)])
+              .reverse(),
+        ),
+      ),
     answer: (origin, transactionId) =>
       typed(
         Effect.map(

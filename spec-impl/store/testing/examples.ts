@@ -36,6 +36,12 @@ export const describeExamples = (makeDisk: () => Disk): void => {
       expect(kept!.events.map(({ eventId }) => eventId)).toEqual(["$a", "$b"])
     })
 
+    it("keeps the positions of events, and none for those that have none", async () => {
+      const group = { ...room, events: [event("$a", { history, position: -3 }), event("$b")] }
+      const [kept] = await toldAfter([group], (store) => store.rooms)
+      expect(kept!.events.map(({ position }) => position)).toEqual([-3, undefined])
+    })
+
     it("that forgets a room keeps of it what else the group says", async () => {
       const before = { ...room, events: [event("$a")], extremities: [{ roomId: "!r", eventIds: ["$a"] }] }
       const anew = {

@@ -26,6 +26,9 @@ export interface Names {
 const pairs = (left: readonly string[], right: readonly string[]) =>
   left.flatMap((one) => right.map((other) => [one, other] as const))
 
+/** Fewer than random groups can give. */
+const answeredMax = 3
+
 /** All that a store tells. */
 export const told = (store: EventStore["Service"], names: Names) =>
   Effect.all({
@@ -37,6 +40,7 @@ export const told = (store: EventStore["Service"], names: Names) =>
       store.blob(collection, key),
     ),
     outside: store.outside,
+    answered: store.answered(answeredMax),
     answers: Effect.forEach(pairs(names.origins, names.transactionIds), ([origin, transactionId]) =>
       store.answer(origin, transactionId),
     ),
@@ -189,6 +193,10 @@ export class Model {
       outside: [...this.#outside].sort(
         (a, b) => compareCodePoints(a.userId, b.userId) || compareCodePoints(a.roomId, b.roomId),
       ),
+      answered: [...this.#answers]
+        .sort((a, b) => a.answeredTs - b.answeredTs)
+        .slice(-answeredMax)
+        .map(({ origin, transactionId }) => [origin, transactionId] as const),
       answers: pairs(names.origins, names.transactionIds).map(
         ([origin, transactionId]): TransactionAnswer | undefined =>
           this.#answers.find((kept) => kept.origin === origin && kept.transactionId === transactionId)

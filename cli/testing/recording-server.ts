@@ -1,0 +1,61 @@
+/** For tests: a homeserver in this process, on real HTTPS, that keeps all that other servers send it. */
+import { readFileSync } from "node:fs"
+import { Context, Effect, Layer } from "effect"
+import { IpNetwork } from "effect/net"
+import type { JsonObject } from "#spec-impl/core/json/value.ts"
+import { federationRoutes } from "#spec-impl/federation/server.ts"
+import { nodeSignatures } from "#spec-impl/federation/testing/servers.ts"
+import { type WireRequest, wireHandler } from "#spec-impl/federation/wire.ts"
+import { layerChapters } from "#spec-impl/homeserver/homeserver.ts"
+import { LocalUsers } from "#spec-impl/homeserver/local-users.ts"
+import { Signatures } from "#spec-impl/homeserver/signatures/signatures.ts"
+import { makeSigningKey } from "#spec-impl/homeserver/signatures/signing-key.ts"
+import { layerRealHomeserver } from "#spec-impl/https/real-homeserver.ts"
+import { federationLimits } from "#spec-impl/https/serve/limits.ts"
+import { listen } from "#spec-impl/https/serve/listener.ts"
+import { layerMemory, MemoryDisk } from "#spec-impl/store/memory.ts"
+import { fixturePath } from "./serve-process.ts"
+
+export interface RecordingServer {
+  readonly users: LocalUsers["Service"]
+  /** Every request that came, in the order of coming. */
+  readonly requests: readonly WireRequest[]
+  /** Every event that it holds, with the version of its room, as it came. */
+  readonly events: () => readonly { readonly roomVersion: string; readonly pdu: JsonObject }[]
+}
+
+const pem = (name: string): string => readFileSync(fixturePath(name), "utf8")
+
+/** Runs `localhost:port` for as long as the scope lives. */
+export const startRecordingServer = Effect.fnUntraced(function* (port: number) {
+  const disk = new MemoryDisk()
+  const requests: WireRequest[] = []
+  const services = yield* Layer.build(
+    layerRealHomeserver({
+      identity: {
+        serverName: `localhost:${port}`,
+        signingKey: makeSigningKey(nodeSignatures, "ed25519:third", new Uint8Array(32).fill(3)),
+        oldKeys: [],
+      },
+      settings: {},
+      signatures: Layer.succeed(Signatures, nodeSignatures),
+      store: layerMemory(disk),
+      authorities: [pem("authority.pem")],
+      allowedNetworks: ["127.0.0.0/8", "::1/128"].map(IpNetwork.fromStringUnsafe),
+    }),
+  )
+  const handler = yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
+  const tls = { certificate: pem("valid.pem"), key: pem("server.key") }
+  yield* listen({ host: "127.0.0.1", port, tls, limits: federationLimits }, (request) => {
+    requests.push(request)
+    return handler(request)
+  })
+  return {
+    users: Context.get(services, LocalUsers),
+    requests,
+    events: () =>
+      [...disk.rooms.values()].flatMap(({ roomVersion, events }) =>
+        [...events.values()].map(({ pdu }) => ({ roomVersion, pdu })),
+      ),
+  } satisfies RecordingServer
+})
