@@ -56,6 +56,9 @@ const figures = (report: LoadReport): string => {
     .map((name) => `${name} ${valueOf(report, "http_req_duration", name).toFixed(1)}`)
     .join(", ")
   const rows: [string, string][] = [
+    ...(report.script === "breakpoint"
+      ? [["broke at", `${valueOf(report, "offered_rate", "value").toFixed(0)}/s offered`] as [string, string]]
+      : []),
     [
       "rate",
       `${(result.iterations / secondsOf(report)).toFixed(1)}/s of ${report.rateWanted}/s, over ${secondsOf(report).toFixed(1)} s`,
