@@ -38,6 +38,17 @@ export const receivePdus = Effect.fnUntraced(function* (
   pdus: readonly JsonValue[],
   more: ((results: readonly PduResult[]) => StoreGroup) | undefined,
 ) {
+  const room = (yield* Rooms).find(roomId)
+  const receive = receiveInOrder(origin, roomId, pdus, more)
+  return yield* room === undefined ? receive : Semaphore.withPermits(room.arriving, 1)(receive)
+})
+
+const receiveInOrder = Effect.fnUntraced(function* (
+  origin: string,
+  roomId: string,
+  pdus: readonly JsonValue[],
+  more: ((results: readonly PduResult[]) => StoreGroup) | undefined,
+) {
   const rooms = yield* Rooms
   const joins = yield* JoinsInFlight
   const results: PduResult[] = []

@@ -37,6 +37,8 @@ export interface Room {
   readonly writing: Semaphore.Semaphore
   /** Held while one event from another server is taken in, its missing history fetched first. */
   readonly receiving: Semaphore.Semaphore
+  /** Held by the PDUs of one transaction, so that what comes later cannot overtake them while they are verified. */
+  readonly arriving: Semaphore.Semaphore
   /** The events that clients may be shown, in order. */
   readonly timeline: RoomTimeline
 }
@@ -118,6 +120,7 @@ export class Rooms extends Context.Service<
           partial: undefined,
           writing: Semaphore.makeUnsafe(1),
           receiving: Semaphore.makeUnsafe(1),
+          arriving: Semaphore.makeUnsafe(1),
           timeline: new RoomTimeline(),
         })
 
