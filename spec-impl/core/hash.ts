@@ -2,7 +2,7 @@
 import { hash } from "node:crypto"
 import { encodeBase64 } from "./base64.ts"
 import { canonicalJson } from "./json/encode.ts"
-import { isJsonObject, type JsonObject, type JsonValue } from "./json/value.ts"
+import { isJsonObject, type JsonObject, type JsonValue, newObject } from "./json/value.ts"
 import { redact } from "./redaction.ts"
 import type { RoomVersion } from "./room-version.ts"
 
@@ -14,7 +14,7 @@ export const sha1Hex = (text: string): string => hash("sha1", text, "hex")
 
 /** `object` without those keys. */
 export const without = (object: JsonObject, keys: readonly string[]): JsonObject => {
-  const rest: Record<string, JsonValue> = Object.create(null)
+  const rest = newObject<JsonValue>()
   for (const key of Object.keys(object)) if (!keys.includes(key)) rest[key] = object[key]!
   return rest
 }

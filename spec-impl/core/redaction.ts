@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from "./json/value.ts"
+import { isJsonObject, type JsonObject, type JsonValue, newObject } from "./json/value.ts"
 import type { RoomVersion } from "./room-version.ts"
 
 const keptTopLevel = [
@@ -19,7 +19,7 @@ const keptTopLevelHistorical = [...keptTopLevel, "prev_state", "origin", "member
 
 /** The event with only the keys that the room version protects from redaction (rooms §Redactions). */
 export const redact = (pdu: JsonObject, version: RoomVersion): JsonObject => {
-  const kept: Record<string, JsonValue> = Object.create(null)
+  const kept = newObject<JsonValue>()
   for (const key of version.redaction.keepsHistoricalTopLevel ? keptTopLevelHistorical : keptTopLevel) {
     if (Object.hasOwn(pdu, key)) kept[key] = pdu[key]!
   }
@@ -36,7 +36,7 @@ const redactContent = (
   const { contentKeys, keepsThirdPartySigned } = version.redaction
   const keys = typeof type === "string" && Object.hasOwn(contentKeys, type) ? contentKeys[type]! : []
   if (keys === "all") return content
-  const kept: Record<string, JsonValue> = Object.create(null)
+  const kept = newObject<JsonValue>()
   for (const key of keys) if (Object.hasOwn(content, key)) kept[key] = content[key]!
   const invite = content.third_party_invite
   if (keepsThirdPartySigned && type === "m.room.member" && isJsonObject(invite)) {

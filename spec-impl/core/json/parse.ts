@@ -1,5 +1,5 @@
 /** A JSON parser that keeps what `JSON.parse` hides, and whose depth is bounded by memory alone. */
-import { JsonFloat, type JsonValue, repeatedKeys } from "./value.ts"
+import { JsonFloat, type JsonValue, newObject, repeatedKeys } from "./value.ts"
 
 /** Text that is not JSON, or not the JSON that was asked for. */
 export class MalformedJson extends Error {
@@ -89,7 +89,7 @@ class Parser {
     switch (unit) {
       case 0x7b: {
         this.#at++
-        const object: OpenObject = Object.create(null)
+        const object: OpenObject = newObject()
         this.#skipSpace()
         if (this.#take(0x7d)) return object as unknown as JsonValue
         this.#frames.push({ array: undefined, object, key: this.#readKey() })

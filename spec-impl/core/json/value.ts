@@ -9,7 +9,7 @@ export type JsonValue = null | boolean | number | bigint | JsonFloat | string | 
 
 export type JsonArray = readonly JsonValue[]
 
-/** Objects from the parser have no prototype, so that `__proto__` is a key like any other. */
+/** Objects from the parser inherit nothing, so that `__proto__` is a key like any other (`newObject`). */
 export interface JsonObject {
   readonly [key: string]: JsonValue
 }
@@ -35,3 +35,10 @@ export const isJsonArray = (value: JsonValue | undefined): value is JsonArray =>
 /** An integer of any size; never a float, even one of whole value. */
 export const isJsonInteger = (value: JsonValue | undefined): value is number | bigint =>
   typeof value === "bigint" || (typeof value === "number" && Number.isInteger(value))
+
+/** `Object.create(null)` would do, but V8 makes hash tables of such objects: larger, and slower to read. */
+const Plain = function () {} as unknown as new () => object
+Plain.prototype = Object.freeze(Object.create(null))
+
+/** An empty object that inherits nothing. */
+export const newObject = <A>(): Record<string, A> => new Plain() as Record<string, A>
