@@ -69,9 +69,9 @@ export const removalOf = ({ id, route, removal }: Row): Removal => {
   const isAsked = `request.method === ${JSON.stringify(method)} && /^${target.replaceAll("/", "\\/")}(\\?|$)/.test(request.target)`
   return {
     file: "spec-impl/federation/wire.ts",
-    from: "Effect.suspend(() => answer(whole, request))",
+    from: "Effect.suspend(() => answer(app as App, request))",
     to: `${isAsked}
       ? Effect.succeed({ status: 404, headers: {}, body: new TextEncoder().encode('{"errcode":"M_UNRECOGNIZED"}') })
-      : Effect.suspend(() => answer(whole, request))`,
+      : Effect.suspend(() => answer(app as App, request))`,
   }
 }

@@ -41,6 +41,14 @@ export const discoveryPart: Part = {
       test: `${named} > a well-known file > is served by a homeserver that delegates, without authentication; by others it is not found`,
     },
     {
+      id: "policy server's key",
+      title: "GET /.well-known/matrix/policy_server",
+      section: "client-server API §Policy servers",
+      route: "GET /.well-known/matrix/policy_server",
+      handler: "spec-impl/federation/discovery/receive.ts",
+      test: "sim/world/policy-servers.test.ts > the key of a policy server > is told to whoever asks, and is the one that its signatures are by",
+    },
+    {
       id: "4.3",
       title: "Client TLS Certificates",
       section:
@@ -60,9 +68,9 @@ export const discoveryPart: Part = {
       handler: `${https}/https-transport.ts`,
       test: `${https}/https-client.test.ts > TLS > sends nothing to who shows a certificate that is expired, two.test: expired`,
       removal: {
-        file: `${https}/https-transport.ts`,
-        from: "agent: false,",
-        to: "agent: false, rejectUnauthorized: false,",
+        file: "spec-impl/https/https-transport.ts",
+        from: 'servername: isIP(certificateName) === 0 ? certificateName : "",',
+        to: 'servername: isIP(certificateName) === 0 ? certificateName : "",\n    rejectUnauthorized: false,',
       },
     },
     {
@@ -160,9 +168,9 @@ export const discoveryPart: Part = {
       handler: `${https}/named-send.ts`,
       test: `${named} > what stands in the way > targets that cannot be reached, or show a bad certificate, are passed over before anything is sent`,
       removal: {
-        file: `${https}/named-send.ts`,
-        from: "if (!isUnsent(failure)) return yield* failure",
-        to: "return yield* failure",
+        file: "spec-impl/https/exchange-at-first.ts",
+        from: "if (!mayGoOn(failure)) break",
+        to: "break",
       },
     },
     {

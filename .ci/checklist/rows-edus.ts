@@ -50,8 +50,8 @@ export const eduPart: Part = {
       test: `${ephemeral} > presence > is not believed of other servers' users, or in another form; one bad entry harms no other`,
       removal: {
         file: presence,
-        from: "read !== undefined && domainOf(read.userId) === origin",
-        to: "read !== undefined",
+        from: "domainOf(read.userId) !== origin || ",
+        to: "",
       },
     },
     {

@@ -28,9 +28,9 @@ const pdus: readonly Row[] = [
     handler: `${core}/room-dag/room-dag.ts`,
     test: `${dag} > room 10 > rejects by the event's own auth_events (check 4), and all that cites it`,
     removal: {
-      file: `${core}/room-dag/room-dag.ts`,
-      from: "const byCitations = this.#objectionByCitations(event)",
-      to: "const byCitations = [].find(() => true)",
+      file: "spec-impl/core/room-dag/room-dag.ts",
+      from: 'const byCitations = held?.verdict === "accepted" ? undefined : objectionByCitations(this, event)',
+      to: 'const byCitations = held?.verdict === "accepted" ? undefined : [objectionByCitations].map(() => undefined)[0]',
     },
   },
   {
@@ -88,9 +88,9 @@ const pdus: readonly Row[] = [
     handler: `${core}/room-dag/room-dag.ts`,
     test: `${dag} > room 10 > soft-fails by the current state (check 6), as in the specification's example`,
     removal: {
-      file: `${core}/room-dag/room-dag.ts`,
-      from: "(this.#objectionByState(event, this.currentState(), 6) ?? this.#objectionByPolicy(event))",
-      to: "this.#objectionByPolicy(event)",
+      file: "spec-impl/core/room-dag/room-dag.ts",
+      from: "? objectionByPresent(this, event, stateBefore)",
+      to: "? [objectionByPresent].map(() => undefined)[0]",
     },
   },
   {
@@ -157,7 +157,7 @@ const history: readonly Row[] = [
     handler: `${homeserver}/backfill.ts`,
     test: "sim/world/homeserver.test.ts > what is received > a large one by the state at its edge, and by backfill behind it",
     removal: {
-      file: `${homeserver}/incoming.ts`,
+      file: "spec-impl/homeserver/incoming-pdus.ts",
       from: "if (room.partial === undefined) yield* resyncs.backfill(room, origin, claimed)",
       to: "",
     },

@@ -37,7 +37,11 @@ const standards: readonly Row[] = [
     section: "§API standards, §Unsupported endpoints",
     handler: `${federation}/matrix-endpoint.ts`,
     test: `${calls} > requests that are not as the API has them > unknown paths and methods`,
-    removal: { file: `${federation}/server.ts`, from: `paths.find("GET", url) !== undefined`, to: "false" },
+    removal: {
+      file: "spec-impl/federation/unsupported.ts",
+      from: 'paths.find("GET", url) !== undefined',
+      to: "false",
+    },
   },
 ]
 

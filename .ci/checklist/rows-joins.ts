@@ -144,9 +144,9 @@ export const joinsPart: Part = {
       handler: `${homeserver}/join-answers.ts`,
       test: `${world}/restricted-joins.test.ts > restricted rooms > the join must come back, the same, with the signature of who lets the user in`,
       removal: {
-        file: `${homeserver}/join-answers.ts`,
-        from: "if (answered === undefined) return yield*",
-        to: "if (answered === undefined) return join\n  if (answered === null) return yield*",
+        file: "spec-impl/homeserver/join-answers.ts",
+        from: "if (!(yield* (yield* KeyRing).restrictedJoinSignature(signed, room.version))) {",
+        to: 'if (!(yield* (yield* KeyRing).restrictedJoinSignature(signed, room.version)) && via === "") {',
       },
     },
     {
@@ -180,8 +180,8 @@ export const joinsPart: Part = {
       handler: `${homeserver}/joining.ts`,
       test: `${world}/partial-state.test.ts > in partial state > room 12: users talk both ways and set state, and the rest comes afterwards`,
       removal: {
-        file: `${dag}/room-dag.ts`,
-        from: "this.presumedServers === undefined ? known : viewOfPartialState(known, this.#citedBy(event))",
+        file: "spec-impl/core/room-dag/objections.ts",
+        from: "room.presumedServers === undefined ? known : viewOfPartialState(known, citedBy())",
         to: "known",
       },
     },
@@ -272,9 +272,9 @@ export const joinsPart: Part = {
       handler: `${dag}/decide-anew.ts`,
       test: `${world}/wrong-from-birth.test.ts > wrong from birth (S17; Complement msc3902) > room 12: what Derek sends after he left is accepted while his leave is not known, and then rejected`,
       removal: {
-        file: `${homeserver}/resyncs.ts`,
-        from: "yield* rooms.makeWhole(room, decided.dag, decided.records)",
-        to: "",
+        file: "spec-impl/homeserver/resyncs.ts",
+        from: ".makeWhole(room, decided.dag, decided.records, {",
+        to: ".makeWhole(room, room.dag, [...room.dag.records()], {",
       },
     },
     {
@@ -296,7 +296,7 @@ export const joinsPart: Part = {
       handler: `${homeserver}/missing-events.ts`,
       test: `${world}/rejoins.test.ts > an event whose auth event is not to be had > is not rejected but dropped: once the other is there it is accepted (I25; Complement TestUnrejectRejectedEvents)`,
       removal: {
-        file: `${homeserver}/incoming.ts`,
+        file: "spec-impl/homeserver/incoming-pdus.ts",
         from: "const claimed = yield* fillGap(room, origin, event)",
         to: "const claimed = yield* Effect.orElseSucceed(fillGap(room, origin, event), () => [])",
       },
@@ -343,7 +343,11 @@ export const joinsPart: Part = {
       section: "§Joining Rooms; §Transactions",
       handler: `${homeserver}/incoming.ts`,
       test: `${world}/joins-in-flight.test.ts > while a join is under way > room 12: events of the room that come before the answer are held, and taken in after it`,
-      removal: { file: `${homeserver}/incoming.ts`, from: "yield* joins.settled(roomId)", to: "" },
+      removal: {
+        file: "spec-impl/homeserver/incoming-pdus.ts",
+        from: "yield* joins.settled(roomId)",
+        to: "",
+      },
     },
   ],
 }

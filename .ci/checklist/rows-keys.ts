@@ -239,9 +239,9 @@ const transactions: readonly Row[] = [
     handler: `${homeserver}/incoming.ts`,
     test: `${received} > with bad PDUs among fifty: each has its error, the others are taken in (divergence 9)`,
     removal: {
-      file: `${homeserver}/incoming.ts`,
-      from: "if (name !== undefined) results[name] = result",
-      to: `results[name ?? "?"] = result`,
+      file: "spec-impl/homeserver/incoming.ts",
+      from: "if (eventId !== undefined) pdus[eventId] = result",
+      to: 'pdus[eventId ?? "?"] = result',
     },
   },
   {

@@ -49,9 +49,9 @@ export const membershipPart: Part = {
       handler: `${homeserver}/own-memberships.ts`,
       test: `${memberships} > an invite > is turned down by way of the server that it came from`,
       removal: {
-        file: `${homeserver}/own-memberships.ts`,
-        from: "leaveThrough(server, roomId, userId),",
-        to: `leaveThrough("nowhere", roomId, userId),`,
+        file: "spec-impl/homeserver/own-memberships.ts",
+        from: "leaveThrough(server, roomId, userId, more),",
+        to: 'leaveThrough("nowhere", roomId, userId, more),',
       },
     },
     {
