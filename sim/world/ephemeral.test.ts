@@ -199,12 +199,13 @@ describe("presence", () => {
         })
         const told = [
           online(alice),
+          online("@carol:s3"),
           online(bob, { presence: "sleeping" }),
           online(bob, { last_active_ago: "long" }),
           7,
         ]
         yield* push(played, "s2", "m.presence", { push: told })
-        for (const userId of [alice, bob]) {
+        for (const userId of [alice, bob, "@carol:s3"]) {
           expect((yield* presenceOn(played, "s1").presenceOf(userId)).presence).toBe("offline")
         }
         yield* push(played, "s2", "m.presence", { push: [...told, online(bob)] })
