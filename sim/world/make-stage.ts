@@ -1,7 +1,10 @@
-import { Effect, Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import type { JsonValue } from "#spec-impl/core/json/value.ts"
+import { applyFault } from "../faults/catalogue.ts"
+import type { FaultWorld } from "../faults/fault.ts"
+import type { Kernel } from "../kernel/kernel.ts"
 import type { Names } from "../network/names.ts"
 import type { Network } from "../network/network.ts"
 import type { VirtualIdentityServer } from "./identity-server.ts"
@@ -18,6 +21,7 @@ const quietLooks = 4
 
 /** A stage, as told by whoever sets it. */
 export interface StageParts {
+  readonly kernel: Kernel
   readonly roomVersion: string
   /** The boot of each server that is up, or was up last. */
   readonly servers: Map<string, VirtualServer>
@@ -78,6 +82,20 @@ export const makeStage = (parts: StageParts): Stage => {
     if (isDown()) return Effect.die(new Error(`${name} is down`))
     return (actorOf(userId)[verb] as (...given: readonly never[]) => unknown)(...given)
   }
+  const restart = (server: string) =>
+    Effect.gen(function* () {
+      const before = serverNamed(server)
+      if (!before.isDown()) yield* before.crash
+      servers.set(server, yield* before.reboot)
+    })
+  const { kernel, names } = parts
+  const world: FaultWorld = {
+    kernel,
+    network,
+    servers,
+    names,
+    restart: (server) => Effect.orDie(restart(server)),
+  }
   return {
     roomVersion: parts.roomVersion,
     servers: [...servers.keys()],
@@ -108,12 +126,7 @@ export const makeStage = (parts: StageParts): Stage => {
     },
     heal: network.heal,
     crash: (server) => Effect.suspend(() => serverNamed(server).crash),
-    restart: (server) =>
-      Effect.gen(function* () {
-        const before = serverNamed(server)
-        if (!before.isDown()) yield* before.crash
-        servers.set(server, yield* before.reboot)
-      }),
+    restart,
     rotateKey: (server) =>
       Effect.map(
         Effect.suspend(() => serverNamed(server).identity.rotateKey),
@@ -123,5 +136,11 @@ export const makeStage = (parts: StageParts): Stage => {
       parts.omit.has(id)
         ? Effect.void
         : network.rule(match, action).pipe(Scope.provide(parts.scope), Effect.asVoid),
+    fault: Effect.fnUntraced(function* (fault) {
+      if (fault.id !== undefined && parts.omit.has(fault.id)) return Effect.void
+      const scope = yield* Scope.fork(parts.scope)
+      yield* applyFault(world, fault).pipe(Scope.provide(scope))
+      return Scope.close(scope, Exit.void)
+    }),
   }
 }
