@@ -1,8 +1,13 @@
 /** All faults that there are, as one list: what a file may say, what a plan may draw, what the table documents. */
 import { Data, Effect, Schema, type Scope } from "effect"
 import type { FaultDefinition, FaultWorld, Written } from "./fault.ts"
+import { replyAltered, replyTruncated, slowBody } from "./network/answers.ts"
+import { bandwidthCap } from "./network/bandwidth.ts"
+import { connectionRefused, connectionReset, connectionTimeout, hold } from "./network/connections.ts"
+import { httpError } from "./network/http-errors.ts"
 import { latency } from "./network/latency.ts"
 import { duplication, loss, reordering, replyLoss } from "./network/loss.ts"
+import { certificateExpired, certificateWrong, dnsFailure, dnsStale, dnsWrong } from "./network/names.ts"
 import {
   bridge,
   flapping,
@@ -20,6 +25,15 @@ const definitions = [
   duplication,
   reordering,
   replyLoss,
+  replyTruncated,
+  replyAltered,
+  slowBody,
+  connectionRefused,
+  connectionReset,
+  connectionTimeout,
+  bandwidthCap,
+  hold,
+  httpError,
   partition,
   bridge,
   islands,
@@ -27,6 +41,11 @@ const definitions = [
   oneWayPartition,
   linkCut,
   flapping,
+  dnsFailure,
+  dnsStale,
+  dnsWrong,
+  certificateExpired,
+  certificateWrong,
   crash,
   restart,
 ] as const

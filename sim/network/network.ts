@@ -132,7 +132,7 @@ const makeNetwork = (kernel: Kernel, settings: NetworkSettings): Network["Servic
         Effect.suspend(() => {
           const departure = depart.next(request)
           const exchange = Deferred.into(carry(departure), answer)
-          return Effect.forkDetach(exchange).pipe(
+          return kernel.forkOnWire(exchange).pipe(
             Effect.andThen(restore(Deferred.await(answer))),
             Effect.onInterrupt(() => Effect.sync(() => kernel.trace.record("abandoned", departure.id))),
           )
