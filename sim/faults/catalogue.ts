@@ -1,5 +1,5 @@
 /** All faults that there are, as one list: what a file may say, what a plan may draw, what the table documents. */
-import { Data, Effect, Schema, type Scope } from "effect"
+import { Data, Effect, Result, Schema, type Scope } from "effect"
 import type { FaultDefinition, FaultWorld, Written } from "./fault.ts"
 import { replyAltered, replyTruncated, slowBody } from "./network/answers.ts"
 import { bandwidthCap } from "./network/bandwidth.ts"
@@ -17,7 +17,10 @@ import {
   oneWayPartition,
   partition,
 } from "./network/partitions.ts"
-import { crash, restart } from "./servers/crashes.ts"
+import { clockDrift, clockJump, clockSkew } from "./servers/clocks.ts"
+import { crash, pause, restart } from "./servers/crashes.ts"
+import { diskFull, diskLatency, storeRollback } from "./servers/disks.ts"
+import { keyLoss, keyReuse, keyRotation } from "./servers/keys.ts"
 
 const definitions = [
   latency,
@@ -48,6 +51,16 @@ const definitions = [
   certificateWrong,
   crash,
   restart,
+  pause,
+  clockSkew,
+  clockDrift,
+  clockJump,
+  keyRotation,
+  keyLoss,
+  keyReuse,
+  diskFull,
+  diskLatency,
+  storeRollback,
 ] as const
 
 type Definition = (typeof definitions)[number]
@@ -63,45 +76,50 @@ export type AnyFaultDefinition = FaultDefinition<FaultName>
 /** All definitions, in the order of the table. */
 export const faults: readonly AnyFaultDefinition[] = definitions as never
 
-/** A fault in a file; names and fields that there are not are refused. It stays as it was written. */
-export const Fault: Schema.Codec<Fault> = Schema.toEncoded(
-  Schema.Union(definitions.map(({ schema }) => schema)),
-) as never
-
 const byName = new Map<string, AnyFaultDefinition>(faults.map((definition) => [definition.name, definition]))
 
 /** The definition of a fault's kind. */
 export const definitionOf = (name: FaultName): AnyFaultDefinition => byName.get(name)!
 
 /** With all defaults in their places. */
-const decode = ({ schema }: AnyFaultDefinition, json: unknown): Effect.Effect<object, Schema.SchemaError> =>
-  Schema.decodeUnknownEffect(schema as unknown as Schema.Codec<object>)(json)
+const whole = ({ schema }: AnyFaultDefinition, json: unknown) =>
+  Schema.decodeUnknownResult(schema as unknown as Schema.Codec<object>)(json, { onExcessProperty: "error" })
+
+/** Why that is no fault, in one line; undefined where it is one. */
+const problemOf = (json: unknown): string | undefined => {
+  const name = typeof json === "object" && json !== null && "fault" in json ? String(json.fault) : ""
+  const definition = byName.get(name)
+  if (definition === undefined) return `there is no fault ${JSON.stringify(name)}`
+  const result = whole(definition, json)
+  return Result.isFailure(result)
+    ? `fault ${name}: ${result.failure.message.replaceAll(/\s+/g, " ")}`
+    : undefined
+}
+
+/** A fault in a file, which stays as it was written; names and fields that there are not are refused. */
+export const Fault: Schema.Codec<Fault> = Schema.Unknown.check(Schema.makeFilter(problemOf)) as never
 
 /** A fault that says what no fault can. */
 export class FaultMalformed extends Data.TaggedError("FaultMalformed")<{ readonly message: string }> {}
 
 /** Reads a fault: one line says what is wrong with it, if so. */
 export const readFault = (json: unknown): Effect.Effect<Fault, FaultMalformed> => {
-  const name = typeof json === "object" && json !== null && "fault" in json ? json.fault : undefined
-  const definition = byName.get(String(name))
-  if (definition === undefined) return new FaultMalformed({ message: `there is no fault ${String(name)}` })
-  return decode(definition, json).pipe(
-    Effect.as(json as Fault),
-    Effect.mapError((error) => new FaultMalformed({ message: `fault ${definition.name}: ${error.message}` })),
-  )
+  const message = problemOf(json)
+  return message === undefined ? Effect.succeed(json as Fault) : new FaultMalformed({ message })
 }
 
 /** Does a fault in that world for as long as the scope lives. Dies where it is malformed or names who is not there. */
-export const applyFault = (world: FaultWorld, fault: Fault): Effect.Effect<void, never, Scope.Scope> => {
+export const applyFault = Effect.fnUntraced(function* (
+  world: FaultWorld,
+  fault: Fault,
+): Effect.fn.Return<void, never, Scope.Scope> {
+  yield* Effect.orDie(readFault(fault))
   const definition = definitionOf(fault.fault)
-  return decode(definition, fault).pipe(
-    Effect.orDie,
-    Effect.tap(() => Effect.sync(() => world.kernel.trace.record("fault", "begins", JSON.stringify(fault)))),
-    Effect.flatMap((whole) => definition.apply(world, whole as never)),
-    Effect.andThen(
-      Effect.addFinalizer(() =>
-        Effect.sync(() => world.kernel.trace.record("fault", "ends", JSON.stringify(fault))),
-      ),
-    ),
+  const { trace } = world.kernel
+  const said = JSON.stringify(fault)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => trace.record("fault", "begins", said)),
+    () => Effect.sync(() => trace.record("fault", "ends", said)),
   )
-}
+  yield* definition.apply(world, Result.getOrThrow(whole(definition, fault)) as never)
+})

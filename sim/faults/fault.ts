@@ -8,6 +8,7 @@ import type { KeyedChance } from "../kernel/keyed-chance.ts"
 import type { Names } from "../network/names.ts"
 import type { Network } from "../network/network.ts"
 import type { VirtualServer } from "../world/world.ts"
+import { optional, withDefault } from "./fields.ts"
 
 /** Where faults are done. */
 export interface FaultWorld {
@@ -29,8 +30,17 @@ export type Draws = Pick<KeyedChance, "unit" | "integer" | "chance" | "pick">
 export type FaultFamily = "network" | "servers" | "protocol" | "hostile"
 
 /** What each fault has besides its name and its own fields. */
-const commonFields = {
-  id: Schema.optionalKey(Schema.String),
+export const commonFields = {
+  id: optional(
+    Schema.String,
+    "none",
+    "names this entry of a plan: its draws are keyed by it, and a run can leave it out",
+  ),
+  lasting: withDefault(
+    Schema.Boolean,
+    false,
+    "whether it outlives the story: else it is undone when that ends. Links are mended and servers booted even so",
+  ),
 }
 
 type Fields = Schema.Struct.Fields
@@ -75,7 +85,6 @@ export const defineFault = <const Name extends string, F extends Fields>(
   ...said,
   schema: Schema.Struct({ fault: Schema.Literal(said.name), ...commonFields, ...said.fields }).annotate({
     identifier: `Fault ${said.name}`,
-    parseOptions: { onExcessProperty: "error" },
   }) as unknown as FaultSchema<Name, F>,
 })
 

@@ -80,6 +80,13 @@ export const makeStage = (parts: StageParts): Stage => {
   const act = (userId: string, verb: keyof Actor, given: readonly never[]): unknown => {
     const { name, isDown } = serverNamed(domainOf(userId) ?? "")
     if (isDown()) return Effect.die(new Error(`${name} is down`))
+    // A process that stands still answers its users when it goes on.
+    if (parts.kernel.isPaused(name)) {
+      return Effect.andThen(
+        parts.kernel.untilAwake(name),
+        Effect.suspend(() => act(userId, verb, given) as Effect.Effect<unknown>),
+      )
+    }
     return (actorOf(userId)[verb] as (...given: readonly never[]) => unknown)(...given)
   }
   const restart = (server: string) =>
@@ -94,7 +101,11 @@ export const makeStage = (parts: StageParts): Stage => {
     network,
     servers,
     names,
-    restart: (server) => Effect.orDie(restart(server)),
+    // A server that cannot read or write its disk stays down.
+    restart: (server) =>
+      Effect.catch(restart(server), ({ reason }) =>
+        Effect.sync(() => kernel.trace.record("boot-failed", server, reason)),
+      ),
   }
   return {
     roomVersion: parts.roomVersion,
@@ -138,7 +149,7 @@ export const makeStage = (parts: StageParts): Stage => {
         : network.rule(match, action).pipe(Scope.provide(parts.scope), Effect.asVoid),
     fault: Effect.fnUntraced(function* (fault) {
       if (fault.id !== undefined && parts.omit.has(fault.id)) return Effect.void
-      const scope = yield* Scope.fork(parts.scope)
+      const scope = fault.lasting ? yield* Scope.make() : yield* Scope.fork(parts.scope)
       yield* applyFault(world, fault).pipe(Scope.provide(scope))
       return Scope.close(scope, Exit.void)
     }),
