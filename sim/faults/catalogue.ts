@@ -17,6 +17,13 @@ import {
   oneWayPartition,
   partition,
 } from "./network/partitions.ts"
+import {
+  identityServerUnreachable,
+  policyServerUnreachable,
+  refusedEndpoint,
+  withheldEvents,
+} from "./protocol/refusals.ts"
+import { holedState, staleState } from "./protocol/states.ts"
 import { clockDrift, clockJump, clockSkew } from "./servers/clocks.ts"
 import { crash, pause, restart } from "./servers/crashes.ts"
 import { diskFull, diskLatency, storeRollback } from "./servers/disks.ts"
@@ -61,6 +68,12 @@ const definitions = [
   diskFull,
   diskLatency,
   storeRollback,
+  staleState,
+  holedState,
+  withheldEvents,
+  refusedEndpoint,
+  policyServerUnreachable,
+  identityServerUnreachable,
 ] as const
 
 type Definition = (typeof definitions)[number]
