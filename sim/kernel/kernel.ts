@@ -6,13 +6,19 @@
  * guard is armed: nothing else is asked for time, chance or order. A real promise is awaited by the kernel
  * itself, which holds virtual time until all outstanding ones are settled, and delivers them in order of issue.
  */
-import { Context, Data, Effect, Exit, Layer } from "effect"
+import { Context, Data, Effect, Exit, Latch, Layer } from "effect"
 import { AmbientSource, whileGuarded } from "./guard.ts"
 import { drawInSeries, hashParts, KeyedChance } from "./keyed-chance.ts"
 import { Heap, makeRunQueue } from "./run-queue.ts"
-import { CurrentServer, makeScheduler, makeServices, type ServerRuntime } from "./server-runtime.ts"
+import {
+  CurrentServer,
+  makeScheduler,
+  makeServices,
+  makeWireServices,
+  type ServerRuntime,
+} from "./server-runtime.ts"
 import { Trace } from "./trace.ts"
-import { makeVirtualClock } from "./virtual-clock.ts"
+import { type ClockError, makeVirtualClock } from "./virtual-clock.ts"
 
 export interface KernelOptions {
   readonly seed: number
@@ -63,6 +69,7 @@ interface Timer {
   readonly turn: number
   readonly server: ServerRuntime
   wake: (() => void) | undefined
+  readonly onWire: boolean
 }
 
 interface Outstanding {
@@ -80,6 +87,8 @@ export class Kernel {
   readonly #queue = makeRunQueue()
   readonly #timers = new Heap<Timer>((a, b) => (a.atMs !== b.atMs ? a.atMs < b.atMs : a.turn < b.turn))
   readonly #servers = new Map<string, ServerRuntime>()
+  /** Open while a server is not paused. */
+  readonly #latches = new Map<string, Latch.Latch>()
   #outstanding: Outstanding[] = []
   #turn = 0
   #nowMs: number
@@ -133,6 +142,52 @@ export class Kernel {
   /** By how much a server's clock is to be ahead of virtual time. */
   setClockOffsetMs(server: string, offsetMs: number): void {
     this.#server(server).clockOffsetMs = offsetMs
+  }
+
+  /** Has a server's clock be wrong in that way, too, until the function that is given is called. */
+  disturbClock(server: string, error: ClockError): () => void {
+    const { clockErrors } = this.#server(server)
+    clockErrors.add(error)
+    return () => void clockErrors.delete(error)
+  }
+
+  /**
+   * Stops a server as SIGSTOP would: it runs nothing, though its timers go off and requests reach it, until `resume`.
+   * What it has sent already goes its way.
+   */
+  pause(server: string): void {
+    this.#server(server).keptBack ??= []
+    this.#awake(server).closeUnsafe()
+  }
+
+  /** Lets a server go on with all that it has been kept from. */
+  resume(server: string): void {
+    const runtime = this.#server(server)
+    const kept = runtime.keptBack ?? []
+    runtime.keptBack = undefined
+    for (const task of kept) this.#queue.push(task)
+    this.#awake(server).openUnsafe()
+  }
+
+  /** Whether a server is paused. */
+  isPaused(server: string): boolean {
+    return this.#server(server).keptBack !== undefined
+  }
+
+  /** Waits until a server is not paused. */
+  untilAwake(server: string): Effect.Effect<void> {
+    return this.#awake(server).await
+  }
+
+  /** Forks an effect that goes on while its server is paused: what the server has sent. */
+  forkOnWire<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<void> {
+    // As Effect.forkDetach does it, but that its child has another scheduler and clock.
+    return Effect.withFiber((fiber) => {
+      const { wire } = this.#server(Context.get(fiber.context, CurrentServer))
+      const context = Context.merge(fiber.context, wire)
+      fiber.currentDispatcher.scheduleTask(() => void Effect.runForkWith(context)(effect), 0)
+      return Effect.void
+    })
   }
 
   /** A point where a fiber may be put back, by the seed: run loops inline steps, so seams must say where they are. */
@@ -198,6 +253,10 @@ export class Kernel {
     const { stepsMax, virtualMsMax, stopAtStep } = this.#options
     for (;;) {
       for (let next = this.#queue.pop(); next !== undefined; next = this.#queue.pop()) {
+        if (next.keeper?.keptBack !== undefined) {
+          next.keeper.keptBack.push(next)
+          continue
+        }
         this.trace.step(next.serverHash, this.#nowMs)
         next.task()
         if (isDone()) return undefined
@@ -217,8 +276,8 @@ export class Kernel {
     this.#nowMs = atMs
     for (let timer = this.#timers.peek(); timer?.atMs === atMs; timer = this.#timers.peek()) {
       this.#timers.pop()
-      const { wake, server } = timer
-      if (wake !== undefined) this.#enqueue(server, 0, wake)
+      const { wake, server, onWire } = timer
+      if (wake !== undefined) this.#enqueue(server, 0, wake, onWire)
     }
   }
 
@@ -235,13 +294,14 @@ export class Kernel {
     return new KernelExhausted({ limit, step: this.trace.steps, virtualMs: this.#nowMs })
   }
 
-  #enqueue(server: ServerRuntime, priority: number, task: () => void): void {
+  #enqueue(server: ServerRuntime, priority: number, task: () => void, onWire = false): void {
     const key = this.#options.shuffle ? server.draw() : 0
-    this.#queue.push({ priority, key, turn: this.#turn++, serverHash: server.hash, task })
+    const keeper = onWire ? undefined : server
+    this.#queue.push({ priority, key, turn: this.#turn++, serverHash: server.hash, keeper, task })
   }
 
-  #at(server: ServerRuntime, atMs: number, wake: () => void): () => void {
-    const timer: Timer = { atMs, turn: this.#turn++, server, wake }
+  #at(server: ServerRuntime, atMs: number, wake: () => void, onWire: boolean): () => void {
+    const timer: Timer = { atMs, turn: this.#turn++, server, wake, onWire }
     this.#timers.push(timer)
     return () => {
       timer.wake = undefined
@@ -254,30 +314,47 @@ export class Kernel {
     const [hash, series] = hashParts([0, 0], [name])
     const draw = this.#makeDraw(name)
     const self = (): ServerRuntime => runtime
-    const time = {
+    const time = (onWire: boolean) => ({
       nowMs: () => this.#nowMs,
-      at: (atMs: number, wake: () => void) => this.#at(runtime, atMs, wake),
-    }
-    const sink = {
+      at: (atMs: number, wake: () => void) => this.#at(runtime, atMs, wake, onWire),
+    })
+    const sink = (onWire: boolean) => ({
       enqueue: (server: ServerRuntime, priority: number, task: () => void) =>
-        this.#enqueue(server, priority, task),
-    }
+        this.#enqueue(server, priority, task, onWire),
+    })
+    const { preemption } = this.#options
     const services = makeServices({
       name,
-      scheduler: makeScheduler(self, sink, this.#options.preemption),
-      clock: makeVirtualClock(time, () => runtime.clockOffsetMs),
+      scheduler: makeScheduler(self, sink(false), preemption),
+      clock: makeVirtualClock(
+        time(false),
+        () => offsetMsOf(runtime, this.#nowMs),
+        () => rateOf(runtime),
+      ),
       chance: this.chance,
       draw,
     })
+    const wireClock = makeVirtualClock(time(true), () => runtime.clockOffsetMs)
     const runtime: ServerRuntime = {
       name,
       hash: hash ^ series,
       draw,
       services,
+      wire: makeWireServices(makeScheduler(self, sink(true), preemption), wireClock),
       clockOffsetMs: 0,
+      clockErrors: new Set(),
+      keptBack: undefined,
     }
     this.#servers.set(name, runtime)
     return runtime
+  }
+
+  #awake(server: string): Latch.Latch {
+    const known = this.#latches.get(server)
+    if (known !== undefined) return known
+    const latch = Latch.makeUnsafe(true)
+    this.#latches.set(server, latch)
+    return latch
   }
 
   /** Draws of one server: by (seed, server, virtual instant, nth draw at it). */
@@ -295,4 +372,16 @@ export class Kernel {
       return drawInSeries(instant, nth++)
     }
   }
+}
+
+const offsetMsOf = ({ clockOffsetMs, clockErrors }: ServerRuntime, virtualMs: number): number => {
+  let offsetMs = clockOffsetMs
+  for (const error of clockErrors) offsetMs += Math.round(error.offsetMs(virtualMs))
+  return offsetMs
+}
+
+const rateOf = ({ clockErrors }: ServerRuntime): number => {
+  let rate = 1
+  for (const error of clockErrors) rate *= error.rate
+  return rate
 }

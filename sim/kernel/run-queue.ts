@@ -4,7 +4,15 @@ export interface QueuedTask {
   readonly key: number
   readonly turn: number
   readonly serverHash: number
+  /** Who keeps it back while it is paused; undefined for what goes on without its server. */
+  readonly keeper: TaskKeeper | undefined
   readonly task: () => void
+}
+
+/** A server that may be paused. */
+export interface TaskKeeper {
+  /** What would have run since it was paused; undefined while it is not. */
+  keptBack: QueuedTask[] | undefined
 }
 
 const precedes = (a: QueuedTask, b: QueuedTask): boolean =>

@@ -13,6 +13,8 @@ import {
 } from "effect"
 import { HttpClient } from "effect/http"
 import type { KeyedChance } from "./keyed-chance.ts"
+import type { TaskKeeper } from "./run-queue.ts"
+import type { ClockError } from "./virtual-clock.ts"
 
 /** Where a server's tasks go. */
 export interface TaskSink {
@@ -20,13 +22,17 @@ export interface TaskSink {
 }
 
 /** Everything about one server that the kernel holds. */
-export interface ServerRuntime {
+export interface ServerRuntime extends TaskKeeper {
   readonly name: string
   /** Of the name: it stands for the server in the trace. */
   readonly hash: number
   /** The next draw of the server at this virtual instant: 32 bits. */
   readonly draw: () => number
   readonly services: Context.Context<never>
+  /** The scheduler and clock of what it has sent, which is on its way though the server be paused. */
+  readonly wire: Context.Context<never>
+  /** What is wrong with its clock, beside the offset. */
+  readonly clockErrors: Set<ClockError>
   /** By how much the server's own clock is ahead of virtual time. */
   clockOffsetMs: number
 }
@@ -73,6 +79,13 @@ export const makeServices = (parts: {
     Context.add(Console.Console, silentConsole),
     Context.add(HttpClient.TracerDisabledWhen, () => true),
   )
+
+/** The services of what a server has sent: it goes on by that scheduler and clock. */
+export const makeWireServices = (
+  scheduler: Scheduler.Scheduler,
+  clock: Clock.Clock,
+): Context.Context<never> =>
+  Context.empty().pipe(Context.add(Scheduler.Scheduler, scheduler), Context.add(ClockModule.Clock, clock))
 
 const makeRandom = (draw: () => number): Context.Service.Shape<typeof Random.Random> => {
   const unit = (): number => ((draw() >>> 5) * 0x400_0000 + (draw() >>> 6)) / 2 ** 53

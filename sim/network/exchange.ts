@@ -5,10 +5,10 @@ import { DirectRequest, DirectResponse } from "#spec-impl/federation/direct/mess
 import { WireError, type WireRequest, type WireResponse } from "#spec-impl/federation/wire.ts"
 import type { Kernel } from "../kernel/kernel.ts"
 import type { Attachments, Outcome } from "./attachments.ts"
+import { type Departure, type Disturbances, type Fate, together, undisturbed } from "./disturbances.ts"
 import { latencyMs } from "./latency.ts"
 import type { Links } from "./links.ts"
 import type { Partition } from "./partition.ts"
-import type { RequestFacts } from "./request-facts.ts"
 import type { RuleBook } from "./rule-book.ts"
 import { pass, type RuleAction } from "./rules.ts"
 
@@ -18,21 +18,13 @@ export interface Surroundings {
   readonly links: Links
   readonly partition: Partition
   readonly rules: RuleBook
+  readonly disturbances: Disturbances
   readonly attachments: Attachments
   /** What a caller is told that cannot reach its destination, and so many milliseconds after it tried. */
   readonly cutReason: WireError["reason"]
   readonly cutNoticeMs: number
   /** So many milliseconds after it sent a request that was lost, or whose answer was, a caller gives up. */
   readonly silenceMsMax: number
-}
-
-/** A request that is about to leave. */
-export interface Departure {
-  /** Counted from 1, for the trace. */
-  readonly id: string
-  readonly facts: RequestFacts
-  /** What all its draws are keyed by. */
-  readonly key: readonly string[]
 }
 
 type Exchange = Effect.Effect<WireResponse, WireError>
@@ -52,7 +44,7 @@ const noBytes = new Uint8Array(0)
 
 /** Carries requests through those surroundings. */
 export const makeCarrier = (surroundings: Surroundings): ((departure: Departure) => Exchange) => {
-  const { kernel, links, partition, rules, attachments } = surroundings
+  const { kernel, links, partition, rules, disturbances, attachments } = surroundings
   const { trace } = kernel
 
   /** Takes a message over a link; false where it was lost. */
@@ -87,13 +79,25 @@ export const makeCarrier = (surroundings: Surroundings): ((departure: Departure)
       )
     })
 
-  const arrive = (id: string, request: WireRequest, action: RuleAction): Effect.Effect<Outcome> =>
+  const arrive = (id: string, request: WireRequest, action: RuleAction, fate: Fate): Effect.Effect<Outcome> =>
     Effect.suspend((): Effect.Effect<Outcome> => {
       trace.record("delivered", id)
-      return action.kind === "reply"
-        ? Effect.succeed({ kind: "response", response: action.response })
-        : attachments.handle(request)
+      const response = action.kind === "reply" ? action.response : fate.reply
+      return response === undefined
+        ? attachments.handle(request)
+        : Effect.succeed({ kind: "response", response })
     })
+
+  /** The same request once more, on a way of its own; what is answered to it nobody hears. */
+  const copy = ({ id }: Departure, request: WireRequest, afterMs: number): Effect.Effect<void> =>
+    partition.cross(request.source, request.destination, afterMs).pipe(
+      Effect.flatMap((hasArrived) => {
+        trace.record("copied", id, hasArrived ? "delivered" : "lost")
+        return hasArrived ? Effect.asVoid(attachments.handle(request)) : Effect.void
+      }),
+      Effect.forkDetach,
+      Effect.asVoid,
+    )
 
   const traceRequest = (kind: string, id: string, request: WireRequest): void => {
     const { source, destination, method, target, headers } = request
@@ -124,6 +128,14 @@ export const makeCarrier = (surroundings: Surroundings): ((departure: Departure)
     return rule.action
   }
 
+  /** What all disturbances that strike it do to the request. */
+  const fateOf = (departure: Departure): Fate => {
+    const struck = disturbances.on(departure, kernel.nowMs)
+    if (struck.length === 0) return undisturbed
+    for (const [name] of struck) trace.record("fault", departure.id, name)
+    return together(struck.map(([, treatment]) => treatment))
+  }
+
   return Effect.fnUntraced(function* (departure: Departure): Effect.fn.Return<WireResponse, WireError> {
     const { id, facts, key } = departure
     const { source, destination } = facts.request
@@ -135,22 +147,34 @@ export const makeCarrier = (surroundings: Surroundings): ((departure: Departure)
     const action = ruleOn(departure)
     if (action.kind === "drop") return yield* lose(id, "request", sentMs)
     if (action.kind === "hold") yield* action.until
+    const fate = fateOf(departure)
+    for (const held of fate.holds) yield* held
+    if (fate.fails !== undefined) return yield* fail(id, fate.fails.reason, fate.fails.afterMs)
+    if (fate.loses === "request") return yield* lose(id, "request", sentMs)
     const request = altered(departure, action)
-    const extraMs = action.kind === "delay" ? action.ms : 0
+    const extraMs = (action.kind === "delay" ? action.ms : 0) + fate.delayMs
     if (!(yield* cross(source, destination, [...key, "request"], extraMs))) {
       return yield* lose(id, "request", sentMs)
     }
     yield* kernel.seam("network")
-    const outcome = alteredOutcome(yield* arrive(id, request, action), departure, action)
+    if (fate.copyAfterMs !== undefined) yield* copy(departure, request, fate.copyAfterMs)
+    const outcome = alteredOutcome(yield* arrive(id, request, action, fate), departure, action, fate)
     traceOutcome(id, outcome)
-    if (!(yield* cross(destination, source, [...key, "answer"], 0))) return yield* lose(id, "answer", sentMs)
+    if (fate.loses === "answer") return yield* lose(id, "answer", sentMs)
+    if (fate.breaks) return yield* fail(id, "reset", 0)
+    const answerMs = outcome.kind === "response" ? fate.answerDelayMs(outcome.response, kernel.nowMs) : 0
+    if (!(yield* cross(destination, source, [...key, "answer"], answerMs))) {
+      return yield* lose(id, "answer", sentMs)
+    }
     if (outcome.kind !== "response") return yield* fail(id, outcome.kind, 0)
     trace.record("answered", id)
     return outcome.response
   })
 }
 
-const alteredOutcome = (outcome: Outcome, { facts }: Departure, action: RuleAction): Outcome =>
-  outcome.kind === "response" && action.kind === "alter-reply"
-    ? { kind: "response", response: action.alter(outcome.response, facts.request) }
-    : outcome
+const alteredOutcome = (outcome: Outcome, { facts }: Departure, action: RuleAction, fate: Fate): Outcome => {
+  if (outcome.kind !== "response" || (action.kind !== "alter-reply" && fate === undisturbed)) return outcome
+  const { response } = outcome
+  const ruled = action.kind === "alter-reply" ? action.alter(response, facts.request) : response
+  return { kind: "response", response: fate.alterReply(ruled, facts.request) }
+}

@@ -12,6 +12,20 @@ export type Latency =
       readonly baseMsMax: number
       readonly jitterMsMax: number
     }
+  /** At least `msMin`; what comes on top is short mostly, and at times long, but no longer than `msMax` in all. */
+  | {
+      readonly kind: "exponential"
+      readonly msMin: number
+      readonly tailMsMean: number
+      readonly msMax: number
+    }
+  /** `usualMs`, but for a share of messages: a queue somewhere is full, or a route is long. */
+  | {
+      readonly kind: "bimodal"
+      readonly usualMs: number
+      readonly slowMs: number
+      readonly slowShare: number
+    }
 
 /** From one building to another continent. */
 export const latencyDefault: Latency = { kind: "by-link", baseMsMin: 5, baseMsMax: 60, jitterMsMax: 10 }
@@ -40,6 +54,14 @@ export const latencyMs = (latency: Latency, message: Message, chance: Kernel["ch
         between(latency.baseMsMin, latency.baseMsMax, "base", ...ends) +
         between(0, latency.jitterMsMax, "jitter", ...message.key)
       )
+    }
+    case "exponential": {
+      const tailMs = -latency.tailMsMean * Math.log(1 - chance.unit("latency", "tail", ...message.key))
+      return Math.min(latency.msMax, Math.round(latency.msMin + tailMs))
+    }
+    case "bimodal": {
+      const isSlow = chance.chance(latency.slowShare, "latency", "mode", ...message.key)
+      return isSlow ? latency.slowMs : latency.usualMs
     }
   }
 }

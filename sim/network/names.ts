@@ -109,6 +109,12 @@ export class Names {
     })
   }).bind(this)
 
+  /** The addresses that are published for a name; none where there are others or no records. */
+  readonly addressesOf = (name: string): readonly string[] => {
+    const records = this.#records.get(name.toLowerCase())
+    return records?.kind === "addresses" ? records.addresses : []
+  }
+
   /** The node that listens there; a name of no node where nobody does, so that connections are refused. */
   readonly nodeAt = (address: string, port: number): string =>
     this.#listeners.get(authority(address, port))?.node ?? authority(address, port)

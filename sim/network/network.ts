@@ -6,9 +6,10 @@ import { Context, Deferred, Effect, Latch, Layer, type Scope } from "effect"
 import type { WireError, WireHandler, WireRequest, WireResponse } from "#spec-impl/federation/wire.ts"
 import type { Kernel } from "../kernel/kernel.ts"
 import { Attachments } from "./attachments.ts"
-import { type Departure, makeCarrier } from "./exchange.ts"
+import { type Departure, type Disturbance, Disturbances } from "./disturbances.ts"
+import { makeCarrier } from "./exchange.ts"
 import { type LinkConditions, type LinkMatch, Links, linkConditionsDefault } from "./links.ts"
-import { type CutDirection, type Groups, Partition } from "./partition.ts"
+import { type CutDirection, type Groups, type LinkTest, Partition } from "./partition.ts"
 import { type EventIdsOf, RequestFacts } from "./request-facts.ts"
 import { RuleBook } from "./rule-book.ts"
 import type { RequestMatch, Rule, RuleAction, RuleOptions } from "./rules.ts"
@@ -86,6 +87,10 @@ export class Network extends Context.Service<
       action: RuleAction,
       options?: RuleOptions,
     ) => Effect.Effect<Rule, never, Scope.Scope>
+    /** Does that to the requests that it strikes, for as long as the scope lives, whatever else is done to them. */
+    readonly disturb: (disturbance: Disturbance) => Effect.Effect<void, never, Scope.Scope>
+    /** Cuts the links for which it gives true, beside any partition, until `heal` or the end of the scope. */
+    readonly sever: (isSevered: LinkTest) => Effect.Effect<void, never, Scope.Scope>
     /** Keeps requests from leaving, until `release` or the end of the scope. */
     readonly hold: (match: RequestMatch) => Effect.Effect<Hold, never, Scope.Scope>
   }
@@ -103,10 +108,11 @@ export class Network extends Context.Service<
 const makeNetwork = (kernel: Kernel, settings: NetworkSettings): Network["Service"] => {
   const partition = new Partition()
   const rules = new RuleBook()
+  const disturbances = new Disturbances()
   const links = new Links(settings.linkConditions)
   const attachments = new Attachments(kernel)
   const depart = makeDepartures(settings)
-  const carry = makeCarrier({ ...settings, kernel, links, partition, rules, attachments })
+  const carry = makeCarrier({ ...settings, kernel, links, partition, rules, disturbances, attachments })
   const traced = (change: () => void, kind: string, ...fields: readonly string[]): Effect.Effect<void> =>
     Effect.sync(() => {
       change()
@@ -126,7 +132,7 @@ const makeNetwork = (kernel: Kernel, settings: NetworkSettings): Network["Servic
         Effect.suspend(() => {
           const departure = depart.next(request)
           const exchange = Deferred.into(carry(departure), answer)
-          return Effect.forkDetach(exchange).pipe(
+          return kernel.forkOnWire(exchange).pipe(
             Effect.andThen(restore(Deferred.await(answer))),
             Effect.onInterrupt(() => Effect.sync(() => kernel.trace.record("abandoned", departure.id))),
           )
@@ -150,6 +156,16 @@ const makeNetwork = (kernel: Kernel, settings: NetworkSettings): Network["Servic
       )
     },
     rule,
+    disturb: (disturbance) =>
+      Effect.acquireRelease(
+        Effect.sync(() => disturbances.add(disturbance)),
+        () => Effect.sync(() => disturbances.remove(disturbance)),
+      ),
+    sever: (isSevered) =>
+      Effect.acquireRelease(
+        Effect.sync(() => partition.sever(isSevered)),
+        () => Effect.sync(() => partition.join(isSevered)),
+      ),
     hold: Effect.fnUntraced(function* (match) {
       const latch = Latch.makeUnsafe(false)
       const entry = yield* rule(match, { kind: "hold", until: latch.await })

@@ -7,6 +7,9 @@ export type CutDirection = "both" | "one-way"
 /** Groups of servers that cannot speak to each other. */
 export type Groups = readonly (readonly string[])[]
 
+/** Whether messages from `source` to `destination` are lost. */
+export type LinkTest = (source: string, destination: string) => boolean
+
 interface Passage {
   readonly source: string
   readonly destination: string
@@ -15,8 +18,9 @@ interface Passage {
 
 /** All cuts of a network, and the messages that are on their way. Says nothing of time. */
 export class Partition {
-  #groupsOf: ReadonlyMap<string, ReadonlySet<number>> = new Map()
+  #groupsOf: GroupsOf = new Map()
   readonly #cutFrom = new Map<string, Set<string>>()
+  readonly #severed = new Set<LinkTest>()
   readonly #passages = new Set<Passage>()
 
   /**
@@ -24,11 +28,7 @@ export class Partition {
    * groups is a bridge; one in no group keeps all its links.
    */
   split(groups: Groups): void {
-    const groupsOf = new Map<string, Set<number>>()
-    for (const [group, servers] of groups.entries()) {
-      for (const server of servers) groupsOf.set(server, (groupsOf.get(server) ?? new Set()).add(group))
-    }
-    this.#groupsOf = groupsOf
+    this.#groupsOf = groupsOfEach(groups)
     this.#losePassages()
   }
 
@@ -45,18 +45,30 @@ export class Partition {
     if (direction === "both") this.#setCut(destination, source, false)
   }
 
+  /** Cuts all links for which that gives true, until `join`; several may hold at once. */
+  sever(isSevered: LinkTest): void {
+    this.#severed.add(isSevered)
+    this.#losePassages()
+  }
+
+  /** Undoes that `sever`. */
+  join(isSevered: LinkTest): void {
+    this.#severed.delete(isSevered)
+  }
+
   /** Undoes every cut. What was lost stays lost. */
   heal(): void {
     this.#groupsOf = new Map()
     this.#cutFrom.clear()
+    this.#severed.clear()
   }
 
   /** Whether messages from `source` to `destination` are lost. */
   blocks(source: string, destination: string): boolean {
     if (this.#cutFrom.get(source)?.has(destination)) return true
-    const groups = this.#groupsOf.get(source)
-    const others = this.#groupsOf.get(destination)
-    return groups !== undefined && others !== undefined && groups.isDisjointFrom(others)
+    if (areApart(this.#groupsOf, source, destination)) return true
+    for (const isSevered of this.#severed) if (isSevered(source, destination)) return true
+    return false
   }
 
   /** Takes a message over a link in that time; false where a cut took it. */
@@ -83,4 +95,26 @@ export class Partition {
       if (this.blocks(passage.source, passage.destination)) passage.isLost = true
     }
   }
+}
+
+type GroupsOf = ReadonlyMap<string, ReadonlySet<number>>
+
+const groupsOfEach = (groups: Groups): GroupsOf => {
+  const groupsOf = new Map<string, Set<number>>()
+  for (const [group, servers] of groups.entries()) {
+    for (const server of servers) groupsOf.set(server, (groupsOf.get(server) ?? new Set()).add(group))
+  }
+  return groupsOf
+}
+
+const areApart = (groupsOf: GroupsOf, source: string, destination: string): boolean => {
+  const groups = groupsOf.get(source)
+  const others = groupsOf.get(destination)
+  return groups !== undefined && others !== undefined && groups.isDisjointFrom(others)
+}
+
+/** The links between servers that share no group. */
+export const between = (groups: Groups): LinkTest => {
+  const groupsOf = groupsOfEach(groups)
+  return (source, destination) => areApart(groupsOf, source, destination)
 }

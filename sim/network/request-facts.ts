@@ -1,7 +1,7 @@
 /** What a request says of itself: what rules ask for, and what sets it apart from all others. */
 import { encodeBase64Url } from "#spec-impl/core/base64.ts"
 import { sha256 } from "#spec-impl/core/hash.ts"
-import type { JsonValue } from "#spec-impl/core/json/value.ts"
+import { isJsonArray, isJsonObject, type JsonValue } from "#spec-impl/core/json/value.ts"
 import { readJson } from "#spec-impl/federation/json-body.ts"
 import type { WireRequest } from "#spec-impl/federation/wire.ts"
 
@@ -27,6 +27,7 @@ export class RequestFacts {
   readonly #rawQuery: string
   #segments: readonly string[] | undefined
   #eventIds: ReadonlySet<string> | undefined
+  #roomIds: ReadonlySet<string> | undefined
   #json: { readonly value: JsonValue | undefined } | undefined
 
   constructor(request: WireRequest, eventIdsOf: EventIdsOf) {
@@ -79,6 +80,15 @@ export class RequestFacts {
     return this.#eventIds
   }
 
+  /** The rooms in the path, and those of the PDUs and EDUs in the body. */
+  get roomIds(): ReadonlySet<string> {
+    this.#roomIds ??= new Set([
+      ...this.#decodedSegments().filter((segment) => segment.startsWith("!")),
+      ...roomIdsIn(this.json),
+    ])
+    return this.#roomIds
+  }
+
   /** The body as JSON, read leniently; undefined where it is none. */
   get json(): JsonValue | undefined {
     this.#json ??= { value: readJson(this.request.body) }
@@ -89,4 +99,15 @@ export class RequestFacts {
     this.#segments ??= this.#rawPath.split("/").map(decoded)
     return this.#segments
   }
+}
+
+const roomIdsIn = (body: JsonValue | undefined): readonly string[] => {
+  if (!isJsonObject(body)) return []
+  const own = [body, body.content].flatMap((json) =>
+    isJsonObject(json) && typeof json.room_id === "string" ? json.room_id : [],
+  )
+  const parts = [body.pdus, body.edus, body.event].flatMap((json) =>
+    isJsonArray(json) ? json : json === undefined ? [] : [json],
+  )
+  return [...own, ...parts.flatMap(roomIdsIn)]
 }

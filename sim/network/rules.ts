@@ -83,7 +83,8 @@ export const alterReply = (
 
 /** `response` with another body, and the length of that. */
 export const withBody = (response: WireResponse, body: Uint8Array): WireResponse => ({
-  ...response,
+  // Named, since of a typed answer it is no property of its own.
+  status: response.status,
   headers:
     response.headers["content-length"] === undefined
       ? response.headers

@@ -70,6 +70,7 @@ const inWorld = (options: PlayOptions, story: (world: World) => Effect.Effect<vo
       })
       for (const name of names) yield* boot(name)
       const stage = makeStage({
+        kernel,
         roomVersion: options.roomVersion ?? "12",
         servers,
         network,

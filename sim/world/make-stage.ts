@@ -1,7 +1,10 @@
-import { Effect, Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import type { JsonValue } from "#spec-impl/core/json/value.ts"
+import { applyFault } from "../faults/catalogue.ts"
+import type { FaultWorld } from "../faults/fault.ts"
+import type { Kernel } from "../kernel/kernel.ts"
 import type { Names } from "../network/names.ts"
 import type { Network } from "../network/network.ts"
 import type { VirtualIdentityServer } from "./identity-server.ts"
@@ -18,6 +21,7 @@ const quietLooks = 4
 
 /** A stage, as told by whoever sets it. */
 export interface StageParts {
+  readonly kernel: Kernel
   readonly roomVersion: string
   /** The boot of each server that is up, or was up last. */
   readonly servers: Map<string, VirtualServer>
@@ -76,7 +80,32 @@ export const makeStage = (parts: StageParts): Stage => {
   const act = (userId: string, verb: keyof Actor, given: readonly never[]): unknown => {
     const { name, isDown } = serverNamed(domainOf(userId) ?? "")
     if (isDown()) return Effect.die(new Error(`${name} is down`))
+    // A process that stands still answers its users when it goes on.
+    if (parts.kernel.isPaused(name)) {
+      return Effect.andThen(
+        parts.kernel.untilAwake(name),
+        Effect.suspend(() => act(userId, verb, given) as Effect.Effect<unknown>),
+      )
+    }
     return (actorOf(userId)[verb] as (...given: readonly never[]) => unknown)(...given)
+  }
+  const restart = (server: string) =>
+    Effect.gen(function* () {
+      const before = serverNamed(server)
+      if (!before.isDown()) yield* before.crash
+      servers.set(server, yield* before.reboot)
+    })
+  const { kernel, names } = parts
+  const world: FaultWorld = {
+    kernel,
+    network,
+    servers,
+    names,
+    // A server that cannot read or write its disk stays down.
+    restart: (server) =>
+      Effect.catch(restart(server), ({ reason }) =>
+        Effect.sync(() => kernel.trace.record("boot-failed", server, reason)),
+      ),
   }
   return {
     roomVersion: parts.roomVersion,
@@ -108,12 +137,7 @@ export const makeStage = (parts: StageParts): Stage => {
     },
     heal: network.heal,
     crash: (server) => Effect.suspend(() => serverNamed(server).crash),
-    restart: (server) =>
-      Effect.gen(function* () {
-        const before = serverNamed(server)
-        if (!before.isDown()) yield* before.crash
-        servers.set(server, yield* before.reboot)
-      }),
+    restart,
     rotateKey: (server) =>
       Effect.map(
         Effect.suspend(() => serverNamed(server).identity.rotateKey),
@@ -123,5 +147,11 @@ export const makeStage = (parts: StageParts): Stage => {
       parts.omit.has(id)
         ? Effect.void
         : network.rule(match, action).pipe(Scope.provide(parts.scope), Effect.asVoid),
+    fault: Effect.fnUntraced(function* (fault) {
+      if (fault.id !== undefined && parts.omit.has(fault.id)) return Effect.void
+      const scope = fault.lasting ? yield* Scope.make() : yield* Scope.fork(parts.scope)
+      yield* applyFault(world, fault).pipe(Scope.provide(scope))
+      return Scope.close(scope, Exit.void)
+    }),
   }
 }

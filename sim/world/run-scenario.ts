@@ -101,6 +101,7 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
           identityServers.set(name, yield* bootIdentityServer(name, parts))
         }
         return yield* tell(scenario, {
+          kernel,
           roomVersion: versionId,
           servers,
           identityServers,
@@ -185,6 +186,7 @@ const sharedResults = (options: RunOptions) => {
 }
 
 interface Telling {
+  readonly kernel: Kernel
   readonly roomVersion: string
   readonly servers: Map<string, VirtualServer>
   readonly identityServers: ReadonlyMap<string, VirtualIdentityServer>

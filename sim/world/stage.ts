@@ -9,6 +9,7 @@ import type { FederationUnreachable } from "#spec-impl/federation/client.ts"
 import type { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import type { RoomWishes } from "#spec-impl/homeserver/local-users.ts"
 import type { StoreFailure } from "#spec-impl/store/event-store.ts"
+import type { Fault } from "../faults/catalogue.ts"
 import type { Names } from "../network/names.ts"
 import type { RequestMatch, RuleAction } from "../network/rules.ts"
 import type { DeviceActs } from "./device-acts.ts"
@@ -81,4 +82,9 @@ export interface Stage {
    * A rule on requests, until the story ends. `id` names this entry of the plan; a run can leave it out.
    */
   readonly rule: (id: string, match: RequestMatch, action: RuleAction) => Effect.Effect<void>
+  /**
+   * A fault of the catalogue (docs/faults.md), until the effect that is given undoes it, or the story ends. Its `id`
+   * names this entry of the plan; a run can leave it out.
+   */
+  readonly fault: (fault: Fault) => Effect.Effect<Effect.Effect<void>>
 }

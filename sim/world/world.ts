@@ -2,10 +2,6 @@
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { clientRoutes } from "#spec-impl/client-api/server.ts"
-import { encodeBase64 } from "#spec-impl/core/base64.ts"
-import { sha256 } from "#spec-impl/core/hash.ts"
-import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
-import { JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
 import { policyServerKeyId } from "#spec-impl/core/signing.ts"
 import { FederationClient } from "#spec-impl/federation/client.ts"
 import { layerDirectClient } from "#spec-impl/federation/direct/client.ts"
@@ -26,17 +22,21 @@ import { type RoomListener, Rooms } from "#spec-impl/homeserver/rooms.ts"
 import { type HomeserverSettings, Settings } from "#spec-impl/homeserver/settings.ts"
 import { Signatures } from "#spec-impl/homeserver/signatures/signatures.ts"
 import { makeSigningKey } from "#spec-impl/homeserver/signatures/signing-key.ts"
-import { EventStore, type StoreFailure, type StoreGroup } from "#spec-impl/store/event-store.ts"
-import { MemoryDisk, memoryStore } from "#spec-impl/store/memory.ts"
+import { EventStore, type StoreFailure } from "#spec-impl/store/event-store.ts"
+import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { Fence } from "../kernel/fence.ts"
 import type { Kernel } from "../kernel/kernel.ts"
 import { makeSimulatedSend } from "../network/named-transport.ts"
 import type { Names } from "../network/names.ts"
 import type { Network } from "../network/network.ts"
+import { groupBytes } from "./group-bytes.ts"
+import { Host } from "./host.ts"
 
 /** A virtual homeserver, as the stage and the checks see it. */
 export interface VirtualServer {
   readonly name: string
+  /** What it runs on, and what the next boot finds. */
+  readonly host: Host
   readonly users: LocalUsers["Service"]
   readonly rooms: Rooms["Service"]
   readonly destinations: Destinations["Service"]
@@ -69,6 +69,8 @@ export interface WorldParts {
   readonly names?: Names | undefined
   /** What an earlier boot of the server left. */
   readonly disk?: MemoryDisk
+  /** The machine that an earlier boot ran on, with its disk. */
+  readonly host?: Host
 }
 
 /** What carries requests between servers: whole ones, as bytes, or typed calls (DESIGN.md, principle 11). */
@@ -141,7 +143,7 @@ export const bootServer = (
   given: WorldParts,
 ): Effect.Effect<VirtualServer, StoreFailure, Scope.Scope> =>
   Effect.gen(function* () {
-    const parts = { ...given, disk: given.disk ?? new MemoryDisk() }
+    const parts = { ...given, host: given.host ?? new Host(given.disk ?? new MemoryDisk()) }
     const world = yield* Effect.scope
     const scope = yield* Scope.fork(world)
     const fence = new Fence()
@@ -155,28 +157,33 @@ export const bootServer = (
         // Not waited for: what cannot be interrupted waits behind the fence for good.
         return Effect.asVoid(Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true }))
       }),
-      reboot: Effect.suspend(() => bootServer(name, parts)).pipe(Scope.provide(world)),
+      reboot: Effect.suspend(() => {
+        // A new process is not paused.
+        parts.kernel.resume(name)
+        return bootServer(name, parts)
+      }).pipe(Scope.provide(world)),
     }
   })
 
 const bootBehind = Effect.fnUntraced(function* (
   fence: Fence,
   name: string,
-  parts: WorldParts & { readonly disk: MemoryDisk },
+  parts: WorldParts & { readonly host: Host },
 ) {
   const { kernel, network, signatures } = parts
   const chance = Chance.of({ bytes: (length, ...key) => kernel.chance.bytes(length, name, ...key) })
-  const seed = chance.bytes(32, "signing-key")
+  const { disk, keyFile } = parts.host
+  const seed = chance.bytes(32, "signing-key", ...keyFile.label)
   const surroundings = Layer.mergeAll(
     Layer.succeed(Chance, chance),
     Layer.succeed(Signatures, signatures),
     Settings.layer(parts.settings),
-    Layer.succeed(EventStore, fencedStore(fence, tracedStore(name, kernel, memoryStore(parts.disk)))),
+    Layer.succeed(EventStore, fencedStore(fence, tracedStore(name, kernel, parts.host.store(disk)))),
   )
   const identity = ServerIdentity.layer({
     serverName: name,
-    signingKey: makeSigningKey(signatures, "ed25519:1", seed),
-    oldKeys: [],
+    signingKey: makeSigningKey(signatures, keyFile.keyId, seed),
+    oldKeys: keyFile.oldKeys,
     ...(parts.settings.policy === undefined
       ? {}
       : { policyServerKey: makeSigningKey(signatures, policyServerKeyId, chance.bytes(32, "policy-key")) }),
@@ -208,6 +215,7 @@ const bootBehind = Effect.fnUntraced(function* (
   )
   return {
     name,
+    host: parts.host,
     users: Context.get(services, LocalUsers),
     rooms: Context.get(services, Rooms),
     destinations: Context.get(services, Destinations),
@@ -244,22 +252,6 @@ const tracedStore = (name: string, kernel: Kernel, store: EventStore["Service"])
         Effect.andThen(store.commit(group)),
       ),
 })
-
-/** A group is JSON but for bytes, and for what is undefined in it, which says nothing; PDUs are JSON throughout, and of any depth. */
-const groupBytes = (group: StoreGroup): Uint8Array => canonicalJsonBytes(withoutUndefined(group))
-
-const withoutUndefined = (value: unknown): JsonValue =>
-  value instanceof Uint8Array
-    ? encodeBase64(sha256(value))
-    : typeof value !== "object" || value === null || value instanceof JsonFloat
-      ? (value as JsonValue)
-      : Array.isArray(value)
-        ? value.map(withoutUndefined)
-        : Object.fromEntries(
-            Object.entries(value).flatMap(([key, child]) =>
-              child === undefined ? [] : [[key, key === "pdu" ? child : withoutUndefined(child)]],
-            ),
-          )
 
 /** What each server decided about each event: what a report draws. */
 const verdictTracer =

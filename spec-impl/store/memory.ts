@@ -39,6 +39,21 @@ export class MemoryDisk {
   readonly records = new Map<string, Map<string, JsonValue>>()
   /** By collection, then by key. */
   readonly blobs = new Map<string, Map<string, Uint8Array>>()
+
+  /** All that is kept now, on a disk of its own: a backup. What is kept is never changed, but replaced. */
+  copy(): MemoryDisk {
+    const copy = new MemoryDisk()
+    for (const [roomId, room] of this.rooms) copy.rooms.set(roomId, { ...room, events: new Map(room.events) })
+    for (const [digest, state] of this.states) copy.states.set(digest, state)
+    for (const [name, { unsent, unsentEdus, inFlight }] of this.destinations) {
+      copy.destinations.set(name, { unsent: new Map(unsent), unsentEdus: new Map(unsentEdus), inFlight })
+    }
+    for (const [key, write] of this.outside) copy.outside.set(key, write)
+    for (const [key, answer] of this.answers) copy.answers.set(key, answer)
+    for (const [collection, records] of this.records) copy.records.set(collection, new Map(records))
+    for (const [collection, blobs] of this.blobs) copy.blobs.set(collection, new Map(blobs))
+    return copy
+  }
 }
 
 /** The contract of `EventStore` over a `MemoryDisk`: a group is applied between two steps of one task. */

@@ -82,6 +82,7 @@ export const play = async <A, E>(
         const scope = yield* Effect.scope
         const roomVersion = options.roomVersion ?? "12"
         const stage = makeStage({
+          kernel,
           roomVersion,
           servers,
           identityServers,

@@ -1,0 +1,117 @@
+/** Servers that tell of a state what was so before, or not all of it. */
+import { Schema } from "effect"
+import type { Event } from "#spec-impl/core/event.ts"
+import type { JsonValue } from "#spec-impl/core/json/value.ts"
+import type { Room } from "#spec-impl/homeserver/rooms.ts"
+import { drawLinks, drawShare } from "../draws.ts"
+import { type Draws, defineFault } from "../fault.ts"
+import { linkFields, requestFields, Share, shareOf, withDefault } from "../fields.ts"
+import { type Strike, striking } from "../strikes.ts"
+import { idIn, inFormOf, roomAsked, withLists } from "./told.ts"
+
+const stateFields = {
+  ...linkFields,
+  endpoints: withDefault(
+    Schema.Array(Schema.Literals(["state_ids", "state"])).check(Schema.isMinLength(1)),
+    ["state_ids", "state"],
+    "which of the two endpoints",
+  ),
+  rooms: requestFields.rooms,
+  share: shareOf(1),
+}
+
+const drawTold = (draws: Draws, servers: readonly string[]) => ({
+  ...drawLinks(draws, servers),
+  share: drawShare(draws, 0.3, 1),
+  keysShare: drawShare(draws, 0.05, 0.6, "keys"),
+})
+
+/** The events that once stood where `event` does, oldest first. */
+const earlierThan = ({ type, stateKey, depth, eventId }: Event, { dag }: Room): readonly Event[] => {
+  const earlier: Event[] = []
+  for (const record of dag.records()) {
+    const { event } = record
+    if (event.type !== type || event.stateKey !== stateKey || event.eventId === eventId) continue
+    if (record.verdict !== "rejected" && event.depth < depth) earlier.push(event)
+  }
+  return earlier.sort((a, b) =>
+    a.depth < b.depth ? -1 : a.depth > b.depth ? 1 : a.eventId < b.eventId ? -1 : 1,
+  )
+}
+
+const stale =
+  (room: Room, keysShare: number, { chance, between }: Strike) =>
+  (said: JsonValue): JsonValue => {
+    const event = room.dag.record(idIn(said, room) ?? "")?.event
+    if (event?.stateKey === undefined) return said
+    const key = [event.type, event.stateKey]
+    if (!chance(keysShare, "stale", ...key)) return said
+    const earlier = earlierThan(event, room)
+    return earlier.length === 0
+      ? said
+      : inFormOf(said, earlier[between(0, earlier.length - 1, "which", ...key)]!)
+  }
+
+export const staleState = defineFault({
+  name: "stale-state",
+  family: "protocol",
+  standsFor:
+    "a server whose caches lie, or whose state was wrong when it kept it: of some keys it tells the event that was " +
+    "there before (`/state_ids`, `/state`)",
+  fields: {
+    ...stateFields,
+    keysShare: withDefault(Share, 0.3, "the part of the keys of a state that are of an earlier time"),
+  },
+  draw: (draws, servers) => ({ fault: "stale-state", ...drawTold(draws, servers) }),
+  apply: (world, fault) =>
+    world.network.disturb(
+      striking(world, fault, (strike) => ({
+        alterReply: (response, request) => {
+          const room = roomAsked(world, request)
+          if (room === undefined) return response
+          const change = stale(room, fault.keysShare, strike)
+          return withLists(response, (list) => list.map(change), "pdu_ids", "pdus")
+        },
+      })),
+    ),
+})
+
+export const holedState = defineFault({
+  name: "holed-state",
+  family: "protocol",
+  standsFor:
+    "a server that has lost part of a state or of its auth chain, and tells the rest as if it were all",
+  fields: {
+    ...stateFields,
+    keysShare: withDefault(Share, 0.1, "the part of the keys of a state that it leaves out"),
+    chainShare: withDefault(Share, 0, "the part of the auth chain that it leaves out"),
+  },
+  draw: (draws, servers) => ({
+    fault: "holed-state",
+    ...drawTold(draws, servers),
+    chainShare: draws.chance(0.5, "chained") ? drawShare(draws, 0.05, 0.5, "chain") : 0,
+  }),
+  apply: (world, fault) =>
+    world.network.disturb(
+      striking(world, fault, ({ chance }) => ({
+        alterReply: (response, request) => {
+          const room = roomAsked(world, request)
+          if (room === undefined) return response
+          const isLeft = (said: JsonValue, share: number): boolean =>
+            !chance(share, "hole", idIn(said, room) ?? "")
+          const state = withLists(
+            response,
+            (list) => list.filter((said) => isLeft(said, fault.keysShare)),
+            "pdu_ids",
+            "pdus",
+          )
+          return withLists(
+            state,
+            (list) => list.filter((said) => isLeft(said, fault.chainShare)),
+            "auth_chain_ids",
+            "auth_chain",
+          )
+        },
+      })),
+    ),
+})

@@ -1,0 +1,87 @@
+/** Servers that end, or stand still, and come back. */
+import { Effect, Schema } from "effect"
+import { drawMs, drawServer } from "../draws.ts"
+import { defineFault, serverNamed } from "../fault.ts"
+import { Milliseconds, wanted, withDefault } from "../fields.ts"
+
+const serverField = wanted(Schema.String, "the server")
+
+export const crash = defineFault({
+  name: "crash",
+  family: "servers",
+  standsFor:
+    "the process is killed in the middle of what it does: what its store had not acknowledged is lost, what is " +
+    "asked of it is refused, and it stays down until the fault is undone",
+  fields: { server: serverField },
+  draw: (draws, servers) => ({ fault: "crash", server: drawServer(draws, servers) }),
+  apply: (world, { server }) =>
+    Effect.acquireRelease(
+      Effect.suspend(() => serverNamed(world, server).crash),
+      () => Effect.suspend(() => (serverNamed(world, server).isDown() ? world.restart(server) : Effect.void)),
+    ),
+})
+
+export const restart = defineFault({
+  name: "restart",
+  family: "servers",
+  standsFor: "an upgrade, or a process that died and is started anew: a crash, and some time later a boot",
+  fields: {
+    server: serverField,
+    downMs: withDefault(Milliseconds, 1_000, "how long it is down"),
+    readMs: withDefault(
+      Milliseconds,
+      0,
+      "how long each read of the boot takes: a slow restart, for the database has to be read, or mended",
+    ),
+  },
+  draw: (draws, servers) => ({
+    fault: "restart",
+    server: drawServer(draws, servers),
+    downMs: drawMs(draws, 1, 300_000),
+    readMs: draws.chance(0.3, "slow") ? drawMs(draws, 10, 10_000, "read") : 0,
+  }),
+  apply: (world, { server, downMs, readMs }) =>
+    Effect.gen(function* () {
+      const { diskFaults } = serverNamed(world, server).host
+      const slow = { readMs }
+      const reading = Effect.acquireRelease(
+        Effect.sync(() => diskFaults.add(slow)),
+        () => Effect.sync(() => diskFaults.delete(slow)),
+      )
+      const boot = Effect.suspend(() =>
+        serverNamed(world, server).isDown()
+          ? Effect.scoped(Effect.andThen(reading, world.restart(server)))
+          : Effect.void,
+      )
+      yield* serverNamed(world, server).crash
+      // Undone before its time, it boots at once.
+      yield* Effect.sleep(downMs).pipe(
+        Effect.ensuring(Effect.uninterruptible(boot)),
+        Effect.forkScoped({ startImmediately: true }),
+      )
+    }),
+})
+
+export const pause = defineFault({
+  name: "pause",
+  family: "servers",
+  standsFor:
+    "a process that stands still, for its machine swaps, its virtual machine moves, or it collects garbage: it answers " +
+    "nobody and its timers run out, and then it goes on as if no time had passed",
+  fields: { server: serverField, forMs: withDefault(Milliseconds, 30_000, "for how long") },
+  draw: (draws, servers) => ({
+    fault: "pause",
+    server: drawServer(draws, servers),
+    forMs: drawMs(draws, 100, 300_000),
+  }),
+  apply: ({ kernel }, { server, forMs }) =>
+    Effect.acquireRelease(
+      Effect.sync(() => kernel.pause(server)),
+      () => Effect.sync(() => kernel.resume(server)),
+    ).pipe(
+      Effect.andThen(Effect.sleep(forMs)),
+      Effect.scoped,
+      Effect.forkScoped({ startImmediately: true }),
+      Effect.asVoid,
+    ),
+})
