@@ -53,6 +53,7 @@ export class Host {
       },
       records: (collection) => read(store.records(collection)),
       blob: (collection, key) => read(store.blob(collection, key)),
+      answered: (countMax) => read(store.answered(countMax)),
       answer: (origin, transactionId) => read(store.answer(origin, transactionId)),
     }
   }
