@@ -6,6 +6,7 @@ import { parseEvent } from "#spec-impl/core/event-format.ts"
 import { sha256 } from "#spec-impl/core/hash.ts"
 import { canonicalJson } from "#spec-impl/core/json/encode.ts"
 import { isJsonArray, type JsonObject } from "#spec-impl/core/json/value.ts"
+import { whileWriting } from "#spec-impl/homeserver/admission.ts"
 import { craftPdu } from "../../world/craft-event.ts"
 import { type FaultWorld, serverNamed } from "../fault.ts"
 import type { ForbiddenAct } from "./act.ts"
@@ -49,7 +50,8 @@ const build = Effect.fnUntraced(function* (
   more: (pdu: JsonObject) => JsonObject = (pdu) => pdu,
 ) {
   const { server, room } = scene
-  const pdu = yield* craftPdu(world, server, room.roomId, draft, (whole) => more(change(whole)))
+  const crafting = craftPdu(world, server, room.roomId, draft, (whole) => more(change(whole)))
+  const pdu = yield* whileWriting(room, crafting)
   const parsed = parseEvent(tamper(pdu), room.version)
   return { pdu: tamper(pdu), event: "event" in parsed ? parsed.event : undefined }
 })
@@ -67,13 +69,20 @@ export const ready = Effect.fnUntraced(function* (
   const { pdu, event } = yield* build(world, scene, crafted, (whole) =>
     cited === undefined ? whole : citingInPlace(whole, scene, cited),
   )
-  // Where a rule is to be broken the server is its own judge: what it would take itself is not forbidden.
-  if (breaks !== undefined) {
-    if (event === undefined || scene.room.dag.missingAuthEvents(event).length > 0) return undefined
-    if (scene.room.dag.examine(event, "new").objection?.reason !== breaks) return undefined
-  }
-  return { name, event, pdus: first === undefined ? [pdu] : [first.pdu, pdu] }
+  const isForbidden = breaks === undefined || (yield* objectionOf(scene, event)) === breaks
+  return isForbidden ? { name, event, pdus: first === undefined ? [pdu] : [first.pdu, pdu] } : undefined
 })
+
+/** What the server itself would say against it, which it does not keep: what it would take is not forbidden. */
+const objectionOf = ({ room }: Scene, event: Event | undefined): Effect.Effect<string | undefined> =>
+  whileWriting(
+    room,
+    Effect.sync(() =>
+      event === undefined || room.dag.missingAuthEvents(event).length > 0
+        ? undefined
+        : room.dag.examine(event, "new").objection?.reason,
+    ),
+  )
 
 /** A message that follows the forbidden event as if that were part of the history. */
 const following = Effect.fnUntraced(function* (world: FaultWorld, scene: Scene, event: Event) {
