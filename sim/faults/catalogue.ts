@@ -1,6 +1,7 @@
 /** All faults that there are, as one list: what a file may say, what a plan may draw, what the table documents. */
 import { Data, Effect, Result, Schema, type Scope } from "effect"
 import type { FaultDefinition, FaultWorld, Written } from "./fault.ts"
+import { hostileEvent } from "./hostile/hostile-event.ts"
 import { replyAltered, replyTruncated, slowBody } from "./network/answers.ts"
 import { bandwidthCap } from "./network/bandwidth.ts"
 import { connectionRefused, connectionReset, connectionTimeout, hold } from "./network/connections.ts"
@@ -74,6 +75,7 @@ const definitions = [
   refusedEndpoint,
   policyServerUnreachable,
   identityServerUnreachable,
+  hostileEvent,
 ] as const
 
 type Definition = (typeof definitions)[number]

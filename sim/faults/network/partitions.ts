@@ -1,5 +1,5 @@
 /** Links that carry nothing. */
-import { Effect, Schema, type Scope } from "effect"
+import { Effect, Latch, Schema, type Scope } from "effect"
 import { between, type LinkTest } from "../../network/partition.ts"
 import { drawLinks, drawMs, drawServer, drawSome } from "../draws.ts"
 import { type Draws, defineFault, type FaultWorld, faultKey } from "../fault.ts"
@@ -42,14 +42,17 @@ const sever = (
   /** At least a millisecond, or time would stand. */
   const drawn = ([min, max]: readonly [number, number], what: string, nth: number): number =>
     Math.max(1, min + kernel.chance.integer(max - min + 1, ...faultKey(fault), what, nth))
+  const begun = Latch.makeUnsafe(false)
   const spell = (nth: number) =>
-    Effect.scoped(Effect.andThen(network.sever(isSevered), Effect.sleep(drawn(cutMs, "cut", nth)))).pipe(
-      Effect.andThen(Effect.sleep(drawn(wholeMs, "whole", nth))),
-    )
+    Effect.scoped(
+      network
+        .sever(isSevered)
+        .pipe(Effect.andThen(begun.open), Effect.andThen(Effect.sleep(drawn(cutMs, "cut", nth)))),
+    ).pipe(Effect.andThen(Effect.sleep(drawn(wholeMs, "whole", nth))))
   const flapping = Effect.gen(function* () {
     for (let nth = 1; ; nth++) yield* spell(nth)
   })
-  return Effect.asVoid(Effect.forkScoped(flapping, { startImmediately: true }))
+  return Effect.andThen(Effect.forkScoped(flapping), begun.await)
 }
 
 const drawTimes = (draws: Draws) =>

@@ -9,8 +9,11 @@ const serversField = wanted(Names, "the servers whose clocks are wrong")
 const tenYearsMs = 10 * 366 * 86_400_000
 const Offset = Schema.Int.check(Schema.isBetween({ minimum: -tenYearsMs, maximum: tenYearsMs }))
 
+/** Drawn skews stay below this: what was signed further ahead nobody can verify before its time (rooms 5+, key validity). */
+const drawnMsMax = 12 * 3_600_000
+
 const drawOffset = (draws: Draws): number =>
-  drawMs(draws, 10, 864_000_000) * (draws.chance(0.5, "sign") ? 1 : -1)
+  drawMs(draws, 10, drawnMsMax) * (draws.chance(0.5, "sign") ? 1 : -1)
 
 /** Has the clocks of those servers be wrong like that, for as long as the scope lives. */
 const disturb = (world: FaultWorld, servers: readonly string[], errorOf: (server: string) => ClockError) =>
@@ -27,7 +30,9 @@ const disturb = (world: FaultWorld, servers: readonly string[], errorOf: (server
 export const clockSkew = defineFault({
   name: "clock-skew",
   family: "servers",
-  standsFor: "a clock that was set wrong: minutes ahead, hours behind, in another time zone",
+  standsFor:
+    "a clock that was set wrong: minutes ahead, hours behind, in another time zone. What a server signs more than a day " +
+    "ahead others can verify only when its keys are valid that long",
   fields: {
     servers: serversField,
     aheadMs: withDefault(Offset, 300_000, "by how much they are ahead; behind where it is negative"),
@@ -85,7 +90,7 @@ export const clockJump = defineFault({
     fault: "clock-jump",
     servers: drawSome(draws, servers),
     everyMs: drawMs(draws, 1_000, 600_000, "every"),
-    byMsMax: drawMs(draws, 100, 86_400_000, "by"),
+    byMsMax: drawMs(draws, 100, drawnMsMax / 2, "by"),
   }),
   apply: (world, fault) => {
     const { servers, everyMs, byMsMax } = fault

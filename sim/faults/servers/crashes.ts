@@ -74,14 +74,19 @@ export const pause = defineFault({
     server: drawServer(draws, servers),
     forMs: drawMs(draws, 100, 300_000),
   }),
-  apply: ({ kernel }, { server, forMs }) =>
-    Effect.acquireRelease(
-      Effect.sync(() => kernel.pause(server)),
-      () => Effect.sync(() => kernel.resume(server)),
-    ).pipe(
-      Effect.andThen(Effect.sleep(forMs)),
-      Effect.scoped,
-      Effect.forkScoped({ startImmediately: true }),
-      Effect.asVoid,
-    ),
+  apply: (world, { server, forMs }) =>
+    Effect.gen(function* () {
+      const { kernel } = world
+      const { name } = serverNamed(world, server)
+      let isOver = false
+      const goOn = Effect.sync(() => {
+        if (!isOver) kernel.resume(name)
+        isOver = true
+      })
+      yield* Effect.acquireRelease(
+        Effect.sync(() => kernel.pause(name)),
+        () => goOn,
+      )
+      yield* Effect.forkScoped(Effect.delay(goOn, forMs))
+    }),
 })
