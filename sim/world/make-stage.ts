@@ -33,6 +33,8 @@ export interface StageParts {
   readonly tell: (line: string) => void
   /** What the story writes down, by name. */
   readonly notes: Map<string, JsonValue>
+  /** The ids of rooms that faults name otherwise, as plans do. */
+  readonly roomIdOf?: (name: string) => string | undefined
   /** Rules of the story live as long as this. */
   readonly scope: Scope.Scope
 }
@@ -101,6 +103,7 @@ export const makeStage = (parts: StageParts): Stage => {
     network,
     servers,
     names,
+    ...(parts.roomIdOf === undefined ? {} : { roomIdOf: parts.roomIdOf }),
     // A server that cannot read or write its disk stays down.
     restart: (server) =>
       Effect.catch(restart(server), ({ reason }) =>
