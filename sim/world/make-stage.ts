@@ -104,10 +104,12 @@ export const makeStage = (parts: StageParts): Stage => {
     servers,
     names,
     ...(parts.roomIdOf === undefined ? {} : { roomIdOf: parts.roomIdOf }),
-    // A server that cannot read or write its disk stays down.
+    // A server that cannot read or write its disk stays down, and so does one that is kept down.
     restart: (server) =>
-      Effect.catch(restart(server), ({ reason }) =>
-        Effect.sync(() => kernel.trace.record("boot-failed", server, reason)),
+      Effect.suspend(() =>
+        serverNamed(server).host.keptDownBy.size > 0 ? Effect.void : restart(server),
+      ).pipe(
+        Effect.catch(({ reason }) => Effect.sync(() => kernel.trace.record("boot-failed", server, reason))),
       ),
   }
   return {

@@ -38,6 +38,27 @@ describe("crashes", () => {
     }
   })
 
+  it("crash: another fault of the server does not end it", async () => {
+    await inRoom({}, (played) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const one = yield* stage.fault({ fault: "crash", server: "s1" })
+        const two = yield* stage.fault({ fault: "crash", server: "s1" })
+        yield* stage.fault({ fault: "restart", server: "s1", downMs: 1_000 })
+        yield* stage.fault({ fault: "key-loss", server: "s1" })
+        yield* stage.wait(10_000)
+        yield* one
+        expect(isDown(played, "s1")).toBe(true)
+        yield* two
+        expect(isDown(played, "s1")).toBe(false)
+        const again = yield* stage.fault({ fault: "crash", server: "s1" })
+        yield* stage.restart("s1")
+        expect(isDown(played, "s1")).toBe(false)
+        yield* again
+      }),
+    )
+  })
+
   it("restart: it is down for so long, reads slowly, and boots at once where the fault is undone", async () => {
     await inRoom({}, (played, roomId) =>
       Effect.gen(function* () {
