@@ -18,7 +18,7 @@ export interface FaultWorld {
   readonly servers: ReadonlyMap<string, VirtualServer>
   /** By which servers are found, if they are. */
   readonly names?: Names | undefined
-  /** Boots a server on what its disk holds, after a crash now if it is up. */
+  /** Boots a server on what its disk holds, after a crash now if it is up, unless a fault keeps it down. */
   readonly restart: (server: string) => Effect.Effect<void>
   /** The id of the room that a plan calls so, once there is one; names are ids where it says nothing. */
   readonly roomIdOf?: (name: string) => string | undefined

@@ -28,6 +28,8 @@ export class Host {
   disk: MemoryDisk
   keyFile: KeyFile = { keyId: "ed25519:1", label: [], oldKeys: [] }
   readonly diskFaults = new Set<DiskFault>()
+  /** The faults that keep its server down: while there is one, no other fault boots it. */
+  readonly keptDownBy = new Set<object>()
 
   constructor(disk: MemoryDisk) {
     this.disk = disk

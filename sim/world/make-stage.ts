@@ -33,6 +33,8 @@ export interface StageParts {
   readonly tell: (line: string) => void
   /** What the story writes down, by name. */
   readonly notes: Map<string, JsonValue>
+  /** The ids of rooms that faults name otherwise, as plans do. */
+  readonly roomIdOf?: (name: string) => string | undefined
   /** Rules of the story live as long as this. */
   readonly scope: Scope.Scope
 }
@@ -101,10 +103,13 @@ export const makeStage = (parts: StageParts): Stage => {
     network,
     servers,
     names,
-    // A server that cannot read or write its disk stays down.
+    ...(parts.roomIdOf === undefined ? {} : { roomIdOf: parts.roomIdOf }),
+    // A server that cannot read or write its disk stays down, and so does one that is kept down.
     restart: (server) =>
-      Effect.catch(restart(server), ({ reason }) =>
-        Effect.sync(() => kernel.trace.record("boot-failed", server, reason)),
+      Effect.suspend(() =>
+        serverNamed(server).host.keptDownBy.size > 0 ? Effect.void : restart(server),
+      ).pipe(
+        Effect.catch(({ reason }) => Effect.sync(() => kernel.trace.record("boot-failed", server, reason))),
       ),
   }
   return {

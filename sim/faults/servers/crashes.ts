@@ -1,10 +1,23 @@
 /** Servers that end, or stand still, and come back. */
 import { Effect, Schema } from "effect"
 import { drawMs, drawServer } from "../draws.ts"
-import { defineFault, serverNamed } from "../fault.ts"
+import { defineFault, type FaultWorld, serverNamed } from "../fault.ts"
 import { Milliseconds, wanted, withDefault } from "../fields.ts"
 
 const serverField = wanted(Schema.String, "the server")
+
+/** Crashes a server, unless it is down, and keeps it so; gives what boots it, once nothing else keeps it down. */
+const keepDown = (world: FaultWorld, server: string): Effect.Effect<Effect.Effect<void>> =>
+  Effect.suspend(() => {
+    const { host, isDown, crash } = serverNamed(world, server)
+    const why = {}
+    host.keptDownBy.add(why)
+    const letUp = Effect.suspend(() => {
+      host.keptDownBy.delete(why)
+      return serverNamed(world, server).isDown() ? world.restart(server) : Effect.void
+    })
+    return Effect.as(isDown() ? Effect.void : crash, letUp)
+  })
 
 export const crash = defineFault({
   name: "crash",
@@ -15,10 +28,7 @@ export const crash = defineFault({
   fields: { server: serverField },
   draw: (draws, servers) => ({ fault: "crash", server: drawServer(draws, servers) }),
   apply: (world, { server }) =>
-    Effect.acquireRelease(
-      Effect.suspend(() => serverNamed(world, server).crash),
-      () => Effect.suspend(() => (serverNamed(world, server).isDown() ? world.restart(server) : Effect.void)),
-    ),
+    Effect.asVoid(Effect.acquireRelease(keepDown(world, server), (letUp) => letUp)),
 })
 
 export const restart = defineFault({
@@ -48,15 +58,10 @@ export const restart = defineFault({
         Effect.sync(() => diskFaults.add(slow)),
         () => Effect.sync(() => diskFaults.delete(slow)),
       )
-      const boot = Effect.suspend(() =>
-        serverNamed(world, server).isDown()
-          ? Effect.scoped(Effect.andThen(reading, world.restart(server)))
-          : Effect.void,
-      )
-      yield* serverNamed(world, server).crash
+      const letUp = yield* keepDown(world, server)
       // Undone before its time, it boots at once.
       yield* Effect.sleep(downMs).pipe(
-        Effect.ensuring(Effect.uninterruptible(boot)),
+        Effect.ensuring(Effect.uninterruptible(Effect.scoped(Effect.andThen(reading, letUp)))),
         Effect.forkScoped({ startImmediately: true }),
       )
     }),
