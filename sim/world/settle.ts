@@ -13,13 +13,20 @@ export const settle = (server: VirtualServer, roomId: string): Effect.Effect<boo
     .map((event) => event.sender)
     .sort()
   if (members.length === 0) return Effect.succeed(true)
-  const body = `settled, says ${server.name}`
-  return Effect.firstSuccessOf(
-    members.map((speaker) =>
-      server.users.send(speaker, roomId, "m.room.message", { msgtype: "m.text", body }),
-    ),
-  ).pipe(
-    Effect.as(true),
-    Effect.orElseSucceed(() => false),
-  )
+  return settleBy(server, roomId, members)
 }
+
+/** The first of them who may. */
+const settleBy = (
+  server: VirtualServer,
+  roomId: string,
+  [speaker, ...others]: readonly string[],
+): Effect.Effect<boolean> =>
+  speaker === undefined
+    ? Effect.succeed(false)
+    : server.users
+        .send(speaker, roomId, "m.room.message", { msgtype: "m.text", body: `settled, says ${server.name}` })
+        .pipe(
+          Effect.as(true),
+          Effect.catch(() => settleBy(server, roomId, others)),
+        )
