@@ -18,9 +18,11 @@ import type { Cause as PartingCause } from "../world/report.ts"
 import { settle } from "../world/settle.ts"
 import { sharedResults } from "../world/shared-results.ts"
 import { bootServer, type Transport, type VirtualServer } from "../world/world.ts"
+import { watchGoals } from "./goals.ts"
 import { participantsOf, roomIdsOf } from "./participants.ts"
 import { performAll } from "./perform.ts"
 import { isFault, type Plan } from "./plan.ts"
+import { shapeOfDisagreement, shapeOfStanding } from "./shapes.ts"
 
 export interface PlanRunOptions {
   readonly transport: Transport
@@ -39,6 +41,8 @@ export interface Failure {
   /** The checker, or the verdict, by name. */
   readonly check: string
   readonly why: string
+  /** The kind of failure that it is recognised as, by what servers did; null where it is none that is known. */
+  readonly shape: string | null
   /** Of `agree`: why servers disagree. */
   readonly cause?: PartingCause
 }
@@ -56,6 +60,8 @@ export interface PlanRun {
   readonly requests: number
   /** By entry: what became of it. */
   readonly outcomes: ReadonlyMap<string, string>
+  /** How often each goal of a search was reached. */
+  readonly goals: Readonly<Record<string, number>>
   /** Whether it was stopped, as it was told to. */
   readonly stopped: boolean
   /** The server that the last step was of. */
@@ -103,10 +109,12 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
   const unknown: string[] = []
   const outcomes = new Map<string, string>()
   const watches = checks.map(({ name, watch }) => ({ name, ...watch(world) }))
+  const goals = watchGoals()
   kernel.trace.listen((record) => {
+    goals.onRecord(record)
     if (record.kind === "rollback") rolledBack.add(String(record.fields[0]))
     for (const { name, onRecord } of watches) {
-      for (const why of onRecord?.(record) ?? []) failures.push({ check: name, why })
+      for (const why of onRecord?.(record) ?? []) failures.push({ check: name, why, shape: null })
     }
   })
   const exit = await kernel.run(
@@ -140,7 +148,7 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
           outcomes,
           acknowledge: (said) => void acknowledged.push(said),
           claimed: (key) => void claimed.push(key),
-          onDefect: (why) => void failures.push({ check: "no-defect", why }),
+          onDefect: (why) => void failures.push({ check: "no-defect", why, shape: null }),
         })
         yield* Scope.close(scope, Exit.void)
         failures.push(...(yield* healCore(plan, world, network, stage.restart)))
@@ -157,10 +165,16 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
   )
   const stop = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
   const stopped = stop instanceof StoppedAtStep
-  if (stop instanceof KernelExhausted) failures.push({ check: "comes-to-an-end", why: stop.message })
+  if (stop instanceof KernelExhausted)
+    failures.push({ check: "comes-to-an-end", why: stop.message, shape: null })
   else if (stop !== undefined && !stopped) {
-    failures.push({ check: "no-defect", why: stop instanceof Error ? stop.message : String(stop) })
+    failures.push({
+      check: "no-defect",
+      why: stop instanceof Error ? stop.message : String(stop),
+      shape: null,
+    })
   }
+  goals.atEnd([...servers.values()])
   options.onEnd?.(world)
   return {
     failures,
@@ -172,6 +186,7 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
     events: countEvents(servers),
     requests: network.requests(),
     outcomes,
+    goals: goals.counts(),
     stopped,
     lastServer: kernel.lastServer,
   }
@@ -209,7 +224,11 @@ const healCore = Effect.fnUntraced(function* (
       server: name,
       dag: rooms.find(roomId)!.dag,
     }))
-    return findMissing(held).map((why) => ({ check: "core-live", why: `${roomId}: ${why}` }))
+    return findMissing(held).map((why) => ({
+      check: "core-live",
+      why: `${roomId}: ${why}`,
+      shape: shapeOfStanding(core, roomId),
+    }))
   })
 })
 
@@ -251,9 +270,12 @@ const judgeAll = (
       notes: new Map(),
       wanted: () => true,
     })
-    if (live === "no") failures.push({ check: "live", why: `${roomId}: ${why}` })
+    if (live === "no")
+      failures.push({ check: "live", why: `${roomId}: ${why}`, shape: shapeOfStanding(up, roomId) })
     if (agree === "no" && parting !== undefined) {
-      failures.push({ check: "agree", why: `${roomId}: ${why}`, cause: parting.cause })
+      const shape =
+        parting.cause === "missing-events" ? shapeOfStanding(up, roomId) : shapeOfDisagreement(up, roomId)
+      failures.push({ check: "agree", why: `${roomId}: ${why}`, cause: parting.cause, shape })
     }
     if (agree === "unknown") unknown.push(`${roomId}: ${why}`)
   }
@@ -266,7 +288,7 @@ const endProblems = (watches: readonly (Watch & { readonly name: string })[]): r
     const [first] = problems
     if (first === undefined) return []
     const more = problems.length > 1 ? `, and ${problems.length - 1} more` : ""
-    return [{ check: name, why: `${problems.slice(0, problemsMax).join("; ")}${more}` }]
+    return [{ check: name, why: `${problems.slice(0, problemsMax).join("; ")}${more}`, shape: null }]
   })
 
 const countEvents = (servers: ReadonlyMap<string, VirtualServer>): number => {

@@ -1,0 +1,120 @@
+/**
+ * Kinds of disagreement that the specification itself allows, recognised by what servers did: from the events and
+ * states that they hold, never from a plan or its faults.
+ */
+import type { TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
+import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
+import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
+import type { VirtualServer } from "../world/world.ts"
+
+/** States that one server resolved, and what came out of it. */
+export interface Resolution {
+  readonly dag: RoomDag
+  readonly states: readonly StateMap[]
+  readonly resolved: StateMap
+}
+
+/** Every resolution that the room, as it is held, rests on: of one state only there is nothing to resolve. */
+export const resolutionsIn = (dag: RoomDag): readonly Resolution[] => {
+  const found: Resolution[] = []
+  const add = (parents: readonly string[], resolved: StateMap): void => {
+    const byDigest = new Map<string, StateMap>()
+    for (const parent of parents) {
+      const state = dag.timeline(parent)?.stateAfter
+      if (state !== undefined) byDigest.set(String(state.digest), state)
+    }
+    if (byDigest.size > 1) found.push({ dag, states: [...byDigest.values()], resolved })
+  }
+  for (const record of dag.records()) {
+    if (record.place === "timeline" && record.stateSource.kind === "computed") {
+      add(record.event.prevEvents, record.stateBefore)
+    }
+  }
+  add(dag.forwardExtremities(), dag.currentState())
+  return found
+}
+
+/** S01 (MSC4297 problem A): each state had join rules, and what they resolve to has none. */
+const isPhantomJoinRules = ({ dag, states, resolved }: Resolution): boolean =>
+  states.every((state) => dag.eventIn(state, "m.room.join_rules", "") !== undefined) &&
+  dag.eventIn(resolved, "m.room.join_rules", "") === undefined
+
+/**
+ * S02 (MSC4297 problem B): power levels fall back to earlier ones, for what came between is in the auth chain of every
+ * state and so is replayed by nobody.
+ */
+const isLostPromotionChain = ({ dag, states, resolved }: Resolution): boolean => {
+  const kept = dag.eventIn(resolved, "m.room.power_levels", "")
+  if (kept === undefined) return false
+  const heads = states.flatMap((state) => dag.eventIn(state, "m.room.power_levels", "") ?? [])
+  const chains = states.map((state) => authChainOf(dag, dag.eventIdsIn(state)))
+  return heads.some((head) => {
+    if (head.eventId === kept.eventId) return false
+    const between = levelsBetween(dag, head.eventId, kept.eventId)
+    return (
+      between !== undefined &&
+      between.length > 0 &&
+      between.some((eventId) => chains.every((chain) => chain.has(eventId)))
+    )
+  })
+}
+
+/** The power levels that `later` rests on, itself left out, down to `earlier`; undefined where it does not rest on that. */
+const levelsBetween = (dag: RoomDag, later: string, earlier: string): readonly string[] | undefined => {
+  const between: string[] = []
+  for (let at = previousLevels(dag, later); at !== undefined; at = previousLevels(dag, at)) {
+    if (at === earlier) return between
+    between.push(at)
+  }
+  return undefined
+}
+
+const previousLevels = (dag: RoomDag, eventId: string): string | undefined =>
+  dag
+    .record(eventId)
+    ?.event.authEvents.find((cited) => dag.record(cited)?.event.type === "m.room.power_levels")
+
+const authChainOf = (dag: RoomDag, eventIds: readonly string[]): ReadonlySet<string> => {
+  const chain = new Set<string>()
+  const waiting = [...eventIds]
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    for (const cited of dag.record(at)?.event.authEvents ?? []) {
+      if (chain.has(cited)) continue
+      chain.add(cited)
+      waiting.push(cited)
+    }
+  }
+  return chain
+}
+
+/** S19: an access control list shut a server out for a while, and events that only some took lie in the way of others. */
+const isAclIsland = (servers: readonly VirtualServer[], roomId: string): boolean =>
+  servers.some((server) => {
+    const records: readonly TimelineRecord[] = [...(server.rooms.find(roomId)?.dag.records() ?? [])].filter(
+      (record): record is TimelineRecord => record.place === "timeline",
+    )
+    return records.some(({ event, verdict }) => {
+      const { deny } = event.content
+      return (
+        event.type === "m.room.server_acl" &&
+        verdict !== "rejected" &&
+        Array.isArray(deny) &&
+        servers.some(({ name }) => deny.includes(name))
+      )
+    })
+  })
+
+/** The kind of a disagreement about a room; null where it is none of those that are known. */
+export const shapeOfDisagreement = (servers: readonly VirtualServer[], roomId: string): string | null => {
+  const resolutions = servers.flatMap(({ rooms }) => {
+    const dag = rooms.find(roomId)?.dag
+    return dag === undefined ? [] : resolutionsIn(dag)
+  })
+  if (resolutions.some(isPhantomJoinRules)) return "phantom-join-rules"
+  if (resolutions.some(isLostPromotionChain)) return "lost-promotion-chain"
+  return null
+}
+
+/** The kind of what keeps servers from having the same events. */
+export const shapeOfStanding = (servers: readonly VirtualServer[], roomId: string): string | null =>
+  isAclIsland(servers, roomId) ? "acl-island" : null
