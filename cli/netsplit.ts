@@ -10,6 +10,7 @@ import { resolve } from "./resolve.ts"
 import { run } from "./run.ts"
 import { scenarios } from "./scenarios.ts"
 import { serve } from "./serve.ts"
+import { sweep } from "./sweep.ts"
 
 const debug = GlobalFlag.Setting("debug")({
   flag: Flag.Boolean("debug").pipe(
@@ -28,7 +29,7 @@ const command = Command.make("netsplit").pipe(
     { command: "netsplit scenarios", description: "See which stories there are" },
   ]),
   Command.withGlobalFlags([debug]),
-  Command.withSubcommands([run, scenarios, resolve, serve, bench, load]),
+  Command.withSubcommands([run, sweep, scenarios, resolve, serve, bench, load]),
 )
 
 /** Help that was asked for goes to stdout; all else is one line on stderr, so that stdout stays clean. */
