@@ -1,55 +1,62 @@
-/** Threads that work at many tasks, each thread at one. */
+/** Threads that work at tasks, each thread at one. */
 import { Worker } from "node:worker_threads"
 
-export interface PoolOptions<Task, Result> {
-  /** The file that each thread runs: it gets tasks as messages, and answers each with one. */
-  readonly file: URL
-  readonly workerData: unknown
-  readonly workers: number
-  /** The next task; undefined where there is none, now. */
-  readonly next: () => Task | undefined
-  /** May have made more tasks. */
-  readonly onResult: (result: Result, task: Task) => void
-  /** Once aborted, no task is begun any more; those at work are given up after that time. */
-  readonly signal: AbortSignal
-  readonly graceMs: number
+export interface Pool<Task, Result> {
+  /** Waits for a thread, and for what it answers. Throws what the thread throws. */
+  readonly run: (task: Task) => Promise<Result>
+  /** Ends all threads, whatever they are at. */
+  readonly close: () => Promise<void>
 }
 
-/** Ends when all tasks are done, or no more are to be begun. Throws what a thread throws. */
-export const runPool = async <Task, Result>(options: PoolOptions<Task, Result>): Promise<void> => {
-  const { file, workerData, signal } = options
-  const threads = Array.from({ length: options.workers }, () => new Worker(file, { workerData }))
-  const idle = new Set(threads)
-  const busy = new Map<Worker, Task>()
-  try {
-    await new Promise<void>((done, fail) => {
-      const deal = (): void => {
-        for (const thread of [...idle]) {
-          const task = signal.aborted ? undefined : options.next()
-          if (task === undefined) break
-          idle.delete(thread)
-          busy.set(thread, task)
-          thread.postMessage(task)
-        }
-        if (busy.size === 0) done()
-      }
-      for (const thread of threads) {
-        thread.on("error", fail)
-        thread.on("message", (result: Result) => {
-          const task = busy.get(thread)!
-          busy.delete(thread)
-          idle.add(thread)
-          options.onResult(result, task)
-          deal()
-        })
-      }
-      signal.addEventListener("abort", () => {
-        if (busy.size === 0) done()
-        setTimeout(done, options.graceMs).unref()
-      })
+interface Waiting<Task, Result> {
+  readonly task: Task
+  readonly done: (result: Result) => void
+  readonly fail: (error: unknown) => void
+}
+
+/** Threads that each run `file`: it gets tasks as messages, and answers each with one. */
+export const openPool = <Task, Result>(
+  file: URL,
+  workers: number,
+  workerData?: unknown,
+): Pool<Task, Result> => {
+  const waiting: Waiting<Task, Result>[] = []
+  const idle: Worker[] = []
+  const atWork = new Map<Worker, Waiting<Task, Result>>()
+  let failure: unknown
+  const deal = (): void => {
+    while (idle.length > 0 && waiting.length > 0) {
+      const thread = idle.pop()!
+      const next = waiting.shift()!
+      atWork.set(thread, next)
+      thread.postMessage(next.task)
+    }
+  }
+  const threads = Array.from({ length: workers }, () => {
+    const thread = new Worker(file, { workerData })
+    thread.on("message", (result: Result) => {
+      const { done } = atWork.get(thread)!
+      atWork.delete(thread)
+      idle.push(thread)
+      done(result)
       deal()
     })
-  } finally {
-    await Promise.all(threads.map((thread) => thread.terminate()))
+    thread.on("error", (error) => {
+      failure = error
+      for (const { fail } of [...atWork.values(), ...waiting.splice(0)]) fail(error)
+    })
+    idle.push(thread)
+    return thread
+  })
+  return {
+    run: (task) =>
+      new Promise((done, fail) => {
+        if (failure !== undefined) return fail(failure)
+        waiting.push({ task, done, fail })
+        deal()
+      }),
+    close: async () => {
+      await Promise.all(threads.map((thread) => thread.terminate()))
+    },
   }
 }

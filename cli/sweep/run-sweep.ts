@@ -2,7 +2,7 @@
 
 import { writeCase } from "./case-files.ts"
 import type { SeedResult, SweepFailure, SweepJob, SweepSummary } from "./job.ts"
-import { runPool } from "./pool.ts"
+import { openPool } from "./pool.ts"
 import { showProgress } from "./progress.ts"
 
 export interface SweepOptions {
@@ -42,24 +42,25 @@ export const runSweep = async (options: SweepOptions): Promise<SweepOutcome> => 
   const results = new Map<number, SeedResult>()
   let failures = 0
   let next = from
+  const workers = Math.min(options.workers, to - from + 1)
+  const pool = openPool<number, SeedResult>(new URL("worker.ts", import.meta.url), workers, job)
+  const work = async (): Promise<void> => {
+    while (next <= to && !stop.signal.aborted) {
+      const seed = next++
+      const result = await pool.run(seed)
+      results.set(seed, result)
+      failures += result.cases.length
+      progress.update(results.size, failures)
+      if (failures >= failuresMax) end("failures")
+    }
+  }
   try {
-    await runPool<number, SeedResult>({
-      file: new URL("worker.ts", import.meta.url),
-      workerData: job,
-      workers: Math.min(options.workers, to - from + 1),
-      next: () => (next <= to ? next++ : undefined),
-      onResult: (result, seed) => {
-        results.set(seed, result)
-        failures += result.cases.length
-        progress.update(results.size, failures)
-        if (failures >= failuresMax) end("failures")
-      },
-      signal: stop.signal,
-      graceMs,
-    })
+    const all = Promise.all(Array.from({ length: workers }, work))
+    await Promise.race([all, graceOver(stop.signal)])
   } finally {
     clearTimeout(timer)
     progress.end()
+    await pool.close()
   }
   return {
     ...(await summed(results)),
@@ -68,6 +69,11 @@ export const runSweep = async (options: SweepOptions): Promise<SweepOutcome> => 
     endedBy: results.size === to - from + 1 ? "done" : endedBy,
   }
 }
+
+const graceOver = (signal: AbortSignal): Promise<void> =>
+  new Promise((done) => {
+    signal.addEventListener("abort", () => void setTimeout(done, graceMs).unref())
+  })
 
 const firstNotRun = (results: ReadonlyMap<number, unknown>, from: number, to: number): number | undefined => {
   for (let seed = from; seed <= to; seed++) if (!results.has(seed)) return seed

@@ -33,7 +33,9 @@ export interface PlanRunOptions {
   /** Told of all that goes into the trace, as it happens. */
   readonly onRecord?: (record: TraceRecord) => void
   /** More may be asked of the servers while they are there. */
-  readonly onEnd?: (world: CheckedWorld) => void
+  readonly onEnd?: (world: CheckedWorld, lastServer: string) => void
+  /** No run that comes to an end takes more steps. */
+  readonly stepsMax?: number
 }
 
 /** Something that must hold in every run, and did not. */
@@ -57,6 +59,8 @@ export interface PlanRun {
   readonly virtualMs: number
   readonly wallMs: number
   readonly events: number
+  /** Those that there were before anything was healed. */
+  readonly storyEvents: number
   readonly requests: number
   /** By entry: what became of it. */
   readonly outcomes: ReadonlyMap<string, string>
@@ -68,8 +72,7 @@ export interface PlanRun {
   readonly lastServer: string
 }
 
-/** More than any plan needs that comes to an end. */
-const stepsMax = 20_000_000
+const stepsMaxDefault = 20_000_000
 const problemsMax = 5
 
 /** A setting that a plan does not say is the default; keys are asked of any other server that has them. */
@@ -89,7 +92,7 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
   const startMs = performance.now()
   const kernel = Kernel.make({
     seed: plan.seed,
-    stepsMax,
+    stepsMax: options.stepsMax ?? stepsMaxDefault,
     ...(options.until === undefined ? {} : { stopAtStep: options.until }),
   })
   if (options.onRecord !== undefined) kernel.trace.listen(options.onRecord)
@@ -108,6 +111,7 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
   const failures: Failure[] = []
   const unknown: string[] = []
   const outcomes = new Map<string, string>()
+  let storyEvents = 0
   const watches = checks.map(({ name, watch }) => ({ name, ...watch(world) }))
   const goals = watchGoals()
   kernel.trace.listen((record) => {
@@ -150,6 +154,7 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
           claimed: (key) => void claimed.push(key),
           onDefect: (why) => void failures.push({ check: "no-defect", why, shape: null }),
         })
+        storyEvents = countEvents(servers)
         yield* Scope.close(scope, Exit.void)
         failures.push(...(yield* healCore(plan, world, network, stage.restart)))
         yield* network.heal
@@ -175,7 +180,7 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
     })
   }
   goals.atEnd([...servers.values()])
-  options.onEnd?.(world)
+  options.onEnd?.(world, kernel.lastServer)
   return {
     failures,
     unknown,
@@ -184,6 +189,7 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
     virtualMs: kernel.elapsedMs,
     wallMs: performance.now() - startMs,
     events: countEvents(servers),
+    storyEvents,
     requests: network.requests(),
     outcomes,
     goals: goals.counts(),
