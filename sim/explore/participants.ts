@@ -30,17 +30,21 @@ const isShutOut = (dag: RoomDag, server: string): boolean => {
 
 /**
  * Those that hold the room and are in it, by their own word or that of another that is: nobody tells a server that has
- * left what goes on. Whom an access control list shuts out, in anybody's eyes, is told and not heard.
+ * left what goes on. Whom an access control list shuts out, in anybody's eyes, is told and not heard. The word of a
+ * server that came back on a backup does not count: that it was removed since it may never hear again.
  */
 export const participantsOf = (
   roomId: string,
   servers: readonly VirtualServer[],
+  rolledBack: ReadonlySet<string>,
 ): readonly VirtualServer[] => {
   const holders = servers.flatMap((server) => {
     const dag = server.isDown() ? undefined : server.rooms.find(roomId)?.dag
     return dag === undefined ? [] : [{ server, dag, joined: joinedServers(dag) }]
   })
-  const within = holders.filter(({ server, joined }) => joined.has(server.name))
+  const within = holders.filter(
+    ({ server, joined }) => joined.has(server.name) && !rolledBack.has(server.name),
+  )
   return holders
     .filter(({ server }) => within.some(({ joined }) => joined.has(server.name)))
     .filter(({ server }) => !within.some(({ dag }) => isShutOut(dag, server.name)))

@@ -88,7 +88,9 @@ const act = (
       },
       made: (event) => {
         made.set(entryId, event)
-        acknowledge({ server: serverName, roomId: event.roomId, eventId: event.eventId })
+        // Whoever stays outside turns down invites and takes back knocks there, and holds nothing of the room.
+        if (server.rooms.find(event.roomId) !== undefined)
+          acknowledge({ server: serverName, roomId: event.roomId, eventId: event.eventId })
       },
       claimed,
     }

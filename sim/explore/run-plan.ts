@@ -161,7 +161,7 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
         yield* restartAll(servers, stage.restart)
         yield* untilQuiet(servers, network)
         const unsettled = yield* settleAll([...servers.values()], servers, network)
-        const verdicts = judgeAll(honest, servers, unsettled)
+        const verdicts = judgeAll(world, unsettled)
         failures.push(...verdicts.failures)
         unknown.push(...verdicts.unknown)
         failures.push(...endProblems(watches))
@@ -211,7 +211,7 @@ const restartAll = Effect.fnUntraced(function* (
 /** The core is whole and by itself: the others are cut off, also from each other, or down. */
 const healCore = Effect.fnUntraced(function* (
   plan: Plan,
-  { servers, honest }: CheckedWorld,
+  { servers, honest, rolledBack }: CheckedWorld,
   network: Network["Service"],
   restart: Restart,
 ) {
@@ -226,14 +226,14 @@ const healCore = Effect.fnUntraced(function* (
   yield* settleAll([...coreOf().values()], coreOf(), network)
   const core = [...coreOf().values()].filter(({ name }) => honest.includes(name))
   return roomIdsOf(core).flatMap((roomId): readonly Failure[] => {
-    const held = participantsOf(roomId, core).map(({ name, rooms }) => ({
+    const held = participantsOf(roomId, core, rolledBack).map(({ name, rooms }) => ({
       server: name,
       dag: rooms.find(roomId)!.dag,
     }))
     return findMissing(held).map((why) => ({
       check: "core-live",
       why: `${roomId}: ${why}`,
-      shape: shapeOfStanding(core, roomId),
+      shape: shapeOfStanding(participantsOf(roomId, core, rolledBack), roomId),
     }))
   })
 })
@@ -257,15 +257,14 @@ const settleAll = Effect.fnUntraced(function* (
 })
 
 const judgeAll = (
-  honest: readonly string[],
-  servers: ReadonlyMap<string, VirtualServer>,
+  { honest, servers, rolledBack }: CheckedWorld,
   unsettled: ReadonlyMap<string, readonly string[]>,
 ): { readonly failures: readonly Failure[]; readonly unknown: readonly string[] } => {
   const failures: Failure[] = []
   const unknown: string[] = []
   const up = honest.flatMap((name) => servers.get(name) ?? [])
   for (const roomId of roomIdsOf(up)) {
-    const participants = participantsOf(roomId, up)
+    const participants = participantsOf(roomId, up, rolledBack)
     const silent = (unsettled.get(roomId) ?? []).filter((name) =>
       participants.some((server) => server.name === name),
     )
@@ -277,10 +276,12 @@ const judgeAll = (
       wanted: () => true,
     })
     if (live === "no")
-      failures.push({ check: "live", why: `${roomId}: ${why}`, shape: shapeOfStanding(up, roomId) })
+      failures.push({ check: "live", why: `${roomId}: ${why}`, shape: shapeOfStanding(participants, roomId) })
     if (agree === "no" && parting !== undefined) {
       const shape =
-        parting.cause === "missing-events" ? shapeOfStanding(up, roomId) : shapeOfDisagreement(up, roomId)
+        parting.cause === "missing-events"
+          ? shapeOfStanding(participants, roomId)
+          : shapeOfDisagreement(participants, roomId)
       failures.push({ check: "agree", why: `${roomId}: ${why}`, cause: parting.cause, shape })
     }
     if (agree === "unknown") unknown.push(`${roomId}: ${why}`)

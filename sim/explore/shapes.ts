@@ -104,6 +104,38 @@ const isAclIsland = (servers: readonly VirtualServer[], roomId: string): boolean
     })
   })
 
+/**
+ * A gap that stays: what a server misses lies behind an event of which it was told the state, and history is nobody's
+ * duty to fetch (§Backfilling and retrieving missing events).
+ */
+const isGapInHistory = (servers: readonly VirtualServer[], roomId: string): boolean => {
+  const rooms = servers.flatMap(({ rooms }) => rooms.find(roomId) ?? [])
+  return rooms.every(({ dag }) => {
+    const behindGaps = [...dag.records()].flatMap((record) =>
+      record.place === "timeline" && record.stateSource.kind === "claimed" ? record.event.prevEvents : [],
+    )
+    return rooms.every((other) => {
+      const mayMiss = ancestorsOf(other.dag, behindGaps)
+      return [...ancestorsOf(other.dag, other.dag.forwardExtremities())].every(
+        (eventId) => dag.timeline(eventId) !== undefined || mayMiss.has(eventId),
+      )
+    })
+  })
+}
+
+/** `from` and all that came before, as far as it is held. */
+const ancestorsOf = (dag: RoomDag, from: readonly string[]): ReadonlySet<string> => {
+  const seen = new Set<string>()
+  const waiting = [...from]
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    const record = dag.timeline(at)
+    if (record === undefined || seen.has(at)) continue
+    seen.add(at)
+    waiting.push(...record.event.prevEvents)
+  }
+  return seen
+}
+
 /** The kind of a disagreement about a room; null where it is none of those that are known. */
 export const shapeOfDisagreement = (servers: readonly VirtualServer[], roomId: string): string | null => {
   const resolutions = servers.flatMap(({ rooms }) => {
@@ -117,4 +149,4 @@ export const shapeOfDisagreement = (servers: readonly VirtualServer[], roomId: s
 
 /** The kind of what keeps servers from having the same events. */
 export const shapeOfStanding = (servers: readonly VirtualServer[], roomId: string): string | null =>
-  isAclIsland(servers, roomId) ? "acl-island" : null
+  isGapInHistory(servers, roomId) ? "gap-in-history" : isAclIsland(servers, roomId) ? "acl-island" : null
