@@ -17,6 +17,8 @@ export interface CheckedWorld {
   readonly servers: ReadonlyMap<string, VirtualServer>
   /** Servers that sign nothing that the rules forbid. */
   readonly honest: readonly string[]
+  /** All users that there may be. */
+  readonly users: readonly string[]
   /** Servers that came back on a backup: what they forget is lost by nobody's fault. */
   readonly rolledBack: ReadonlySet<string>
   /** In the order in which they were said. */

@@ -1,7 +1,8 @@
 /** Which servers a room is to be the same on. */
-import { domainOf } from "#spec-impl/core/identifiers.ts"
 import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
+import { aclAllows } from "#spec-impl/homeserver/room-acl.ts"
+import { serversIn } from "#spec-impl/homeserver/shared-rooms.ts"
 import type { VirtualServer } from "../world/world.ts"
 
 /** All rooms that any of the servers holds. */
@@ -11,22 +12,18 @@ export const roomIdsOf = (servers: Iterable<VirtualServer>): readonly string[] =
   return [...ids].sort(compareCodePoints)
 }
 
-/** Servers with a user who is joined, as one server sees it. */
-const joinedServers = (dag: RoomDag): ReadonlySet<string> => {
-  const joined = new Set<string>()
-  for (const eventId of dag.eventIdsIn(dag.currentState())) {
-    const event = dag.record(eventId)?.event
-    if (event?.type !== "m.room.member" || event.content.membership !== "join") continue
-    joined.add(domainOf(event.stateKey ?? "") ?? "")
-  }
-  return joined
+/** A room as one server holds it, with the servers that are in it by its word. */
+export interface Holder {
+  readonly server: VirtualServer
+  readonly dag: RoomDag
+  readonly joined: ReadonlySet<string>
 }
 
-/** Servers that the room's access control list shuts out, as one server sees it. */
-const isShutOut = (dag: RoomDag, server: string): boolean => {
-  const deny = dag.eventIn(dag.currentState(), "m.room.server_acl", "")?.content.deny
-  return Array.isArray(deny) && deny.includes(server)
-}
+export const holdersOf = (roomId: string, servers: readonly VirtualServer[]): readonly Holder[] =>
+  servers.flatMap((server) => {
+    const room = server.isDown() ? undefined : server.rooms.find(roomId)
+    return room === undefined ? [] : [{ server, dag: room.dag, joined: serversIn(room) }]
+  })
 
 /**
  * Those that hold the room and are in it, by their own word or that of another that is: nobody tells a server that has
@@ -38,15 +35,10 @@ export const participantsOf = (
   servers: readonly VirtualServer[],
   rolledBack: ReadonlySet<string>,
 ): readonly VirtualServer[] => {
-  const holders = servers.flatMap((server) => {
-    const dag = server.isDown() ? undefined : server.rooms.find(roomId)?.dag
-    return dag === undefined ? [] : [{ server, dag, joined: joinedServers(dag) }]
-  })
-  const within = holders.filter(
-    ({ server, joined }) => joined.has(server.name) && !rolledBack.has(server.name),
-  )
+  const holders = holdersOf(roomId, servers)
+  const within = holders.filter(({ server: { name }, joined }) => joined.has(name) && !rolledBack.has(name))
   return holders
-    .filter(({ server }) => within.some(({ joined }) => joined.has(server.name)))
-    .filter(({ server }) => !within.some(({ dag }) => isShutOut(dag, server.name)))
     .map(({ server }) => server)
+    .filter(({ name }) => within.some(({ joined }) => joined.has(name)))
+    .filter(({ name }) => within.every(({ dag }) => aclAllows(dag, name)))
 }

@@ -88,8 +88,7 @@ const act = (
       },
       made: (event) => {
         made.set(entryId, event)
-        // Whoever stays outside turns down invites and takes back knocks there, and holds nothing of the room.
-        if (server.rooms.find(event.roomId) !== undefined)
+        if (!isFromOutside(event, server))
           acknowledge({ server: serverName, roomId: event.roomId, eventId: event.eventId })
       },
       claimed,
@@ -110,6 +109,12 @@ const act = (
       )
   }).pipe(kernel.within(serverName))
 }
+
+/** Whoever is outside turns down invites and takes back knocks there: their server holds nothing of it. */
+const isFromOutside = ({ roomId, eventId, type, content }: Event, { rooms }: VirtualServer): boolean =>
+  type === "m.room.member" &&
+  (content.membership === "leave" || content.membership === "knock") &&
+  rooms.find(roomId)?.dag.record(eventId) === undefined
 
 type Refusal = StageFailure | OutOfReach
 

@@ -107,7 +107,15 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
   )
   const rolledBack = new Set<string>()
   const honest = plan.servers.map(({ name }) => name).filter((name) => !hostile.has(name))
-  const world: CheckedWorld = { kernel, servers, honest, rolledBack, acknowledged, claimed }
+  const world: CheckedWorld = {
+    kernel,
+    servers,
+    honest,
+    users: plan.users,
+    rolledBack,
+    acknowledged,
+    claimed,
+  }
   const failures: Failure[] = []
   const unknown: string[] = []
   const outcomes = new Map<string, string>()

@@ -2,10 +2,13 @@
  * Kinds of disagreement that the specification itself allows, recognised by what servers did: from the events and
  * states that they hold, never from a plan or its faults.
  */
+import { domainOf } from "#spec-impl/core/identifiers.ts"
+import { isJsonObject } from "#spec-impl/core/json/value.ts"
 import type { TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
 import type { VirtualServer } from "../world/world.ts"
+import { holdersOf } from "./participants.ts"
 
 /** States that one server resolved, and what came out of it. */
 export interface Resolution {
@@ -144,9 +147,48 @@ export const shapeOfDisagreement = (servers: readonly VirtualServer[], roomId: s
   })
   if (resolutions.some(isPhantomJoinRules)) return "phantom-join-rules"
   if (resolutions.some(isLostPromotionChain)) return "lost-promotion-chain"
-  return null
+  return isLostKey(servers, roomId) ? "lost-key" : null
+}
+
+/**
+ * A server whose users were all removed, and which does not know: what it could not take in when it came is sent to it
+ * no more, since it is in the room no more (§Transactions: one that is answered is done, whatever became of its PDUs).
+ */
+const isUnheardRemoval = (servers: readonly VirtualServer[], roomId: string): boolean => {
+  const holders = holdersOf(roomId, servers)
+  return holders.some(
+    ({ server: { name }, joined }) =>
+      joined.has(name) && holders.every((other) => other.server.name === name || !other.joined.has(name)),
+  )
+}
+
+/** S18: an event that some hold and others could not verify, for the key that signed it is its server's no more. */
+const isLostKey = (servers: readonly VirtualServer[], roomId: string): boolean => {
+  const rooms = servers.flatMap(({ rooms }) => rooms.find(roomId) ?? [])
+  return rooms.some(({ dag }) =>
+    [...dag.records()].some(({ event }) => {
+      const author = servers.find(({ name }) => name === domainOf(event.sender))
+      if (author === undefined || rooms.every((other) => other.dag.record(event.eventId) !== undefined)) {
+        return false
+      }
+      const { signatures } = event.pdu
+      const own = isJsonObject(signatures) ? signatures[author.name] : undefined
+      const { keyId } = author.identity.signingKey
+      return isJsonObject(own) && !Object.hasOwn(own, keyId)
+    }),
+  )
 }
 
 /** The kind of what keeps servers from having the same events. */
 export const shapeOfStanding = (servers: readonly VirtualServer[], roomId: string): string | null =>
-  isGapInHistory(servers, roomId) ? "gap-in-history" : isAclIsland(servers, roomId) ? "acl-island" : null
+  standing.find(([, is]) => is(servers, roomId))?.[0] ?? null
+
+const standing: readonly (readonly [
+  string,
+  (servers: readonly VirtualServer[], roomId: string) => boolean,
+])[] = [
+  ["gap-in-history", isGapInHistory],
+  ["unheard-removal", isUnheardRemoval],
+  ["lost-key", isLostKey],
+  ["acl-island", isAclIsland],
+]
