@@ -21,6 +21,8 @@ export interface CheckedWorld {
   readonly users: readonly string[]
   /** Servers that came back on a backup: what they forget is lost by nobody's fault. */
   readonly rolledBack: ReadonlySet<string>
+  /** Whether answers were altered on their way: nobody can tell of those that are not signed. */
+  readonly isAltered: boolean
   /** In the order in which they were said. */
   readonly acknowledged: readonly Acknowledged[]
   /** One-time keys that users were given: user, device, key id. */

@@ -12,8 +12,9 @@ export const deviceLists: Check = {
   name: "device-lists",
   about:
     "when all is healed, whoever shares a room with a user and holds its devices holds the ones that there are",
-  watch: ({ servers, honest, users, rolledBack }) => ({
+  watch: ({ servers, honest, users, rolledBack, isAltered }) => ({
     atEnd: () => {
+      if (isAltered) return []
       const trusted = honest.filter((name) => !rolledBack.has(name))
       return users
         .filter((userId) => trusted.includes(domainOf(userId) ?? ""))

@@ -102,7 +102,9 @@ const act = (
           onFailure: (cause) => {
             const error = Cause.squash(cause)
             if (isRefusal(error)) return conclude(`refused: ${describe(error)}`)
-            if (!Cause.hasInterruptsOnly(cause)) onDefect(`${entryId}: ${String(error)}`)
+            // A server that crashes between two acts of one entry leaves the second to nobody.
+            const isCutOff = server.isDown() || Cause.hasInterruptsOnly(cause)
+            if (!isCutOff) onDefect(`${entryId}: ${String(error)}`)
             return conclude("broke off")
           },
         }),

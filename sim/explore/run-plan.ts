@@ -107,7 +107,9 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
   )
   const rolledBack = new Set<string>()
   const honest = plan.servers.map(({ name }) => name).filter((name) => !hostile.has(name))
+  const isAltered = plan.entries.some((entry) => isFault(entry) && entry.fault.fault === "reply-altered")
   const world: CheckedWorld = {
+    isAltered,
     kernel,
     servers,
     honest,
