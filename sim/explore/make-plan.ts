@@ -16,6 +16,8 @@ export interface PlanWishes {
   readonly servers?: number
   /** About how many actions; 40 where it says nothing. */
   readonly actions?: number
+  /** Which faults there are; drawn where it says nothing. */
+  readonly faults?: readonly string[]
   /** Whether servers may sign what the rules forbid. */
   readonly hostile?: boolean
 }
@@ -46,7 +48,7 @@ export const makePlan = (seed: number, wishes: PlanWishes = {}): Plan => {
     return Array.from({ length: count }, (_, at) => `@u${at + 1}:${name}`)
   })
   const rooms = Array.from({ length: 1 + size.pick([0, 0, 1], "rooms") }, (_, at) => `r${at + 1}`)
-  const options = drawOptions(drawsFor(chance, "options"), versions, wishes.hostile ?? false)
+  const options = drawOptions(drawsFor(chance, "options"), versions, wishes)
   const actionCount = Math.round((wishes.actions ?? actionsDefault) * (0.5 + size.unit("actions")))
   const faultsMs = Math.round(
     (faultsMsMin + size.unit("faults-ms") * (faultsMsMax - faultsMsMin)) *
@@ -76,18 +78,28 @@ interface Crew {
   readonly faultsMs: number
 }
 
-const drawOptions = (draws: Draws, versions: readonly string[], mayBeHostile: boolean): Options => {
+/** Without them no histories part: most plans have one. */
+const cuts: ReadonlySet<string> = new Set(["partition", "isolation", "link-cut", "islands"])
+
+const drawOptions = (draws: Draws, versions: readonly string[], wishes: PlanWishes): Options => {
   const drawn = actions.filter(({ name, weight }) => weight > 0 && draws.chance(0.7, "action", name))
   const common = drawn.length === 0 ? actions.filter(({ weight }) => weight > 0) : drawn
   const faultShare = draws.pick([0.04, 0.08, 0.16, 0.3], "fault-share")
+  const shareOf = ({ name, family }: AnyFaultDefinition): number =>
+    family === "protocol" ? 0.3 : cuts.has(name) ? 0.35 : faultShare
   return {
     roomVersions: versions,
     actions: Object.fromEntries(
       common.map(({ name, weight }) => [name, weight * draws.pick(rates, "rate", name)]),
     ),
-    faults: faults
-      .filter((fault) => isDrawable(fault, mayBeHostile) && draws.chance(faultShare, "fault", fault.name))
-      .map(({ name }) => name),
+    faults:
+      wishes.faults ??
+      faults
+        .filter(
+          (fault) =>
+            isDrawable(fault, wishes.hostile ?? false) && draws.chance(shareOf(fault), "fault", fault.name),
+        )
+        .map(({ name }) => name),
     burstMax: draws.pick([2, 5, 15, 30], "burst"),
   }
 }

@@ -2,7 +2,7 @@
 import type { Failure } from "./run-plan.ts"
 
 /** Verdicts that say by their cause and shape what went wrong: their sentences are of the run at hand. */
-const toldByCause: ReadonlySet<string> = new Set(["agree", "live", "core-live"])
+const toldByCause: ReadonlySet<string> = new Set(["agree", "live", "core-live", "no-reset"])
 
 const withoutNames = (why: string): string =>
   (why.split("; ")[0] ?? "")

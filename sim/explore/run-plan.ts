@@ -22,7 +22,7 @@ import { watchGoals } from "./goals.ts"
 import { participantsOf, roomIdsOf } from "./participants.ts"
 import { performAll } from "./perform.ts"
 import { isFault, type Plan } from "./plan.ts"
-import { shapeOfDisagreement, shapeOfStanding } from "./shapes.ts"
+import { findReset, shapeOfDisagreement, shapeOfStanding } from "./shapes.ts"
 
 export interface PlanRunOptions {
   readonly transport: Transport
@@ -293,6 +293,11 @@ const judgeAll = (
           ? shapeOfStanding(participants, roomId)
           : shapeOfDisagreement(participants, roomId)
       failures.push({ check: "agree", why: `${roomId}: ${why}`, cause: parting.cause, shape })
+    }
+    const reset = findReset(participants, roomId)
+    if (reset !== undefined) {
+      const why = `${roomId}: a resolution on ${reset.server} lost what every state had`
+      failures.push({ check: "no-reset", why, shape: reset.shape })
     }
     if (agree === "unknown") unknown.push(`${roomId}: ${why}`)
   }

@@ -139,26 +139,40 @@ const ancestorsOf = (dag: RoomDag, from: readonly string[]): ReadonlySet<string>
   return seen
 }
 
-/** The kind of a disagreement about a room; null where it is none of those that are known. */
-export const shapeOfDisagreement = (servers: readonly VirtualServer[], roomId: string): string | null => {
-  const resolutions = servers.flatMap(({ rooms }) => {
+/** The first resolution in which a state was reset (MSC4297), on any of the servers, with its kind. */
+export const findReset = (
+  servers: readonly VirtualServer[],
+  roomId: string,
+): { readonly server: string; readonly shape: string } | undefined => {
+  for (const { name, rooms } of servers) {
     const dag = rooms.find(roomId)?.dag
-    return dag === undefined ? [] : resolutionsIn(dag)
-  })
-  if (resolutions.some(isPhantomJoinRules)) return "phantom-join-rules"
-  if (resolutions.some(isLostPromotionChain)) return "lost-promotion-chain"
-  return isLostKey(servers, roomId) ? "lost-key" : null
+    if (dag === undefined) continue
+    for (const resolution of resolutionsIn(dag)) {
+      const shape = resets.find(([, is]) => is(resolution))?.[0]
+      if (shape !== undefined) return { server: name, shape }
+    }
+  }
+  return undefined
 }
 
+const resets: readonly (readonly [string, (resolution: Resolution) => boolean])[] = [
+  ["phantom-join-rules", isPhantomJoinRules],
+  ["lost-promotion-chain", isLostPromotionChain],
+]
+
+/** The kind of a disagreement about a room; null where it is none of those that are known. */
+export const shapeOfDisagreement = (servers: readonly VirtualServer[], roomId: string): string | null =>
+  findReset(servers, roomId)?.shape ?? (isLostKey(servers, roomId) ? "lost-key" : null)
+
 /**
- * A server whose users were all removed, and which does not know: what it could not take in when it came is sent to it
- * no more, since it is in the room no more (§Transactions: one that is answered is done, whatever became of its PDUs).
+ * A server that left, or whose users were removed, of which one side does not know: what could not be taken in when it
+ * came is sent no more, since the server is in the room no more (§Transactions: one that is answered is done, whatever
+ * became of its PDUs).
  */
-const isUnheardRemoval = (servers: readonly VirtualServer[], roomId: string): boolean => {
+const isUnheardDeparture = (servers: readonly VirtualServer[], roomId: string): boolean => {
   const holders = holdersOf(roomId, servers)
-  return holders.some(
-    ({ server: { name }, joined }) =>
-      joined.has(name) && holders.every((other) => other.server.name === name || !other.joined.has(name)),
+  return holders.some(({ server: { name }, joined }) =>
+    holders.every((other) => other.server.name === name || other.joined.has(name) !== joined.has(name)),
   )
 }
 
@@ -188,7 +202,7 @@ const standing: readonly (readonly [
   (servers: readonly VirtualServer[], roomId: string) => boolean,
 ])[] = [
   ["gap-in-history", isGapInHistory],
-  ["unheard-removal", isUnheardRemoval],
+  ["unheard-departure", isUnheardDeparture],
   ["lost-key", isLostKey],
   ["acl-island", isAclIsland],
 ]

@@ -13,7 +13,7 @@ const joinRules = ["public", "invite", "knock", "restricted", "knock_restricted"
 const JoinRule = Schema.Literals(joinRules)
 
 const someRoom = ({ draws, rooms }: Cast) => ({ room: draws.pick(rooms, "room") })
-const levels = [0, 0, 25, 50, 50, 75, 100, 100]
+const levels = [0, 25, 50, 50, 75, 100, 100, 100]
 
 /** Who has which power: a few of the users. */
 const someLevels = ({ draws, users }: Cast, share: number): Record<string, number> => {
@@ -40,7 +40,7 @@ export const create = defineAction({
     ...someRoom(cast),
     version: cast.draws.pick(cast.roomVersions, "version"),
     joinRule: cast.draws.chance(0.8, "public") ? ("public" as const) : ("invite" as const),
-    levels: someLevels(cast, 0.4),
+    levels: someLevels(cast, 0.5),
     ...(cast.draws.chance(0.05, "alone") ? { federate: false } : {}),
   }),
   makesEvent: false,
@@ -122,7 +122,7 @@ export const setLevels = defineAction({
 export const setJoinRule = defineAction({
   name: "set-join-rule",
   about: "says who may come in; members of the rooms of `allow`, where that is restricted",
-  weight: 2,
+  weight: 3,
   fields: { ...room, rule: JoinRule, allow: Schema.optionalKey(Schema.Array(Text)) },
   draw: (cast) => {
     const rule = cast.draws.pick(joinRules, "rule")
