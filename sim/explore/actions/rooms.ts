@@ -162,7 +162,7 @@ export const setAcl = defineAction({
     })),
 })
 
-const told = (name: string, type: string, key: string, weight: number) =>
+const told = <const N extends string>(name: N, type: string, key: string, weight: number) =>
   defineAction({
     name,
     about: `sets ${type}`,
@@ -175,8 +175,8 @@ const told = (name: string, type: string, key: string, weight: number) =>
     },
   })
 
-export const setTopic = told("set-topic" as const, "m.room.topic", "topic", 2)
-export const setName = told("set-name" as const, "m.room.name", "name", 1)
+export const setTopic = told("set-topic", "m.room.topic", "topic", 2)
+export const setName = told("set-name", "m.room.name", "name", 1)
 
 export const setState = defineAction({
   name: "set-state",
