@@ -112,7 +112,7 @@ const isDrawable = ({ family, wantsNames, isRepairable, name }: AnyFaultDefiniti
 const drawServer = (draws: Draws, name: string): Plan["servers"][number] => ({
   name,
   settings: {
-    missingEventsLimit: draws.pick([1, 3, 10, 10, 20], "missing-events"),
+    missingEventsLimit: draws.pick([1, 1, 3, 10, 20], "missing-events"),
     ...(draws.chance(0.2, "partial") ? { partialStateJoins: true } : {}),
     fullStateShareMin: draws.pick([0, 0.5, 1], "full-state"),
   },
@@ -130,12 +130,18 @@ const createMs = 1_000
 const joinsMs = 5_000
 const storyMs = 15_000
 
+const creatorOf = ({ chance, users }: Crew, room: string): string => chance.pick(users, "creator", room)
+
+/** Who made a room does more in it than others, who may do less. */
+const creatorShare = 0.3
+
 /** Each room is made by somebody, and most others come in. */
-const openings = ({ chance, names, users, rooms, options }: Crew): readonly PlanEntry[] => {
+const openings = (crew: Crew): readonly PlanEntry[] => {
+  const { chance, names, users, rooms, options } = crew
   const create = actions.find(({ name }) => name === "create")!
   return rooms.flatMap((room) => {
     const draws = drawsFor(chance, "opening", room)
-    const creator = draws.pick(users, "creator")
+    const creator = creatorOf(crew, room)
     const cast = { draws, servers: names, users, rooms: [room], roomVersions: options.roomVersions }
     const made = create.draw({ ...cast, earlier: [], burstMax: 1 }) as object
     const via = creator.slice(creator.indexOf(":") + 1)
@@ -174,7 +180,8 @@ const drawActions = (crew: Crew, count: number): readonly PlanEntry[] => {
     }) as { readonly room?: string } | undefined
     if (drawn === undefined) return []
     if (definition.makesEvent && drawn.room !== undefined) earlier.push({ id, room: drawn.room })
-    const user = draws.pick(users, "user")
+    const isByCreator = drawn.room !== undefined && draws.chance(creatorShare, "by-creator")
+    const user = isByCreator ? creatorOf(crew, drawn.room!) : draws.pick(users, "user")
     return [{ id, atMs, do: { act: definition.name, user, ...drawn } as Action }]
   })
 }

@@ -2,7 +2,6 @@
  * Runs a plan in virtual time. Three phases: what goes wrong; then a core of servers is healed and must converge while
  * the others stay cut off; then all are healed, each says something that settles it, and the verdicts are read.
  */
-import { performance } from "node:perf_hooks"
 import { Cause, Effect, Exit, Scope } from "effect"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
 import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
@@ -57,7 +56,6 @@ export interface PlanRun {
   readonly traceHash: string
   readonly steps: number
   readonly virtualMs: number
-  readonly wallMs: number
   readonly events: number
   /** Those that there were before anything was healed. */
   readonly storyEvents: number
@@ -89,7 +87,6 @@ const settingsOf = (plan: Plan, name: string): Partial<HomeserverSettings> => {
 
 /** Runs it. Never throws for what happens in the run: a defect is a failure like any other. */
 export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<PlanRun> => {
-  const startMs = performance.now()
   const kernel = Kernel.make({
     seed: plan.seed,
     stepsMax: options.stepsMax ?? stepsMaxDefault,
@@ -197,7 +194,6 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
     traceHash: kernel.trace.hash(),
     steps: kernel.trace.steps,
     virtualMs: kernel.elapsedMs,
-    wallMs: performance.now() - startMs,
     events: countEvents(servers),
     storyEvents,
     requests: network.requests(),
