@@ -19,7 +19,9 @@ const describe = (line: RunLine): string =>
 
 /** The command that repeats a run. */
 export const replayOf = (line: RunLine): string =>
-  `./netsplit run ${line.scenario} --seed ${line.seed} --room-version ${line.roomVersion}`
+  line.scenario === "random"
+    ? `./netsplit sweep random --hostile --seeds ${line.seed}`
+    : `./netsplit run ${line.scenario} --seed ${line.seed} --room-version ${line.roomVersion}`
 
 /** The first run that two processes trace differently, or that only one of them has. */
 const findDifference = (here: readonly RunLine[], there: readonly RunLine[]): readonly string[] => {

@@ -3,9 +3,14 @@
  * JSON, a RunLine. `node .ci/trace-hashes.ts FROM TO` with the seeds that it takes, both included.
  */
 import { scenarios } from "#scenarios/index.ts"
+import { makePlan } from "#sim/explore/make-plan.ts"
+import { runPlan } from "#sim/explore/run-plan.ts"
 import { runScenario } from "#sim/world/run-scenario.ts"
 import type { Scenario } from "#sim/world/scenario.ts"
 import type { RunLine } from "./compare-traces.ts"
+
+/** So many random plans for each seed, on typed calls, hostile servers included: cheap, and of all chapters. */
+const plansPerSeed = 2
 
 /** The stories that take every seed. */
 const names: readonly string[] = ["phantom-join-rules", "netsplit-and-heal", "lost-promotion-chain"]
@@ -19,9 +24,19 @@ if (from === undefined || to === undefined || !(from <= to))
 const isForEverySeed = ({ name }: Scenario): boolean => names.includes(name)
 if (scenarios.filter(isForEverySeed).length !== names.length) throw new Error("a story has another name now")
 
+const runPlans = async (seed: number, way: RunLine["way"]) => {
+  for (let nth = 0; nth < plansPerSeed; nth++) {
+    const planSeed = seed * plansPerSeed + nth
+    const memo = way !== "without-memos"
+    const { traceHash } = await runPlan(makePlan(planSeed, { hostile: true }), { transport: "direct", memo })
+    print({ scenario: "random", seed: planSeed, roomVersion: "all", way, traceHash })
+  }
+}
+
 const print = (line: RunLine) => console.log(JSON.stringify(line))
 
 const runAll = async (seed: number, way: RunLine["way"]) => {
+  await runPlans(seed, way)
   for (const story of scenarios) {
     if (!isForEverySeed(story) && seed >= from + seedsOfOthers) continue
     const report = await runScenario(story, {

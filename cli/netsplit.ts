@@ -6,10 +6,13 @@ import { describeCliError } from "./describe-cli-error.ts"
 import { load } from "./load.ts"
 import { exitCodeSoftware, exitCodeUsage, NotAsExpected, UsageError } from "./outcome.ts"
 import { repeatListFlags } from "./repeat-list-flags.ts"
+import { replay } from "./replay.ts"
 import { resolve } from "./resolve.ts"
 import { run } from "./run.ts"
 import { scenarios } from "./scenarios.ts"
 import { serve } from "./serve.ts"
+import { shrink } from "./shrink.ts"
+import { sweep } from "./sweep.ts"
 
 const debug = GlobalFlag.Setting("debug")({
   flag: Flag.Boolean("debug").pipe(
@@ -28,7 +31,7 @@ const command = Command.make("netsplit").pipe(
     { command: "netsplit scenarios", description: "See which stories there are" },
   ]),
   Command.withGlobalFlags([debug]),
-  Command.withSubcommands([run, scenarios, resolve, serve, bench, load]),
+  Command.withSubcommands([run, sweep, replay, shrink, scenarios, resolve, serve, bench, load]),
 )
 
 /** Help that was asked for goes to stdout; all else is one line on stderr, so that stdout stays clean. */

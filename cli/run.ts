@@ -1,35 +1,13 @@
 import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag, TerminalCapabilities } from "effect/cli"
 import type { Scenario } from "#sim/world/scenario.ts"
-import { roomVersions } from "#spec-impl/core/room-version.ts"
 import { Engine } from "./engine.ts"
+import { integerFlag, roomVersionFlag } from "./flags.ts"
 import { jsonFlag } from "./json-flag.ts"
 import { suggestName } from "./nearest-name.ts"
 import { NotAsExpected, UsageError } from "./outcome.ts"
 import { presentReport } from "./present-report.ts"
 import { exitCodeOfReport, reportToJson } from "./run-json.ts"
-
-const parseInteger = (word: string, min: number): Option.Option<number> => {
-  const value = /^\d+$/.test(word) ? Number(word) : Number.NaN
-  return Number.isSafeInteger(value) && value >= min ? Option.some(value) : Option.none()
-}
-
-/** A flag whose value is a whole number, at least `min`. */
-const integerFlag = (name: string, min: number) =>
-  Flag.String(name).pipe(
-    Flag.withMetavar("N"),
-    Flag.filterMap(
-      (word) => parseInteger(word, min),
-      () => `a whole number from ${min} to 2^53 − 1`,
-    ),
-  )
-
-const knownVersions = roomVersions.map(({ id }) => id)
-
-const parseRoomVersions = (list: string): Option.Option<readonly string[]> => {
-  const ids = [...new Set(list.split(","))]
-  return ids.every((id) => knownVersions.includes(id)) ? Option.some(ids) : Option.none()
-}
 
 const parameters = {
   scenario: Argument.String("scenario").pipe(
@@ -39,15 +17,7 @@ const parameters = {
     Flag.withDescription("What all chance in the run comes from; 1 unless given"),
     Flag.withDefault(1),
   ),
-  roomVersion: Flag.String("room-version").pipe(
-    Flag.withMetavar("V,V…"),
-    Flag.withDescription("Room versions, 1–12, one run for each; the scenario's own unless given"),
-    Flag.filterMap(
-      parseRoomVersions,
-      () => `room versions from ${knownVersions[0]} to ${knownVersions.at(-1)}, with commas between them`,
-    ),
-    Flag.optional,
-  ),
+  roomVersion: roomVersionFlag("Room versions, 1–12, one run for each; the scenario's own unless given"),
   servers: integerFlag("servers", 1).pipe(
     Flag.withDescription("How many homeservers; no fewer than the scenario names, which is also the default"),
     Flag.optional,
@@ -64,7 +34,8 @@ const parameters = {
   json: jsonFlag,
 }
 
-const findScenario = Effect.fnUntraced(function* (name: string) {
+/** The scenario of that name. */
+export const findScenario = Effect.fnUntraced(function* (name: string) {
   const scenarios = yield* (yield* Engine).scenarios
   const found = scenarios.find((scenario) => scenario.name === name)
   if (found !== undefined) return found

@@ -108,6 +108,12 @@ export class Kernel {
     this.#nowMs = this.#options.startMs
   }
 
+  /** The server whose step was the last; none, where it was that of who drives the run. */
+  get lastServer(): string {
+    const hash = this.trace.lastServerHash
+    return [...this.#servers.values()].find((server) => server.hash === hash)?.name ?? ""
+  }
+
   static make(options: KernelOptions): Kernel {
     return new Kernel(options)
   }

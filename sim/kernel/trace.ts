@@ -37,6 +37,7 @@ export class Trace {
   #hash = createHash("sha256")
   #steps = 0
   #virtualMs = 0
+  #lastServerHash = 0
 
   constructor(options: TraceOptions = {}) {
     this.#keep = options.keep ?? false
@@ -48,6 +49,11 @@ export class Trace {
     return this.#steps
   }
 
+  /** Stands for the server that the last step was of. */
+  get lastServerHash(): number {
+    return this.#lastServerHash
+  }
+
   /** What was kept, oldest first. */
   get records(): readonly TraceRecord[] {
     return this.#records
@@ -57,6 +63,7 @@ export class Trace {
   step(serverHash: number, virtualMs: number): void {
     this.#steps += 1
     this.#virtualMs = virtualMs
+    this.#lastServerHash = serverHash
     this.#reserve(roomBytes)
     this.#used = this.#buffer.writeUInt8(1, this.#used)
     this.#used = this.#buffer.writeUInt32LE(serverHash >>> 0, this.#used)

@@ -1,4 +1,4 @@
-import { Effect, Exit, Scope } from "effect"
+import { Deferred, Effect, Exit, Scope } from "effect"
 import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import type { JsonValue } from "#spec-impl/core/json/value.ts"
@@ -91,11 +91,24 @@ export const makeStage = (parts: StageParts): Stage => {
     }
     return (actorOf(userId)[verb] as (...given: readonly never[]) => unknown)(...given)
   }
+  const boots = new Map<string, Deferred.Deferred<void>>()
   const restart = (server: string) =>
     Effect.gen(function* () {
+      const underWay = boots.get(server)
+      // A boot that takes its time, for its disk is slow, is the one that is asked for.
+      if (underWay !== undefined) return yield* Deferred.await(underWay)
+      const done = Deferred.makeUnsafe<void>()
+      boots.set(server, done)
       const before = serverNamed(server)
       if (!before.isDown()) yield* before.crash
-      servers.set(server, yield* before.reboot)
+      const boot = Effect.ensuring(
+        before.reboot,
+        Effect.sync(() => {
+          boots.delete(server)
+          Deferred.doneUnsafe(done, Effect.void)
+        }),
+      )
+      servers.set(server, yield* boot)
     })
   const { kernel, names } = parts
   const world: FaultWorld = {

@@ -2,13 +2,8 @@
 import { performance } from "node:perf_hooks"
 import { Cause, Effect, Exit, Scope } from "effect"
 import type { JsonValue } from "#spec-impl/core/json/value.ts"
-import { type Readings, readingsDefault } from "#spec-impl/core/readings.ts"
+import type { Readings } from "#spec-impl/core/readings.ts"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
-import { ResolutionMemo } from "#spec-impl/core/state-resolution/resolution-memo.ts"
-import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
-import { memoised } from "#spec-impl/homeserver/signatures/memo.ts"
-import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { Kernel, StoppedAtStep } from "../kernel/kernel.ts"
 import type { TraceRecord } from "../kernel/trace.ts"
 import { Names } from "../network/names.ts"
@@ -18,6 +13,8 @@ import { judge } from "./judge.ts"
 import { makeStage, untilQuiet } from "./make-stage.ts"
 import type { RunReport, ScenarioReport } from "./report.ts"
 import type { Scenario } from "./scenario.ts"
+import { settle } from "./settle.ts"
+import { type MemoHits, sharedResults } from "./shared-results.ts"
 import { eventIdsIn } from "./transaction-event-ids.ts"
 import { bootServer, type Transport, type VirtualServer } from "./world.ts"
 
@@ -39,11 +36,6 @@ export interface RunOptions {
   readonly onRecord?: (record: TraceRecord) => void
   /** Told how often the memos had an answer, once for each run. */
   readonly onMemoHits?: (hits: MemoHits) => void
-}
-
-export interface MemoHits {
-  readonly signatures: number
-  readonly resolutions: number
 }
 
 /** A story that broke off: an action in it was refused, or the simulation went wrong. */
@@ -171,20 +163,6 @@ const anyRoomOf = (servers: ReadonlyMap<string, VirtualServer>): readonly string
     .slice(0, 1)
     .map(({ roomId }) => roomId)
 
-/** What the servers of a run share: pure functions, with their results unless the run is to do without. */
-const sharedResults = (options: RunOptions) => {
-  const readings = { ...readingsDefault, ...options.readings }
-  const isOn = options.memo ?? true
-  const plain = nodeSignatures(readings.signatureAcceptance)
-  const signatures = memoised(plain)
-  const resolutions = new ResolutionMemo()
-  return {
-    signatures: withVerifyAll(isOn ? signatures : plain),
-    settings: { readings, resolve: isOn ? resolutions.share(resolve) : resolve },
-    hits: (): MemoHits => ({ signatures: signatures.hits(), resolutions: resolutions.hits }),
-  }
-}
-
 interface Telling {
   readonly kernel: Kernel
   readonly roomVersion: string
@@ -217,24 +195,3 @@ const tell = Effect.fnUntraced(function* (scenario: Scenario, telling: Telling) 
   }
   return { roomIds, unsettled }
 })
-
-/** One message from a member of the server; false where none may speak. A server without members need not. */
-const settle = (server: VirtualServer, roomId: string): Effect.Effect<boolean> => {
-  const dag = server.rooms.find(roomId)?.dag
-  if (dag === undefined) return Effect.succeed(true)
-  const members = dag
-    .eventIdsIn(dag.currentState())
-    .flatMap((eventId) => dag.record(eventId)?.event ?? [])
-    .filter((event) => event.type === "m.room.member" && event.content.membership === "join")
-    .filter((event) => event.sender.endsWith(`:${server.name}`))
-    .map((event) => event.sender)
-    .sort()
-  const [speaker] = members
-  if (speaker === undefined) return Effect.succeed(true)
-  return server.users
-    .send(speaker, roomId, "m.room.message", { msgtype: "m.text", body: `settled, says ${server.name}` })
-    .pipe(
-      Effect.as(true),
-      Effect.orElseSucceed(() => false),
-    )
-}

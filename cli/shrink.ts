@@ -1,0 +1,130 @@
+import { availableParallelism } from "node:os"
+import { Console, Effect, Option } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import type { PlanCase } from "#sim/explore/case.ts"
+import { isFault, type Plan } from "#sim/explore/plan.ts"
+import { shrinkPlan } from "#sim/explore/shrink.ts"
+import { durationFlag, integerFlag } from "./flags.ts"
+import { jsonFlag } from "./json-flag.ts"
+import { NotAsExpected, UsageError } from "./outcome.ts"
+import { loadCase, writeShrunkCase } from "./sweep/case-files.ts"
+import { openPool, type Pool } from "./sweep/pool.ts"
+import { showProgress } from "./sweep/progress.ts"
+import type { Trial, Tried } from "./sweep/shrink-worker.ts"
+
+const parameters = {
+  file: Argument.String("case-file").pipe(
+    Argument.withDescription("A case that a sweep wrote, or a plan that fails"),
+  ),
+  workers: integerFlag("workers", 1).pipe(
+    Flag.withDescription("How many threads; one for each core unless given"),
+    Flag.optional,
+  ),
+  timeLimit: durationFlag("time-limit").pipe(
+    Flag.withDescription("When to stop, however small it is by then; 5m unless given"),
+    Flag.withDefault(300_000),
+  ),
+  json: jsonFlag,
+}
+
+interface Size {
+  readonly events: number
+  readonly servers: number
+  readonly faults: number
+}
+
+interface Shrunk {
+  readonly before: Size
+  readonly after: Size
+  readonly seconds: number
+  readonly caseFile: string
+  readonly sameFailure: boolean
+}
+
+const sizeOf = (plan: Plan, { events }: Tried): Size => ({
+  events,
+  servers: plan.servers.length,
+  faults: plan.entries.filter(isFault).length,
+})
+
+/** A smaller plan takes no longer than this many times what the whole one took. */
+const stepsFactor = 5
+
+const shrinkWith = async (
+  pool: Pool<Trial, Tried>,
+  found: PlanCase,
+  options: { readonly parallel: number; readonly timeLimitMs: number; readonly file: string },
+): Promise<Shrunk | undefined> => {
+  const startedMs = performance.now()
+  const { plan, transport } = found
+  const first = await pool.run({ plan, transport })
+  const failure = first.failures.find(({ check }) => found.check === "" || check === found.check)
+  if (failure === undefined) return undefined
+  const { reason } = failure
+  const stepsMax = first.steps * stepsFactor
+  const progress = showProgress(plan.entries.length, "entries left out")
+  const smallest = await shrinkPlan(plan, {
+    failsSo: async (smaller) =>
+      (await pool.run({ plan: smaller, transport, stepsMax })).failures.some(
+        (tried) => tried.reason === reason,
+      ),
+    parallel: options.parallel,
+    isOver: () => performance.now() - startedMs > options.timeLimitMs,
+    onSmaller: ({ entries }) => progress.update(plan.entries.length - entries.length, 1),
+  })
+  progress.end()
+  const last = await pool.run({ plan: smallest, transport })
+  const same = last.failures.find((tried) => tried.reason === reason)
+  const { check, why, shape } = same ?? failure
+  return {
+    before: sizeOf(plan, first),
+    after: sizeOf(smallest, last),
+    seconds: Math.round((performance.now() - startedMs) / 10) / 100,
+    caseFile: await writeShrunkCase({ check, why, shape, transport, plan: smallest }, options.file),
+    sameFailure: same !== undefined,
+  }
+}
+
+const describeSize = ({ events, servers, faults }: Size): string =>
+  `${events} events, ${servers} servers, ${faults} faults`
+
+/** `netsplit shrink`: the smallest plan that fails in the same way. */
+export const shrink = Command.make(
+  "shrink",
+  parameters,
+  Effect.fnUntraced(function* (input) {
+    const found = yield* loadCase(input.file)
+    if (!("plan" in found)) {
+      return yield* new UsageError({
+        message: `${JSON.stringify(input.file)} is a case of the scenario ${found.scenario}: only plans are shrunk`,
+      })
+    }
+    const parallel = Option.getOrElse(input.workers, availableParallelism)
+    const shrunk = yield* Effect.acquireUseRelease(
+      Effect.sync(() => openPool<Trial, Tried>(new URL("sweep/shrink-worker.ts", import.meta.url), parallel)),
+      (pool) =>
+        Effect.promise(() =>
+          shrinkWith(pool, found, { parallel, timeLimitMs: input.timeLimit, file: input.file }),
+        ),
+      (pool) => Effect.promise(() => pool.close()),
+    )
+    if (shrunk === undefined) {
+      return yield* new UsageError({
+        message: `${JSON.stringify(input.file)} does not fail, so there is nothing to shrink`,
+      })
+    }
+    if (input.json) yield* Console.log(JSON.stringify(shrunk))
+    else {
+      yield* Console.log(`before: ${describeSize(shrunk.before)}`)
+      yield* Console.log(`after:  ${describeSize(shrunk.after)} (${shrunk.seconds} s)`)
+      yield* Console.log(`  ./netsplit replay ${shrunk.caseFile}`)
+    }
+    if (!shrunk.sameFailure) return yield* new NotAsExpected({ exitCode: 1 })
+  }),
+).pipe(
+  Command.withDescription(
+    "Find the smallest plan in which the same check fails for the same reason: fewer servers, users, actions, faults, " +
+      "and shorter waits. Writes it as a case file. Exit code: 0 done, 1 the result fails otherwise, 64 wrong usage.",
+  ),
+  Command.withShortDescription("Make a failing plan small"),
+)

@@ -1,0 +1,49 @@
+/** Cases as files: below results/runs/ of this repository, by what they are, so that the same failure is the same file. */
+import { mkdir, readFile, writeFile } from "node:fs/promises"
+import { basename, join, relative } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Effect } from "effect"
+import type { Case } from "#sim/explore/case.ts"
+import { UsageError } from "../outcome.ts"
+
+const folder = fileURLToPath(new URL("../../results/runs/", import.meta.url))
+
+const seedOf = (found: Case): number => ("plan" in found ? found.plan.seed : found.seed)
+
+const versionsOf = (found: Case): string =>
+  "plan" in found ? (found.plan.options?.roomVersions ?? []).join("-") : found.roomVersion
+
+const nameOf = (found: Case): string => {
+  const story = "plan" in found ? "random" : found.scenario
+  return [story, `v${versionsOf(found)}`, found.transport, `seed-${seedOf(found)}`, found.check].join("_")
+}
+
+const write = async (name: string, found: Case): Promise<string> => {
+  await mkdir(folder, { recursive: true })
+  const file = join(folder, `${name}.json`)
+  await writeFile(file, `${JSON.stringify(found, undefined, 2)}\n`)
+  return relative(process.cwd(), file)
+}
+
+/** Writes a case; gives its path from here. */
+export const writeCase = (found: Case): Promise<string> => write(nameOf(found), found)
+
+/** Writes what a case was shrunk to, beside where it stood or would stand. */
+export const writeShrunkCase = (found: Case, original: string): Promise<string> =>
+  write(`${basename(original).replace(/(\.shrunk)?\.json$/, "")}.shrunk`, found)
+
+/** Reads a case, or a plan by itself; one line says what is wrong with it, if so. */
+export const loadCase = Effect.fnUntraced(function* (path: string) {
+  const refuse = (problem: string) => new UsageError({ message: `${JSON.stringify(path)}: ${problem}` })
+  const text = yield* Effect.tryPromise({
+    try: () => readFile(path, "utf8"),
+    catch: (error) =>
+      refuse((error as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : "it cannot be read"),
+  })
+  const json = yield* Effect.try({
+    try: (): unknown => JSON.parse(text),
+    catch: () => refuse("it is no JSON"),
+  })
+  const { readCase } = yield* Effect.promise(() => import("#sim/explore/case.ts"))
+  return yield* Effect.mapError(readCase(json), ({ message }) => refuse(message))
+})

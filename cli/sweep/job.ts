@@ -1,0 +1,33 @@
+/** What a sweep is told to do, and what its workers tell of each seed: data that goes from thread to thread. */
+import type { Case } from "#sim/explore/case.ts"
+
+export interface SweepJob {
+  /** A scenario's name; a random plan for each seed where it is undefined. */
+  readonly scenario: string | undefined
+  readonly roomVersions: readonly string[] | undefined
+  readonly transport: "http" | "direct"
+  readonly hostile: boolean
+}
+
+/** What one seed came to. */
+export interface SeedResult {
+  readonly seed: number
+  readonly cases: readonly Case[]
+  readonly goals: Readonly<Record<string, number>>
+}
+
+export interface SweepFailure {
+  readonly seed: number
+  readonly check: string
+  readonly why: string
+  readonly shape: string | null
+  readonly caseFile: string
+}
+
+/** What a sweep comes to: the keys are the contract of `--json`. */
+export interface SweepSummary {
+  readonly seedsRun: number
+  readonly seconds: number
+  readonly failures: readonly SweepFailure[]
+  readonly goals: Readonly<Record<string, number>>
+}

@@ -1,0 +1,39 @@
+/** One thread that shrinks: says of each plan how it fails. */
+import { parentPort } from "node:worker_threads"
+import type { Plan } from "#sim/explore/plan.ts"
+import { reasonOf } from "#sim/explore/reason.ts"
+import { runPlan } from "#sim/explore/run-plan.ts"
+import type { Transport } from "#sim/world/world.ts"
+
+export interface Trial {
+  readonly plan: Plan
+  readonly transport: Transport
+  readonly stepsMax?: number
+}
+
+/** What a plan comes to. */
+export interface Tried {
+  readonly failures: readonly {
+    readonly check: string
+    readonly reason: string
+    readonly why: string
+    readonly shape: string | null
+  }[]
+  readonly events: number
+  readonly steps: number
+}
+
+parentPort?.on("message", async ({ plan, transport, stepsMax }: Trial) => {
+  const run = await runPlan(plan, { transport, ...(stepsMax === undefined ? {} : { stepsMax }) })
+  const tried: Tried = {
+    failures: run.failures.map((failure) => ({
+      check: failure.check,
+      reason: reasonOf(failure),
+      why: failure.why,
+      shape: failure.shape,
+    })),
+    events: run.storyEvents,
+    steps: run.steps,
+  }
+  parentPort?.postMessage(tried)
+})

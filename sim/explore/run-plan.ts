@@ -1,0 +1,320 @@
+/**
+ * Runs a plan in virtual time. Three phases: what goes wrong; then a core of servers is healed and must converge while
+ * the others stay cut off; then all are healed, each says something that settles it, and the verdicts are read.
+ */
+import { Cause, Effect, Exit, Scope } from "effect"
+import { roomVersion } from "#spec-impl/core/room-version.ts"
+import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
+import type { Acknowledged, CheckedWorld, Watch } from "../checks/check.ts"
+import { checks } from "../checks/checks.ts"
+import { findMissing } from "../checks/liveness.ts"
+import { Kernel, KernelExhausted, StoppedAtStep } from "../kernel/kernel.ts"
+import type { TraceRecord } from "../kernel/trace.ts"
+import { Network } from "../network/network.ts"
+import { judge } from "../world/judge.ts"
+import { makeStage, untilQuiet } from "../world/make-stage.ts"
+import type { Cause as PartingCause } from "../world/report.ts"
+import { settle } from "../world/settle.ts"
+import { sharedResults } from "../world/shared-results.ts"
+import { bootServer, type Transport, type VirtualServer } from "../world/world.ts"
+import { watchGoals } from "./goals.ts"
+import { participantsOf, roomIdsOf } from "./participants.ts"
+import { performAll } from "./perform.ts"
+import { isFault, type Plan } from "./plan.ts"
+import { findReset, shapeOfDisagreement, shapeOfStanding } from "./shapes.ts"
+
+export interface PlanRunOptions {
+  readonly transport: Transport
+  /** Stops after that step. */
+  readonly until?: number
+  /** Whether virtual servers share the results of pure functions: the trace is the same either way. */
+  readonly memo?: boolean
+  /** Told of all that goes into the trace, as it happens. */
+  readonly onRecord?: (record: TraceRecord) => void
+  /** More may be asked of the servers while they are there. */
+  readonly onEnd?: (world: CheckedWorld, lastServer: string) => void
+  /** No run that comes to an end takes more steps. */
+  readonly stepsMax?: number
+}
+
+/** Something that must hold in every run, and did not. */
+export interface Failure {
+  /** The checker, or the verdict, by name. */
+  readonly check: string
+  readonly why: string
+  /** The kind of failure that it is recognised as, by what servers did; null where it is none that is known. */
+  readonly shape: string | null
+  /** Of `agree`: why servers disagree. */
+  readonly cause?: PartingCause
+}
+
+/** What a run of a plan comes to. */
+export interface PlanRun {
+  readonly failures: readonly Failure[]
+  /** Verdicts that nobody could give, and why. */
+  readonly unknown: readonly string[]
+  readonly traceHash: string
+  readonly steps: number
+  readonly virtualMs: number
+  readonly events: number
+  /** Those that there were before anything was healed. */
+  readonly storyEvents: number
+  readonly requests: number
+  /** By entry: what became of it. */
+  readonly outcomes: ReadonlyMap<string, string>
+  /** How often each goal of a search was reached. */
+  readonly goals: Readonly<Record<string, number>>
+  /** Whether it was stopped, as it was told to. */
+  readonly stopped: boolean
+  /** The server that the last step was of. */
+  readonly lastServer: string
+}
+
+const stepsMaxDefault = 20_000_000
+const problemsMax = 5
+
+/** A setting that a plan does not say is the default; keys are asked of any other server that has them. */
+const settingsOf = (plan: Plan, name: string): Partial<HomeserverSettings> => {
+  const { settings, roomVersions } = plan.servers.find((server) => server.name === name)!
+  return {
+    ...settings,
+    ...(roomVersions === undefined
+      ? {}
+      : { roomVersions: roomVersions.flatMap((id) => roomVersion(id) ?? []) }),
+    notaries: plan.servers.map((server) => server.name).filter((other) => other !== name),
+  }
+}
+
+/** Runs it. Never throws for what happens in the run: a defect is a failure like any other. */
+export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<PlanRun> => {
+  const kernel = Kernel.make({
+    seed: plan.seed,
+    stepsMax: options.stepsMax ?? stepsMaxDefault,
+    ...(options.until === undefined ? {} : { stopAtStep: options.until }),
+  })
+  if (options.onRecord !== undefined) kernel.trace.listen(options.onRecord)
+  const network = Network.make(kernel)
+  const servers = new Map<string, VirtualServer>()
+  const acknowledged: Acknowledged[] = []
+  const claimed: string[] = []
+  const hostile = new Set(
+    plan.entries.flatMap((entry) =>
+      isFault(entry) && entry.fault.fault === "hostile-event" ? [entry.fault.server] : [],
+    ),
+  )
+  const rolledBack = new Set<string>()
+  const honest = plan.servers.map(({ name }) => name).filter((name) => !hostile.has(name))
+  const isAltered = plan.entries.some((entry) => isFault(entry) && entry.fault.fault === "reply-altered")
+  const world: CheckedWorld = {
+    isAltered,
+    kernel,
+    servers,
+    honest,
+    users: plan.users,
+    rolledBack,
+    acknowledged,
+    claimed,
+  }
+  const failures: Failure[] = []
+  const unknown: string[] = []
+  const outcomes = new Map<string, string>()
+  let storyEvents = 0
+  const watches = checks.map(({ name, watch }) => ({ name, ...watch(world) }))
+  const goals = watchGoals()
+  kernel.trace.listen((record) => {
+    goals.onRecord(record)
+    if (record.kind === "rollback") rolledBack.add(String(record.fields[0]))
+    for (const { name, onRecord } of watches) {
+      for (const why of onRecord?.(record) ?? []) failures.push({ check: name, why, shape: null })
+    }
+  })
+  const exit = await kernel.run(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const shared = sharedResults(options)
+        for (const { name } of plan.servers) {
+          const settings = { ...shared.settings, ...settingsOf(plan, name) }
+          const { signatures } = shared
+          const parts = { kernel, network, signatures, settings, transport: options.transport }
+          servers.set(name, yield* bootServer(name, parts))
+        }
+        const scope = yield* Scope.make()
+        const roomIds = new Map<string, string>()
+        const stage = makeStage({
+          kernel,
+          roomVersion: "12",
+          servers,
+          network,
+          omit: new Set(),
+          tell: () => undefined,
+          notes: new Map(),
+          roomIdOf: (name) => roomIds.get(name),
+          scope,
+        })
+        yield* performAll(plan, {
+          kernel,
+          stage,
+          servers,
+          roomIds,
+          outcomes,
+          acknowledge: (said) => void acknowledged.push(said),
+          claimed: (key) => void claimed.push(key),
+          onDefect: (why) => void failures.push({ check: "no-defect", why, shape: null }),
+        })
+        storyEvents = countEvents(servers)
+        yield* Scope.close(scope, Exit.void)
+        failures.push(...(yield* healCore(plan, world, network, stage.restart)))
+        yield* network.heal
+        yield* restartAll(servers, stage.restart)
+        yield* untilQuiet(servers, network)
+        const unsettled = yield* settleAll([...servers.values()], servers, network)
+        const verdicts = judgeAll(world, unsettled)
+        failures.push(...verdicts.failures)
+        unknown.push(...verdicts.unknown)
+        failures.push(...endProblems(watches))
+      }),
+    ),
+  )
+  const stop = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+  const stopped = stop instanceof StoppedAtStep
+  if (stop instanceof KernelExhausted)
+    failures.push({ check: "comes-to-an-end", why: stop.message, shape: null })
+  else if (stop !== undefined && !stopped) {
+    failures.push({
+      check: "no-defect",
+      why: stop instanceof Error ? stop.message : String(stop),
+      shape: null,
+    })
+  }
+  goals.atEnd([...servers.values()])
+  options.onEnd?.(world, kernel.lastServer)
+  return {
+    failures,
+    unknown,
+    traceHash: kernel.trace.hash(),
+    steps: kernel.trace.steps,
+    virtualMs: kernel.elapsedMs,
+    events: countEvents(servers),
+    storyEvents,
+    requests: network.requests(),
+    outcomes,
+    goals: goals.counts(),
+    stopped,
+    lastServer: kernel.lastServer,
+  }
+}
+
+type Restart = (server: string) => Effect.Effect<void, unknown>
+
+/** A server that cannot boot, for its disk is not well, stays down. */
+const restartAll = Effect.fnUntraced(function* (
+  servers: ReadonlyMap<string, VirtualServer>,
+  restart: Restart,
+) {
+  for (const [name, server] of servers) if (server.isDown()) yield* Effect.ignore(restart(name))
+})
+
+/** The core is whole and by itself: the others are cut off, also from each other, or down. */
+const healCore = Effect.fnUntraced(function* (
+  plan: Plan,
+  { servers, honest, rolledBack }: CheckedWorld,
+  network: Network["Service"],
+  restart: Restart,
+) {
+  if (plan.core.length === 0) return []
+  const others = plan.servers.map(({ name }) => name).filter((name) => !plan.core.includes(name))
+  yield* network.heal
+  yield* network.partition([plan.core, ...others.map((name) => [name])])
+  const coreOf = (): Map<string, VirtualServer> =>
+    new Map(plan.core.map((name) => [name, servers.get(name)!]))
+  yield* restartAll(coreOf(), restart)
+  yield* untilQuiet(coreOf(), network)
+  yield* settleAll([...coreOf().values()], coreOf(), network)
+  const core = [...coreOf().values()].filter(({ name }) => honest.includes(name))
+  return roomIdsOf(core).flatMap((roomId): readonly Failure[] => {
+    const held = participantsOf(roomId, core, rolledBack).map(({ name, rooms }) => ({
+      server: name,
+      dag: rooms.find(roomId)!.dag,
+    }))
+    return findMissing(held).map((why) => ({
+      check: "core-live",
+      why: `${roomId}: ${why}`,
+      shape: shapeOfStanding(participantsOf(roomId, core, rolledBack), roomId),
+    }))
+  })
+})
+
+/** Each server says something in each of its rooms. Gives who could not, as room and server. */
+const settleAll = Effect.fnUntraced(function* (
+  settlers: readonly VirtualServer[],
+  servers: ReadonlyMap<string, VirtualServer>,
+  network: Network["Service"],
+) {
+  const unsettled = new Map<string, string[]>()
+  for (const server of settlers) {
+    if (server.isDown()) continue
+    for (const { roomId } of server.rooms.all()) {
+      if (yield* settle(server, roomId)) continue
+      unsettled.set(roomId, [...(unsettled.get(roomId) ?? []), server.name])
+    }
+    yield* untilQuiet(servers, network)
+  }
+  return unsettled
+})
+
+const judgeAll = (
+  { honest, servers, rolledBack }: CheckedWorld,
+  unsettled: ReadonlyMap<string, readonly string[]>,
+): { readonly failures: readonly Failure[]; readonly unknown: readonly string[] } => {
+  const failures: Failure[] = []
+  const unknown: string[] = []
+  const up = honest.flatMap((name) => servers.get(name) ?? [])
+  for (const roomId of roomIdsOf(up)) {
+    const participants = participantsOf(roomId, up, rolledBack)
+    const silent = (unsettled.get(roomId) ?? []).filter((name) =>
+      participants.some((server) => server.name === name),
+    )
+    const { agree, live, why, parting } = judge({
+      servers: participants,
+      roomIds: [roomId],
+      unsettled: silent,
+      notes: new Map(),
+      wanted: () => true,
+    })
+    if (live === "no")
+      failures.push({ check: "live", why: `${roomId}: ${why}`, shape: shapeOfStanding(participants, roomId) })
+    if (agree === "no" && parting !== undefined) {
+      const shape =
+        parting.cause === "missing-events"
+          ? shapeOfStanding(participants, roomId)
+          : shapeOfDisagreement(participants, roomId)
+      failures.push({ check: "agree", why: `${roomId}: ${why}`, cause: parting.cause, shape })
+    }
+    const reset = findReset(participants, roomId)
+    if (reset !== undefined) {
+      const why = `${roomId}: a resolution on ${reset.server} lost what every state had`
+      failures.push({ check: "no-reset", why, shape: reset.shape })
+    }
+    if (agree === "unknown") unknown.push(`${roomId}: ${why}`)
+  }
+  return { failures, unknown }
+}
+
+const endProblems = (watches: readonly (Watch & { readonly name: string })[]): readonly Failure[] =>
+  watches.flatMap(({ name, atEnd }) => {
+    const problems = atEnd?.() ?? []
+    const [first] = problems
+    if (first === undefined) return []
+    const more = problems.length > 1 ? `, and ${problems.length - 1} more` : ""
+    return [{ check: name, why: `${problems.slice(0, problemsMax).join("; ")}${more}`, shape: null }]
+  })
+
+const countEvents = (servers: ReadonlyMap<string, VirtualServer>): number => {
+  const eventIds = new Set<string>()
+  for (const { rooms } of servers.values()) {
+    for (const { roomId, dag } of rooms.all()) {
+      for (const { event } of dag.records()) eventIds.add(`${roomId} ${event.eventId}`)
+    }
+  }
+  return eventIds.size
+}

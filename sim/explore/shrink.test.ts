@@ -1,0 +1,81 @@
+/** A plan is made as small as it can be while it still fails, and the result does not depend on how many try. */
+import { Effect, Result } from "effect"
+import { describe, expect, test } from "vitest"
+import { makePlan } from "./make-plan.ts"
+import { isAction, isFault, type Plan, type PlanEntry, readPlan } from "./plan.ts"
+import { reasonOf } from "./reason.ts"
+import { shrinkPlan } from "./shrink.ts"
+
+const shrinkWhile = async (plan: Plan, fails: (plan: Plan) => boolean, parallel = 2) => {
+  let tried = 0
+  const smallest = await shrinkPlan(plan, {
+    failsSo: async (smaller) => {
+      tried += 1
+      return fails(smaller)
+    },
+    parallel,
+    isOver: () => false,
+    onSmaller: () => undefined,
+  })
+  return { smallest, tried }
+}
+
+/** Fails as long as somebody kicks and a fault is there, whatever else. */
+const kicksUnderLoss = ({ entries }: Plan): boolean =>
+  entries.some((entry) => isAction(entry) && entry.do.act === "kick") &&
+  entries.some((entry) => isFault(entry) && entry.fault.fault === "loss")
+
+const base = makePlan(4, { faults: ["loss", "crash", "partition"] })
+const kick: PlanEntry = {
+  id: "kick",
+  atMs: 90_000,
+  do: { act: "kick", user: base.users[0]!, room: "r1", target: base.users[1]! },
+}
+const failing: Plan = { ...base, entries: [...base.entries, kick].toSorted((a, b) => a.atMs - b.atMs) }
+
+describe("shrinking", () => {
+  test("leaves what the failure needs, and makes that simple", async () => {
+    const { smallest } = await shrinkWhile(failing, kicksUnderLoss)
+    expect(smallest.entries).toHaveLength(2)
+    expect(smallest.servers.length).toBeLessThanOrEqual(2)
+    expect(smallest.core).toEqual([])
+    expect(smallest.entries.filter(isFault).map(({ fault }) => Object.keys(fault).sort())).toEqual([
+      ["fault", "id"],
+    ])
+    expect(Result.isSuccess(Effect.runSync(Effect.result(readPlan(smallest))))).toBe(true)
+  })
+
+  test("comes to the same however many plans are tried at once", async () => {
+    const one = await shrinkWhile(failing, kicksUnderLoss, 1)
+    const four = await shrinkWhile(failing, kicksUnderLoss, 4)
+    expect(four.smallest).toEqual(one.smallest)
+  })
+
+  test("leaves a plan alone that fails only as it is", async () => {
+    const text = JSON.stringify(failing)
+    expect((await shrinkWhile(failing, (plan) => JSON.stringify(plan) === text)).smallest).toEqual(failing)
+  })
+
+  test("never tries a plan twice, nor one that cannot be read", async () => {
+    const seen = new Set<string>()
+    await shrinkWhile(
+      failing,
+      (plan) => {
+        const text = JSON.stringify(plan)
+        expect(seen.has(text)).toBe(false)
+        seen.add(text)
+        expect(Result.isSuccess(Effect.runSync(Effect.result(readPlan(plan))))).toBe(true)
+        return kicksUnderLoss(plan)
+      },
+      1,
+    )
+  })
+})
+
+test("a reason is the same whatever the ids, names and counts", () => {
+  const said = (why: string) => reasonOf({ check: "durability", why, shape: null })
+  expect(said("s1 has acknowledged $abc, and does not hold it")).toBe(
+    said("s2 has acknowledged $xyz, and does not hold it, and 3 more"),
+  )
+  expect(said("a")).not.toBe(said("b"))
+})
