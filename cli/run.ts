@@ -3,26 +3,14 @@ import { Argument, Command, Flag, TerminalCapabilities } from "effect/cli"
 import type { Scenario } from "#sim/world/scenario.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
 import { Engine } from "./engine.ts"
+import { integerFlag } from "./integer-flag.ts"
 import { jsonFlag } from "./json-flag.ts"
 import { suggestName } from "./nearest-name.ts"
 import { NotAsExpected, UsageError } from "./outcome.ts"
 import { presentReport } from "./present-report.ts"
+import { recorded } from "./recording/recorded.ts"
+import { runRows } from "./recording/run-rows.ts"
 import { exitCodeOfReport, reportToJson } from "./run-json.ts"
-
-const parseInteger = (word: string, min: number): Option.Option<number> => {
-  const value = /^\d+$/.test(word) ? Number(word) : Number.NaN
-  return Number.isSafeInteger(value) && value >= min ? Option.some(value) : Option.none()
-}
-
-/** A flag whose value is a whole number, at least `min`. */
-const integerFlag = (name: string, min: number) =>
-  Flag.String(name).pipe(
-    Flag.withMetavar("N"),
-    Flag.filterMap(
-      (word) => parseInteger(word, min),
-      () => `a whole number from ${min} to 2^53 − 1`,
-    ),
-  )
 
 const knownVersions = roomVersions.map(({ id }) => id)
 
@@ -100,17 +88,25 @@ export const run = Command.make(
     const scenario = yield* findScenario(input.scenario)
     const roomVersions = Option.getOrElse(input.roomVersion, () => scenario.roomVersionsDefault)
     const transport = yield* checkFit(input, scenario, roomVersions)
-    const report = yield* (yield* Engine).run(scenario, {
+    const options = {
       seed: input.seed,
       roomVersions,
       transport,
       ...(Option.isSome(input.servers) && { servers: input.servers.value }),
       ...(Option.isSome(input.until) && { until: input.until.value }),
-    })
-    const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
-    yield* Console.log(input.json ? reportToJson(report) : presentReport(report, scenario, canColor))
-    const exitCode = exitCodeOfReport(report)
-    if (exitCode !== 0) return yield* new NotAsExpected({ exitCode })
+    }
+    const asked = { command: "run", seed: input.seed, options: { scenario: scenario.name, ...options } }
+    yield* recorded(
+      asked,
+      Effect.fnUntraced(function* (recording) {
+        const report = yield* (yield* Engine).run(scenario, options)
+        yield* recording.add("runs", runRows(report))
+        const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
+        yield* Console.log(input.json ? reportToJson(report) : presentReport(report, scenario, canColor))
+        const exitCode = exitCodeOfReport(report)
+        if (exitCode !== 0) return yield* new NotAsExpected({ exitCode })
+      }),
+    )
   }),
 ).pipe(
   Command.withDescription(

@@ -1,0 +1,53 @@
+/** Opens the results database. */
+import { Data, Effect, Schedule, type Scope } from "effect"
+import { type Migrator, SqlClient, SqlError } from "effect/sql"
+import { migrateBy, newestOf, versionOf } from "#spec-impl/store/sqlite/migrations.ts"
+import { makeSqliteClient } from "#spec-impl/store/sqlite/sqlite-client.ts"
+import { migrations } from "./schema.ts"
+
+/** The file cannot be used: one line that says which, and why. */
+export class ResultsFailure extends Data.TaggedError("ResultsFailure")<{ readonly message: string }> {}
+
+/** A sweep on every core, and each command beside it, wait for each other rather than lose a row. */
+const busyTimeoutMs = 30_000
+
+const failureOf =
+  (filename: string) =>
+  (error: SqlError.SqlError | Migrator.MigrationError): ResultsFailure => {
+    const inner = error._tag === "MigrationError" && SqlError.isSqlError(error.cause) ? error.cause : error
+    const why = inner.message.replace(`cannot open ${filename}: `, "")
+    return new ResultsFailure({ message: `${filename}: ${why}` })
+  }
+
+/** SQLite does not wait where two processes turn one new file to WAL at once, but says that it is busy. */
+const isBusy = ({ reason }: SqlError.SqlError): boolean => reason._tag === "LockTimeoutError"
+
+/**
+ * Opens a file for writing, which is made where there is none, and brings its tables up to date. It is closed with the
+ * scope. Fails with a `ResultsFailure`, also where the file is of a newer netsplit.
+ */
+export const openForWriting = (
+  filename: string,
+): Effect.Effect<SqlClient.SqlClient, ResultsFailure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const sql = yield* makeSqliteClient({ filename, busyTimeoutMs }).pipe(
+      Effect.retry({ while: isBusy, schedule: Schedule.spaced("20 millis"), times: 500 }),
+    )
+    yield* migrateBy(migrations).pipe(Effect.provideService(SqlClient.SqlClient, sql))
+    return sql
+  }).pipe(Effect.mapError(failureOf(filename)))
+
+/**
+ * Opens a file for reading, and one of an older netsplit for writing, so that it is brought up to date. It is closed
+ * with the scope. Fails with a `ResultsFailure`.
+ */
+export const openForReading = (
+  filename: string,
+): Effect.Effect<SqlClient.SqlClient, ResultsFailure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const sql = yield* makeSqliteClient({ filename, readOnly: true, busyTimeoutMs })
+    return (yield* versionOf(sql)) === newestOf(migrations) ? sql : undefined
+  }).pipe(
+    Effect.mapError(failureOf(filename)),
+    Effect.flatMap((sql) => (sql === undefined ? openForWriting(filename) : Effect.succeed(sql))),
+  )
