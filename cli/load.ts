@@ -90,7 +90,9 @@ export const load = Command.make(
     const { checkFlags, corpusDirectory } = yield* Effect.promise(() => import("./load/load-flags.ts"))
     const { LoadFailure } = yield* Effect.promise(() => import("#loadtest/launch/failure.ts"))
     const { prepareOnly, runLoad } = yield* Effect.promise(() => import("#loadtest/launch/run-load.ts"))
-    const { isAsExpected, presentReport, throughputOf } = yield* Effect.promise(() => import("#loadtest/launch/present.ts"))
+    const { isAsExpected, presentReport, throughputOf } = yield* Effect.promise(
+      () => import("#loadtest/launch/present.ts"),
+    )
     const checked = yield* Effect.try({
       try: () =>
         checkFlags({
@@ -145,9 +147,14 @@ export const load = Command.make(
           { name: input.script, value: perSecond, unit: `${what}/s`, details: report.target },
         ])
         mkdirSync(results, { recursive: true })
-        const path = join(results, `load-${input.script}-${new Date().toISOString().replaceAll(":", "-")}.json`)
+        const path = join(
+          results,
+          `load-${input.script}-${new Date().toISOString().replaceAll(":", "-")}.json`,
+        )
         writeFileSync(path, `${JSON.stringify(report, undefined, 2)}\n`)
-        yield* Console.log(input.json ? JSON.stringify(report) : `${presentReport(report)}\n\nkept in ${path}`)
+        yield* Console.log(
+          input.json ? JSON.stringify(report) : `${presentReport(report)}\n\nkept in ${path}`,
+        )
         if (!isAsExpected(report)) return yield* new NotAsExpected({ exitCode: 1 })
       })
       const { script, engine, seed, pace, latencyMsMax, flow, roomVersion, rooms, target } = checked

@@ -15,15 +15,21 @@ const withResults = <A, E, R>(use: (sql: SqlClient.SqlClient) => Effect.Effect<A
     Effect.gen(function* () {
       const filename = yield* resultsFilename
       if (filename === undefined) {
-        return yield* new UsageError({ message: "there is no results database: name one with --results FILE" })
+        return yield* new UsageError({
+          message: "there is no results database: name one with --results FILE",
+        })
       }
       if (!existsSync(filename)) {
-        return yield* new UsageError({ message: `there are no results yet: ${filename} is written by 'netsplit run'` })
+        return yield* new UsageError({
+          message: `there are no results yet in ${filename}; each 'netsplit run' is kept`,
+        })
       }
       const { openForReading } = yield* Effect.promise(() => import("#results/database/open.ts"))
       return yield* use(yield* openForReading(filename)).pipe(
         Effect.mapError((error) =>
-          Predicate.isTagged(error, "SqlError") ? new UsageError({ message: `${filename}: ${String(error)}` }) : error,
+          Predicate.isTagged(error, "SqlError")
+            ? new UsageError({ message: `${filename}: ${String(error)}` })
+            : error,
         ),
       )
     }),
@@ -72,7 +78,9 @@ const show = Command.make(
   "show",
   {
     id: Argument.String("id").pipe(
-      Argument.withDescription("17 is a command that ran, 17.2 its second run; `netsplit results list` has them"),
+      Argument.withDescription(
+        "17 is a command that ran, 17.2 its second run; `netsplit results list` has them",
+      ),
     ),
     json: jsonFlag,
   },
@@ -85,7 +93,9 @@ const show = Command.make(
     for (const line of presentResult(found, canColor)) yield* Console.log(line)
   }),
 ).pipe(
-  Command.withDescription("Tell everything of one command, or of one run of it: verdicts, reason, trace, machine."),
+  Command.withDescription(
+    "Tell everything of one command, or of one run of it: verdicts, reason, trace, machine.",
+  ),
 )
 
 const exportTables = Command.make(

@@ -15,17 +15,25 @@ const environment = (): NodeJS.ProcessEnv => ({
   GIT_CEILING_DIRECTORIES: above,
 })
 
-const statusArguments = ["--no-optional-locks", "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
+const statusArguments = [
+  "--no-optional-locks",
+  "status",
+  "--porcelain=v2",
+  "--branch",
+  "--untracked-files=no",
+]
 
 /** HEAD, and whether tracked files differ from it; nothing where there is no git, or it takes too long. */
-const commit: Effect.Effect<Pick<NewRow<"commands">, "commit_id" | "is_dirty">> = Effect.callback((resume) => {
-  const options = { cwd: repository, env: environment(), timeout: 5_000, maxBuffer: 64 * 1024 * 1024 }
-  execFile("git", statusArguments, options, (error, stdout) => {
-    const id = /^# branch\.oid ([0-9a-f]+)$/m.exec(stdout)?.[1]
-    if (error !== null || id === undefined) return resume(Effect.succeed({}))
-    resume(Effect.succeed({ commit_id: id, is_dirty: /^[^#]/m.test(stdout) }))
-  })
-})
+const commit: Effect.Effect<Pick<NewRow<"commands">, "commit_id" | "is_dirty">> = Effect.callback(
+  (resume) => {
+    const options = { cwd: repository, env: environment(), timeout: 5_000, maxBuffer: 64 * 1024 * 1024 }
+    execFile("git", statusArguments, options, (error, stdout) => {
+      const id = /^# branch\.oid ([0-9a-f]+)$/m.exec(stdout)?.[1]
+      if (error !== null || id === undefined) return resume(Effect.succeed({}))
+      resume(Effect.succeed({ commit_id: id, is_dirty: /^[^#]/m.test(stdout) }))
+    })
+  },
+)
 
 /** The columns of `commands` that are the same for whatever is run here and now. */
 export const provenance = Effect.map(commit, (found) => ({

@@ -36,10 +36,11 @@ const begin = Effect.fnUntraced(function* (filename: string, asked: Asked) {
   const { openForWriting } = yield* Effect.promise(() => import("#results/database/open.ts"))
   const { insertRows, updateRow } = yield* Effect.promise(() => import("#results/database/rows.ts"))
   const { provenance } = yield* Effect.promise(() => import("./provenance.ts"))
-  const sql = yield* openForWriting(filename)
   const started_ts = yield* Clock.currentTimeMillis
   const line = showCommandLine(yield* Argv)
-  const [id] = yield* insertRows(sql, "commands", [{ ...asked, line, started_ts, ...(yield* provenance) }])
+  // git looks at the files while SQLite opens its own.
+  const [sql, origin] = yield* Effect.all([openForWriting(filename), provenance], { concurrency: 2 })
+  const [id] = yield* insertRows(sql, "commands", [{ ...asked, line, started_ts, ...origin }])
   return {
     add: <T extends TableName>(table: T, rows: readonly Part<T>[]) =>
       insertRows(sql, table, rows.map((row) => ({ ...row, command_id: id! })) as never),

@@ -1,7 +1,8 @@
 /** Results as text, for people. */
-import type { RunReport } from "#sim/world/report.ts"
+
 import type { CommandResults } from "#results/database/read.ts"
 import type { Row } from "#results/database/tables.ts"
+import type { RunReport } from "#sim/world/report.ts"
 import { presentRun } from "../present-report.ts"
 import { layOutTable } from "../table.ts"
 
@@ -71,9 +72,13 @@ const presentSweeps = ({ sweeps }: CommandResults): readonly string[] =>
     ...section([["goal", "seeds"], ...sweep.goals.map(({ goal, count }) => [goal, `${count}`])]),
     ...section([
       ["seed", "room version", "check", "shape", "why"],
-      ...sweep.failures.map(({ seed, room_version, check, shape, why }) =>
-        [`${seed}`, room_version, check, shape ?? "—", why],
-      ),
+      ...sweep.failures.map(({ seed, room_version, check, shape, why }) => [
+        `${seed}`,
+        room_version,
+        check,
+        shape ?? "—",
+        why,
+      ]),
     ]),
   ])
 

@@ -5,15 +5,17 @@ import type { CommandResults } from "#results/database/read.ts"
 import { UsageError } from "../outcome.ts"
 
 /** Reads all of one command, or of one run of it: the nearest that there is is named where there is none. */
-export const findResult = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, word: string): Effect.fn.Return<
-  CommandResults,
-  UsageError | SqlError.SqlError
-> {
+export const findResult = Effect.fnUntraced(function* (
+  sql: SqlClient.SqlClient,
+  word: string,
+): Effect.fn.Return<CommandResults, UsageError | SqlError.SqlError> {
   const { nearestId, readCommand } = yield* Effect.promise(() => import("#results/database/read.ts"))
   const refuse = (message: string) => Effect.fail(new UsageError({ message }))
   const parts = /^(\d{1,15})(?:\.(\d{1,15}))?$/.exec(word)
   if (parts === null) {
-    return yield* refuse(`"${word}" is no id: 17 is a command, 17.2 its second run; try 'netsplit results list'`)
+    return yield* refuse(
+      `"${word}" is no id: 17 is a command, 17.2 its second run; try 'netsplit results list'`,
+    )
   }
   const id = Number(parts[1])
   const found = yield* readCommand(sql, id)

@@ -13,7 +13,8 @@ const busyTimeoutMs = 30_000
 
 const failureOf =
   (filename: string) =>
-  (error: SqlError.SqlError | Migrator.MigrationError): ResultsFailure => {
+  (error: SqlError.SqlError | Migrator.MigrationError | ResultsFailure): ResultsFailure => {
+    if (error._tag === "ResultsFailure") return error
     const inner = error._tag === "MigrationError" && SqlError.isSqlError(error.cause) ? error.cause : error
     const why = inner.message.replace(`cannot open ${filename}: `, "")
     return new ResultsFailure({ message: `${filename}: ${why}` })
@@ -22,9 +23,18 @@ const failureOf =
 /** SQLite does not wait where two processes turn one new file to WAL at once, but says that it is busy. */
 const isBusy = ({ reason }: SqlError.SqlError): boolean => reason._tag === "LockTimeoutError"
 
+/** The tables that there are; the migrator makes one of its own, before all others. */
+const tablesOf = (sql: SqlClient.SqlClient): Effect.Effect<readonly string[], SqlError.SqlError> =>
+  Effect.map(
+    sql<{
+      readonly name: string
+    }>`SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'migrations'`,
+    (rows) => rows.map(({ name }) => name),
+  )
+
 /**
  * Opens a file for writing, which is made where there is none, and brings its tables up to date. It is closed with the
- * scope. Fails with a `ResultsFailure`, also where the file is of a newer netsplit.
+ * scope. Fails with a `ResultsFailure`, also where the file is of a newer netsplit, or has other tables.
  */
 export const openForWriting = (
   filename: string,
@@ -33,6 +43,10 @@ export const openForWriting = (
     const sql = yield* makeSqliteClient({ filename, busyTimeoutMs }).pipe(
       Effect.retry({ while: isBusy, schedule: Schedule.spaced("20 millis"), times: 500 }),
     )
+    const found = yield* tablesOf(sql)
+    if (found.length > 0 && !found.includes("commands")) {
+      return yield* new ResultsFailure({ message: `${filename}: it is a database of something else` })
+    }
     yield* migrateBy(migrations).pipe(Effect.provideService(SqlClient.SqlClient, sql))
     return sql
   }).pipe(Effect.mapError(failureOf(filename)))
@@ -46,7 +60,8 @@ export const openForReading = (
 ): Effect.Effect<SqlClient.SqlClient, ResultsFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const sql = yield* makeSqliteClient({ filename, readOnly: true, busyTimeoutMs })
-    return (yield* versionOf(sql)) === newestOf(migrations) ? sql : undefined
+    const isOurs = (yield* tablesOf(sql)).includes("commands")
+    return isOurs && (yield* versionOf(sql)) === newestOf(migrations) ? sql : undefined
   }).pipe(
     Effect.mapError(failureOf(filename)),
     Effect.flatMap((sql) => (sql === undefined ? openForWriting(filename) : Effect.succeed(sql))),

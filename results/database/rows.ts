@@ -48,7 +48,9 @@ export const insertRows = <T extends TableName>(
   sql.withTransaction(
     Effect.forEach(rows, (row) =>
       Effect.map(
-        sql<{ readonly id: number }>`INSERT INTO ${sql(table)} ${sql.insert(keepRow(table, row)).returning("id")}`,
+        sql<{
+          readonly id: number
+        }>`INSERT INTO ${sql(table)} ${sql.insert(keepRow(table, row)).returning("id")}`,
         ([written]) => written!.id,
       ),
     ),
