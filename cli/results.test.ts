@@ -158,6 +158,32 @@ describe("netsplit results", () => {
     expect((await runIn(filename, "results show 1")).stdout).toContain("room version 12: as expected")
   })
 
+  test("compare: what differs around two results, verdicts and traces, and the ratio of what was measured", async () => {
+    const filename = newFile()
+    await runIn(filename, "run small-heal")
+    await runIn(filename, "run small-heal", engineDouble(unexpected))
+    await runIn(filename, "run small-heal --seed 2")
+    const { stdout } = await runIn(filename, "results compare 1 2.1")
+    expect(stdout).toBe(
+      "run                                        agree     wanted  live  trace\n" +
+        "small-heal, seed 1, room version 12, http  yes → no  yes     yes   12abcdef12abcdef\n",
+    )
+    const other = JSON.parse((await runIn(filename, "results compare 1 3 --json")).stdout)
+    expect(other.differs.options.map(({ seed }: { seed: number }) => seed)).toEqual([1, 2])
+    expect(other.runs.map(({ left, right }: { left?: object; right?: object }) => [!!left, !!right])).toEqual(
+      [
+        ...[
+          [true, false],
+          [false, true],
+        ],
+      ],
+    )
+    await runIn(filename, "bench hash")
+    const same = JSON.parse((await runIn(filename, "results compare 4 4 --json")).stdout)
+    expect(same.differs).toEqual({})
+    expect(new Set(same.samples.map(({ ratio }: { ratio: number }) => ratio))).toEqual(new Set([1]))
+  })
+
   test("export: each row as a line, of all tables or one", async () => {
     const filename = newFile()
     await runIn(filename, "run small-split")
@@ -174,6 +200,7 @@ describe("netsplit results", () => {
     ["show 9", "there is no result 9; the nearest is 1"],
     ["show 1.9", "there is no result 1.9; the nearest is 1.2"],
     ["show 1.0", "there is no result 1.0; the nearest is 1.1"],
+    ["compare 1 9", "there is no result 9; the nearest is 1"],
     ["show one", `"one" is no id: 17 is a command, 17.2 its second run; try 'netsplit results list'`],
     ["list --since soon", '--since wants 90m, 12h, 7d or a date, not "soon"'],
     ["list --limit 0", '--limit wants a whole number from 1 to 2^53 − 1, not "0"'],
@@ -186,11 +213,14 @@ describe("netsplit results", () => {
     })
   })
 
-  test.each(["results", "results list", "results show", "results export"])("%s --help", async (line) => {
-    const { exitCode, stdout } = await runLine([...line.split(" "), "--help"])
-    expect(exitCode).toBe(0)
-    expect(stdout).toContain(`netsplit ${line}`)
-  })
+  test.each(["results", "results list", "results show", "results compare", "results export"])(
+    "%s --help",
+    async (line) => {
+      const { exitCode, stdout } = await runLine([...line.split(" "), "--help"])
+      expect(exitCode).toBe(0)
+      expect(stdout).toContain(`netsplit ${line}`)
+    },
+  )
 })
 
 test("instants before now, and dates", () => {

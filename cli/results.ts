@@ -98,6 +98,31 @@ const show = Command.make(
   ),
 )
 
+const compare = Command.make(
+  "compare",
+  {
+    left: Argument.String("left").pipe(Argument.withDescription("The id of one result, as in show")),
+    right: Argument.String("right").pipe(Argument.withDescription("The id of the other")),
+    json: jsonFlag,
+  },
+  Effect.fnUntraced(function* ({ left, right, json }) {
+    const { findResult } = yield* Effect.promise(() => import("./results/result-id.ts"))
+    const { compareResults, presentComparison } = yield* Effect.promise(() => import("./results/compare.ts"))
+    const compared = yield* withResults((sql) =>
+      Effect.gen(function* () {
+        return compareResults(yield* findResult(sql, left), yield* findResult(sql, right))
+      }),
+    )
+    if (json) return yield* Console.log(JSON.stringify(compared))
+    for (const line of presentComparison(compared, [left, right])) yield* Console.log(line)
+  }),
+).pipe(
+  Command.withDescription(
+    "Put two results beside each other: commits, machines and options that differ; verdicts and traces of the same " +
+      "runs; what was measured, and right through left as the ratio.",
+  ),
+)
+
 const exportTables = Command.make(
   "export",
   {
@@ -129,5 +154,5 @@ export const results = Command.make("results").pipe(
     { command: "netsplit results list --command run --since 7d", description: "The runs of a week" },
     { command: "netsplit results export --table samples", description: "All that was measured, as NDJSON" },
   ]),
-  Command.withSubcommands([list, show, exportTables]),
+  Command.withSubcommands([list, show, compare, exportTables]),
 )

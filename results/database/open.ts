@@ -32,6 +32,11 @@ const tablesOf = (sql: SqlClient.SqlClient): Effect.Effect<readonly string[], Sq
     (rows) => rows.map(({ name }) => name),
   )
 
+/** Whether it has our tables as this code has them. */
+const isCurrent = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
+  return (yield* tablesOf(sql)).includes("commands") && (yield* versionOf(sql)) === newestOf(migrations)
+})
+
 /**
  * Opens a file for writing, which is made where there is none, and brings its tables up to date. It is closed with the
  * scope. Fails with a `ResultsFailure`, also where the file is of a newer netsplit, or has other tables.
@@ -43,6 +48,7 @@ export const openForWriting = (
     const sql = yield* makeSqliteClient({ filename, busyTimeoutMs }).pipe(
       Effect.retry({ while: isBusy, schedule: Schedule.spaced("20 millis"), times: 500 }),
     )
+    if (yield* isCurrent(sql)) return sql
     const found = yield* tablesOf(sql)
     if (found.length > 0 && !found.includes("commands")) {
       return yield* new ResultsFailure({ message: `${filename}: it is a database of something else` })
@@ -60,8 +66,7 @@ export const openForReading = (
 ): Effect.Effect<SqlClient.SqlClient, ResultsFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const sql = yield* makeSqliteClient({ filename, readOnly: true, busyTimeoutMs })
-    const isOurs = (yield* tablesOf(sql)).includes("commands")
-    return isOurs && (yield* versionOf(sql)) === newestOf(migrations) ? sql : undefined
+    return (yield* isCurrent(sql)) ? sql : undefined
   }).pipe(
     Effect.mapError(failureOf(filename)),
     Effect.flatMap((sql) => (sql === undefined ? openForWriting(filename) : Effect.succeed(sql))),
