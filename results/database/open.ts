@@ -1,5 +1,5 @@
 /** Opens the results database. */
-import { Data, Effect, Schedule, type Scope } from "effect"
+import { Data, Effect, type Scope } from "effect"
 import { type Migrator, SqlClient, SqlError } from "effect/sql"
 import { migrateBy, newestOf, versionOf } from "#spec-impl/store/sqlite/migrations.ts"
 import { makeSqliteClient } from "#spec-impl/store/sqlite/sqlite-client.ts"
@@ -19,9 +19,6 @@ const failureOf =
     const why = inner.message.replace(`cannot open ${filename}: `, "")
     return new ResultsFailure({ message: `${filename}: ${why}` })
   }
-
-/** SQLite does not wait where two processes turn one new file to WAL at once, but says that it is busy. */
-const isBusy = ({ reason }: SqlError.SqlError): boolean => reason._tag === "LockTimeoutError"
 
 /** The tables that there are; the migrator makes one of its own, before all others. */
 const tablesOf = (sql: SqlClient.SqlClient): Effect.Effect<readonly string[], SqlError.SqlError> =>
@@ -45,9 +42,7 @@ export const openForWriting = (
   filename: string,
 ): Effect.Effect<SqlClient.SqlClient, ResultsFailure, Scope.Scope> =>
   Effect.gen(function* () {
-    const sql = yield* makeSqliteClient({ filename, busyTimeoutMs }).pipe(
-      Effect.retry({ while: isBusy, schedule: Schedule.spaced("20 millis"), times: 500 }),
-    )
+    const sql = yield* makeSqliteClient({ filename, busyTimeoutMs })
     if (yield* isCurrent(sql)) return sql
     const found = yield* tablesOf(sql)
     if (found.length > 0 && !found.includes("commands")) {
