@@ -17,7 +17,7 @@ const runLine = (line: string): string =>
   execFileSync(join(root, "netsplit"), line.split(" "), {
     cwd: root,
     encoding: "utf8",
-    env: { ...process.env, NO_COLOR: "1" },
+    env: { ...process.env, NO_COLOR: "1", NETSPLIT_RESULTS: "" },
   })
 
 /** Each command whose output a document shows, with what it shows; `line` is without `./netsplit`. */

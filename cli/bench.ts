@@ -4,6 +4,7 @@ import type { Figure } from "#loadtest/bench/figure.ts"
 import { jsonFlag } from "./json-flag.ts"
 import { suggestName } from "./nearest-name.ts"
 import { UsageError } from "./outcome.ts"
+import { recorded } from "./recording/recorded.ts"
 import { layOutTable } from "./table.ts"
 
 /** By name, what it takes to load and measure each. */
@@ -20,6 +21,11 @@ const benches: Readonly<Record<string, Effect.Effect<readonly Figure[]>>> = {
   }),
 }
 
+const figureRow = ({ name, us, limit, limitUs }: Figure) => ({
+  ...{ name, value: us, unit: "µs" },
+  details: { limit, limitUs },
+})
+
 const rounded = (value: number): string => value.toPrecision(3)
 
 /** `netsplit bench`: each part of the hot path alone, beside its limit, in one run. */
@@ -35,7 +41,9 @@ export const bench = Command.make(
       const suggestion = suggestName(name, Object.keys(benches))
       return yield* new UsageError({ message: `there is no bench "${name}"; ${suggestion}` })
     }
-    const figures = yield* measure
+    const figures = yield* recorded({ command: "bench", options: { name } }, (recording) =>
+      Effect.tap(measure, (measured) => recording.add("samples", measured.map(figureRow))),
+    )
     if (json) return yield* Console.log(JSON.stringify(figures))
     const rows = figures.map(({ name: what, us, limit, limitUs }) => [
       what,

@@ -6,6 +6,7 @@ import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { jsonFlag } from "./json-flag.ts"
 import { NotAsExpected, UsageError } from "./outcome.ts"
+import { type Recording, recorded } from "./recording/recorded.ts"
 
 const text = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
@@ -89,7 +90,9 @@ export const load = Command.make(
     const { checkFlags, corpusDirectory } = yield* Effect.promise(() => import("./load/load-flags.ts"))
     const { LoadFailure } = yield* Effect.promise(() => import("#loadtest/launch/failure.ts"))
     const { prepareOnly, runLoad } = yield* Effect.promise(() => import("#loadtest/launch/run-load.ts"))
-    const { isAsExpected, presentReport } = yield* Effect.promise(() => import("#loadtest/launch/present.ts"))
+    const { isAsExpected, presentReport, throughputOf } = yield* Effect.promise(
+      () => import("#loadtest/launch/present.ts"),
+    )
     const checked = yield* Effect.try({
       try: () =>
         checkFlags({
@@ -135,13 +138,29 @@ export const load = Command.make(
         const line = `${made.requests} requests with ${made.pdus} PDUs in ${directory}: netsplit load ${input.script} --corpus ${directory}`
         return yield* Console.log(input.json ? JSON.stringify({ directory, ...made }) : line)
       }
-      const report = yield* attempt(() => runLoad(options))
-      progress.end()
-      mkdirSync(results, { recursive: true })
-      const path = join(results, `load-${input.script}-${new Date().toISOString().replaceAll(":", "-")}.json`)
-      writeFileSync(path, `${JSON.stringify(report, undefined, 2)}\n`)
-      yield* Console.log(input.json ? JSON.stringify(report) : `${presentReport(report)}\n\nkept in ${path}`)
-      if (!isAsExpected(report)) return yield* new NotAsExpected({ exitCode: 1 })
+      const play = Effect.fnUntraced(function* (recording: Recording) {
+        const report = yield* attempt(() => runLoad(options))
+        progress.end()
+        const { what, perSecond } = throughputOf(report)
+        yield* recording.report(report)
+        yield* recording.add("samples", [
+          { name: input.script, value: perSecond, unit: `${what}/s`, details: report.target },
+        ])
+        mkdirSync(results, { recursive: true })
+        const path = join(
+          results,
+          `load-${input.script}-${new Date().toISOString().replaceAll(":", "-")}.json`,
+        )
+        writeFileSync(path, `${JSON.stringify(report, undefined, 2)}\n`)
+        yield* Console.log(
+          input.json ? JSON.stringify(report) : `${presentReport(report)}\n\nkept in ${path}`,
+        )
+        if (!isAsExpected(report)) return yield* new NotAsExpected({ exitCode: 1 })
+      })
+      const { script, engine, seed, pace, latencyMsMax, flow, roomVersion, rooms, target } = checked
+      // What is kept is named one by one: the token and the origin's private key are not.
+      const told = { script, engine, pace, latencyMsMax, flow, roomVersion, rooms, target: target?.url }
+      yield* recorded({ command: "load", seed, options: told }, play)
     }).pipe(
       Effect.ensuring(
         Effect.sync(() => {

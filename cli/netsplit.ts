@@ -4,10 +4,13 @@ import manifest from "../package.json" with { type: "json" }
 import { bench } from "./bench.ts"
 import { describeCliError } from "./describe-cli-error.ts"
 import { load } from "./load.ts"
-import { exitCodeSoftware, exitCodeUsage, NotAsExpected, UsageError } from "./outcome.ts"
+import { exitCodeOfError, exitCodeUsage, NotAsExpected, UsageError } from "./outcome.ts"
+import { Argv } from "./recording/recorded.ts"
+import { noRecordFlag, resultsFlag } from "./recording/results-file.ts"
 import { repeatListFlags } from "./repeat-list-flags.ts"
 import { replay } from "./replay.ts"
 import { resolve } from "./resolve.ts"
+import { results } from "./results.ts"
 import { run } from "./run.ts"
 import { scenarios } from "./scenarios.ts"
 import { serve } from "./serve.ts"
@@ -30,8 +33,8 @@ const command = Command.make("netsplit").pipe(
     },
     { command: "netsplit scenarios", description: "See which stories there are" },
   ]),
-  Command.withGlobalFlags([debug]),
-  Command.withSubcommands([run, sweep, replay, shrink, scenarios, resolve, serve, bench, load]),
+  Command.withSubcommands([run, sweep, replay, shrink, scenarios, resolve, serve, bench, load, results]),
+  Command.withGlobalFlags([debug, resultsFlag, noRecordFlag]),
 )
 
 /** Help that was asked for goes to stdout; all else is one line on stderr, so that stdout stays clean. */
@@ -51,7 +54,7 @@ const presenter = {
 
 const exitCodeOf = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>, withStack: boolean) {
   const error = Cause.squash(cause)
-  if (error instanceof NotAsExpected) return error.exitCode
+  if (error instanceof NotAsExpected) return exitCodeOfError(error)
   if (CliError.isCliError(error) && error._tag === "ShowHelp") return exitCodeUsage
   const isUsage = error instanceof UsageError
   const message = error instanceof Error ? error.message : String(error)
@@ -59,7 +62,7 @@ const exitCodeOf = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>, wit
   const advice = isUsage ? "" : " (a fault of netsplit; --debug shows where)"
   yield* Console.error(`netsplit: ${line}${withStack ? "" : advice}`)
   if (withStack) yield* Console.error(error instanceof Error ? error.stack : Cause.pretty(cause))
-  return isUsage ? exitCodeUsage : exitCodeSoftware
+  return exitCodeOfError(error)
 })
 
 /**
@@ -70,6 +73,7 @@ export const netsplit = (argv: readonly string[]) =>
   Command.runWith(command, { version: manifest.version })(repeatListFlags(argv)).pipe(
     Effect.as(0),
     Effect.catchCause((cause) => exitCodeOf(cause, argv.includes("--debug"))),
+    Effect.provideService(Argv, argv),
     Effect.provideService(CliOutput.Presenter, presenter),
     Effect.provideService(CliConfig.CliConfig, {
       builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions],

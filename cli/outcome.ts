@@ -1,4 +1,4 @@
-import { Data } from "effect"
+import { Cause, Data, Exit } from "effect"
 
 /** Wrong usage, as in BSD's sysexits (`EX_USAGE`). */
 export const exitCodeUsage = 64
@@ -14,3 +14,13 @@ export class UsageError extends Data.TaggedError("UsageError")<{ readonly messag
  * Exit codes: 1 means not as expected, 2 means unknown.
  */
 export class NotAsExpected extends Data.TaggedError("NotAsExpected")<{ readonly exitCode: 1 | 2 }> {}
+
+/** The exit code for what a command failed with: anything unknown is a fault of netsplit. */
+export const exitCodeOfError = (error: unknown): number => {
+  if (error instanceof NotAsExpected) return error.exitCode
+  return error instanceof UsageError ? exitCodeUsage : exitCodeSoftware
+}
+
+/** The exit code for how a command ended. */
+export const exitCodeOfExit = (exit: Exit.Exit<unknown, unknown>): number =>
+  Exit.isSuccess(exit) ? 0 : exitCodeOfError(Cause.squash(exit.cause))

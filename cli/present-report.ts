@@ -35,30 +35,34 @@ const presentVerdicts = (run: RunReport, paint: Paint): readonly string[] => {
   return [paint("bold", head!), ...lines]
 }
 
-const presentRun = (run: RunReport, paint: Paint): readonly string[] => [
-  paint("bold", `room version ${run.roomVersion}: ${run.asExpected ? "as expected" : "NOT as expected"}`),
-  ...indent([
+/** One run for people, under its room version. `colours`: whether who reads it is a terminal that shows them. */
+export const presentRun = (run: RunReport, colours: boolean): readonly string[] => {
+  const paint = colours ? paintInColour : paintNothing
+  return [
+    paint("bold", `room version ${run.roomVersion}: ${run.asExpected ? "as expected" : "NOT as expected"}`),
+    ...indent([
+      "",
+      ...run.story,
+      "",
+      ...presentDiffering(run, paint),
+      "",
+      ...presentVerdicts(run, paint),
+      "",
+      `Why: ${run.why}`,
+      "",
+      paint(
+        "dim",
+        `${run.servers} servers, ${run.events} events, ${run.requests} requests, ${run.steps} steps, ` +
+          `trace ${run.traceHash.slice(0, 16)}`,
+      ),
+      paint(
+        "dim",
+        `${Math.round(run.virtualMs)} ms of virtual time in ${Math.round(run.wallMs)} ms of wall time`,
+      ),
+    ]),
     "",
-    ...run.story,
-    "",
-    ...presentDiffering(run, paint),
-    "",
-    ...presentVerdicts(run, paint),
-    "",
-    `Why: ${run.why}`,
-    "",
-    paint(
-      "dim",
-      `${run.servers} servers, ${run.events} events, ${run.requests} requests, ${run.steps} steps, ` +
-        `trace ${run.traceHash.slice(0, 16)}`,
-    ),
-    paint(
-      "dim",
-      `${Math.round(run.virtualMs)} ms of virtual time in ${Math.round(run.wallMs)} ms of wall time`,
-    ),
-  ]),
-  "",
-]
+  ]
+}
 
 /**
  * The report for people: the story, the state that differs, the verdicts, the reason, how to repeat it.
@@ -69,7 +73,7 @@ export const presentReport = (report: ScenarioReport, scenario: Scenario, colour
   return [
     `${paint("bold", report.scenario)}: ${scenario.title} (seed ${report.seed})`,
     "",
-    ...report.runs.flatMap((run) => presentRun(run, paint)),
+    ...report.runs.flatMap((run) => presentRun(run, colours)),
     `Repeat it: ${report.replay}`,
   ].join("\n")
 }

@@ -2,6 +2,7 @@ import { Console, Effect, FileSystem } from "effect"
 import { Command, Flag } from "effect/cli"
 import { readingDefinitions } from "#spec-impl/core/readings.ts"
 import { NotAsExpected, UsageError } from "./outcome.ts"
+import { recorded } from "./recording/recorded.ts"
 
 const readingNames = readingDefinitions.map(({ name }) => name).join(", ")
 
@@ -14,6 +15,11 @@ const requireFile = Effect.fnUntraced(function* (path: string) {
     return yield* new UsageError({ message: `"${path}" is a directory: name the files in it` })
   }
 })
+
+const sampleOf = (line: string) => {
+  const { name, ms, ...details } = JSON.parse(line)
+  return { name, value: ms, unit: "ms", details }
+}
 
 /** `netsplit resolve`: resolves every case of a corpus, and says which differ from what is expected. */
 export const resolve = Command.make(
@@ -45,26 +51,32 @@ export const resolve = Command.make(
     })
     const print = yield* Console.Console
     const { BadCorpus } = yield* Effect.promise(() => import("./resolve/corpus.ts"))
-    const { differing } = yield* Effect.tryPromise(() =>
-      resolveCorpora({
-        corpora: input.corpora,
-        expected: input.expected,
-        readings,
-        write: (line) => print.log(line),
-      }),
-    ).pipe(
-      Effect.catch(({ cause }) =>
-        cause instanceof BadCorpus
-          ? Effect.fail(new UsageError({ message: cause.message }))
-          : Effect.die(cause),
-      ),
-    )
-    if (differing.length > 0) {
-      yield* Console.error(
-        `netsplit: ${differing.length} differ from what is expected: ${differing.join(", ")}`,
-      )
-      return yield* new NotAsExpected({ exitCode: 1 })
+    const lines: string[] = []
+    const write = (line: string): void => {
+      lines.push(line)
+      print.log(line)
     }
+    const { corpora, expected } = input
+    yield* recorded(
+      { command: "resolve", options: { corpora, expected, readings } },
+      Effect.fnUntraced(function* (recording) {
+        const { differing } = yield* Effect.tryPromise(() =>
+          resolveCorpora({ corpora, expected, readings, write }),
+        ).pipe(
+          Effect.catch(({ cause }) =>
+            cause instanceof BadCorpus
+              ? Effect.fail(new UsageError({ message: cause.message }))
+              : Effect.die(cause),
+          ),
+          Effect.ensuring(Effect.suspend(() => recording.add("samples", lines.map(sampleOf)))),
+        )
+        if (differing.length === 0) return
+        yield* Console.error(
+          `netsplit: ${differing.length} differ from what is expected: ${differing.join(", ")}`,
+        )
+        return yield* new NotAsExpected({ exitCode: 1 })
+      }),
+    )
   }),
 ).pipe(
   Command.withDescription(

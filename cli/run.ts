@@ -7,6 +7,8 @@ import { jsonFlag } from "./json-flag.ts"
 import { suggestName } from "./nearest-name.ts"
 import { NotAsExpected, UsageError } from "./outcome.ts"
 import { presentReport } from "./present-report.ts"
+import { recorded } from "./recording/recorded.ts"
+import { runRows } from "./recording/run-rows.ts"
 import { exitCodeOfReport, reportToJson } from "./run-json.ts"
 
 const parameters = {
@@ -71,17 +73,25 @@ export const run = Command.make(
     const scenario = yield* findScenario(input.scenario)
     const roomVersions = Option.getOrElse(input.roomVersion, () => scenario.roomVersionsDefault)
     const transport = yield* checkFit(input, scenario, roomVersions)
-    const report = yield* (yield* Engine).run(scenario, {
+    const options = {
       seed: input.seed,
       roomVersions,
       transport,
       ...(Option.isSome(input.servers) && { servers: input.servers.value }),
       ...(Option.isSome(input.until) && { until: input.until.value }),
-    })
-    const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
-    yield* Console.log(input.json ? reportToJson(report) : presentReport(report, scenario, canColor))
-    const exitCode = exitCodeOfReport(report)
-    if (exitCode !== 0) return yield* new NotAsExpected({ exitCode })
+    }
+    const asked = { command: "run", seed: input.seed, options: { scenario: scenario.name, ...options } }
+    yield* recorded(
+      asked,
+      Effect.fnUntraced(function* (recording) {
+        const report = yield* (yield* Engine).run(scenario, options)
+        yield* recording.add("runs", runRows(report))
+        const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
+        yield* Console.log(input.json ? reportToJson(report) : presentReport(report, scenario, canColor))
+        const exitCode = exitCodeOfReport(report)
+        if (exitCode !== 0) return yield* new NotAsExpected({ exitCode })
+      }),
+    )
   }),
 ).pipe(
   Command.withDescription(

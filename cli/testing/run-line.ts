@@ -3,9 +3,13 @@ import { Console, Effect, type Layer } from "effect"
 import { TerminalCapabilities } from "effect/cli"
 import type { Engine } from "../engine.ts"
 import { netsplit } from "../netsplit.ts"
+import { ResultsFile } from "../recording/results-file.ts"
 import { engineDouble } from "./engine-double.ts"
 
-/** Runs one command line in this process, and gives what a shell would see of it. */
+/**
+ * Runs one command line in this process, and gives what a shell would see of it. No results are kept, unless the line
+ * says where.
+ */
 export const runLine = async (
   argv: readonly string[],
   engine: Layer.Layer<Engine> = engineDouble(),
@@ -26,6 +30,7 @@ export const runLine = async (
         canPrompt: false,
       }),
       Effect.provide(engine),
+      Effect.provide(ResultsFile.layer(undefined)),
       Effect.provide(NodeServices.layer),
     ),
   )

@@ -2,17 +2,11 @@
  * The tables of the store, as migrations. Strings are kept as `writeText` writes them, values as `writeKept` does;
  * `data` is the JSON of a type of `event-store.ts`. `seq` is the order of commits, or of queueing.
  */
-import { Effect } from "effect"
-import { Migrator, SqlClient, type SqlError } from "effect/sql"
+import type { Effect } from "effect"
+import type { Migrator, SqlClient, SqlError } from "effect/sql"
+import { type Migrations, migrateBy, statements } from "./migrations.ts"
 
-/** Each statement by itself: `sqlite3` runs one at a time. */
-const statements = (...texts: readonly string[]) =>
-  Effect.flatMap(SqlClient.SqlClient, (sql) =>
-    Effect.forEach(texts, (text) => sql.unsafe(text), { discard: true }),
-  )
-
-/** By number and name; what was released once is never changed, but followed by another. */
-const migrations = {
+const migrations: Migrations = {
   "1_store": statements(
     "CREATE TABLE rooms (room_id TEXT NOT NULL UNIQUE, room_version TEXT NOT NULL, extremities TEXT NOT NULL)",
     `CREATE TABLE events (seq INTEGER PRIMARY KEY, room_id TEXT NOT NULL, event_id TEXT NOT NULL,
@@ -35,21 +29,6 @@ const migrations = {
   ),
 }
 
-const newest = Math.max(...Object.keys(migrations).map((name) => Number.parseInt(name, 10)))
-
-/**
- * Brings the tables up to date, each migration in one transaction with the record that it was made. Fails where they
- * are newer than this code, which would read them wrong.
- */
+/** Brings the tables up to date; fails where they are newer than this code. */
 export const migrate: Effect.Effect<void, Migrator.MigrationError | SqlError.SqlError, SqlClient.SqlClient> =
-  Effect.gen(function* () {
-    const sql = yield* SqlClient.SqlClient
-    const table = "migrations"
-    yield* Migrator.make({})({ loader: Migrator.fromRecord(migrations), table })
-    const [row] = yield* sql<{ readonly id: number }>`SELECT max(migration_id) AS id FROM ${sql(table)}`
-    if (row === undefined || row.id <= newest) return
-    return yield* new Migrator.MigrationError({
-      kind: "BadState",
-      message: `it is of a newer netsplit (version ${row.id}; this one knows ${newest}): run that one`,
-    })
-  })
+  migrateBy(migrations)

@@ -1,0 +1,15 @@
+/** Flags whose values are nobody's business afterwards. */
+const secretFlags: ReadonlySet<string> = new Set(["--access-token"])
+
+const withoutSecret = (word: string, before: string | undefined): string => {
+  if (before !== undefined && secretFlags.has(before)) return "…"
+  const [flag] = word.split("=", 1)
+  return word.includes("=") && secretFlags.has(flag!) ? `${flag}=…` : word
+}
+
+const quote = (word: string): string =>
+  /^[\w./:=,@%+…-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+
+/** The command line as a shell takes it, with secrets left out. */
+export const showCommandLine = (argv: readonly string[]): string =>
+  ["./netsplit", ...argv.map((word, at) => quote(withoutSecret(word, argv[at - 1])))].join(" ")
