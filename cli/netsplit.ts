@@ -16,6 +16,7 @@ import { scenarios } from "./scenarios.ts"
 import { serve } from "./serve.ts"
 import { shrink } from "./shrink.ts"
 import { sweep } from "./sweep.ts"
+import { worker } from "./worker.ts"
 
 const debug = GlobalFlag.Setting("debug")({
   flag: Flag.Boolean("debug").pipe(
@@ -33,7 +34,19 @@ const command = Command.make("netsplit").pipe(
     },
     { command: "netsplit scenarios", description: "See which stories there are" },
   ]),
-  Command.withSubcommands([run, sweep, replay, shrink, scenarios, resolve, serve, bench, load, results]),
+  Command.withSubcommands([
+    run,
+    sweep,
+    worker,
+    replay,
+    shrink,
+    scenarios,
+    resolve,
+    serve,
+    bench,
+    load,
+    results,
+  ]),
   Command.withGlobalFlags([debug, resultsFlag, noRecordFlag]),
 )
 
