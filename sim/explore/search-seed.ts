@@ -7,6 +7,7 @@ import { runPlan } from "./run-plan.ts"
 export interface SeedFound {
   readonly seed: number
   readonly cases: readonly PlanCase[]
+  readonly events: number
   /** How often each goal was reached. */
   readonly goals: Readonly<Record<string, number>>
 }
@@ -18,13 +19,14 @@ export const searchSeed = async (
   transport: Transport,
 ): Promise<SeedFound> => {
   const plan = makePlan(seed, wishes)
-  const { failures, goals } = await runPlan(plan, { transport })
+  const { failures, goals, storyEvents } = await runPlan(plan, { transport })
   const byCheck = new Map(failures.toReversed().map((failure) => [failure.check, failure]))
   return {
     seed,
     cases: [...byCheck.values()]
       .toReversed()
       .map(({ check, why, shape }) => ({ check, why, shape, transport, plan })),
+    events: storyEvents,
     goals,
   }
 }
