@@ -49,9 +49,6 @@ const sizeOf = (plan: Plan, { events }: Tried): Size => ({
   faults: plan.entries.filter(isFault).length,
 })
 
-/** A smaller plan takes no longer than this many times what the whole one took. */
-const stepsFactor = 5
-
 const shrinkWith = async (
   pool: Pool<Trial, Tried>,
   found: PlanCase,
@@ -63,13 +60,14 @@ const shrinkWith = async (
   const failure = first.failures.find(({ check }) => found.check === "" || check === found.check)
   if (failure === undefined) return undefined
   const { reason } = failure
-  const stepsMax = first.steps * stepsFactor
+  const failsSo = ({ failures }: Tried): boolean => failures.some((tried) => tried.reason === reason)
   const progress = showProgress(plan.entries.length, "entries left out")
   const smallest = await shrinkPlan(plan, {
-    failsSo: async (smaller) =>
-      (await pool.run({ plan: smaller, transport, stepsMax })).failures.some(
-        (tried) => tried.reason === reason,
-      ),
+    ask: async (smaller, stepsMax) => {
+      const tried = await pool.run({ plan: smaller, transport, stepsMax })
+      return failsSo(tried) ? tried : undefined
+    },
+    first,
     parallel: options.parallel,
     isOver: () => performance.now() - startedMs > options.timeLimitMs,
     onSmaller: ({ entries }) => progress.update(plan.entries.length - entries.length, 1),
