@@ -3,7 +3,7 @@ import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { durationFlag, integerFlag, roomVersionFlag, seedsFlag } from "./flags.ts"
 import { jsonFlag } from "./json-flag.ts"
-import { NotAsExpected } from "./outcome.ts"
+import { NotAsExpected, UsageError } from "./outcome.ts"
 import { findScenario } from "./run.ts"
 import type { SweepSummary } from "./sweep/job.ts"
 import { runSweep, type SweepOutcome } from "./sweep/run-sweep.ts"
@@ -36,8 +36,19 @@ const parameters = {
     Flag.withDescription("Let random plans have servers that sign what the rules forbid"),
     Flag.withDefault(false),
   ),
+  mutant: Flag.String("mutant").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("One server of each random plan is that mutant (docs/mutants.md)"),
+    Flag.optional,
+  ),
   json: jsonFlag,
 }
+
+/** Fails for a name that no mutant has. */
+const checkMutant = Effect.fnUntraced(function* (name: string) {
+  const { mutantNamed, unknownMutant } = yield* Effect.promise(() => import("#sim/mutants/catalogue.ts"))
+  if (mutantNamed(name) === undefined) return yield* new UsageError({ message: unknownMutant(name) })
+})
 
 /** Ends with the first SIGINT; the second one ends the process at once. */
 const interruptSignal = Effect.acquireRelease(
@@ -59,6 +70,8 @@ export const sweep = Command.make(
   parameters,
   Effect.fnUntraced(function* (input) {
     const scenario = input.what === "random" ? undefined : (yield* findScenario(input.what)).name
+    const mutant = Option.getOrUndefined(input.mutant)
+    if (mutant !== undefined) yield* checkMutant(mutant)
     const [from, to] = input.seeds
     const outcome = yield* Effect.scoped(
       Effect.flatMap(interruptSignal, ({ signal }) =>
@@ -69,6 +82,7 @@ export const sweep = Command.make(
               roomVersions: Option.getOrUndefined(input.roomVersion),
               transport: input.transport,
               hostile: input.hostile,
+              mutant,
             },
             from,
             to,
