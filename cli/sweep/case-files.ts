@@ -10,14 +10,21 @@ const folder = fileURLToPath(new URL("../../results/runs/", import.meta.url))
 
 const seedOf = (found: Case): number => ("plan" in found ? found.plan.seed : found.seed)
 
-const versionsOf = (found: Case): string =>
-  "plan" in found ? (found.plan.options?.roomVersions ?? []).join("-") : found.roomVersion
+/** Of a scenario the one of its run, of a plan those that its rooms may have. */
+export const roomVersionsOf = (found: Case): readonly string[] =>
+  "plan" in found ? (found.plan.options?.roomVersions ?? []) : [found.roomVersion]
 
 const mutantsIn = ({ plan }: PlanCase): readonly string[] => plan.servers.flatMap(({ mutant = [] }) => mutant)
 
 const nameOf = (found: Case): string => {
   const story = "plan" in found ? ["random", ...mutantsIn(found)].join("-") : found.scenario
-  return [story, `v${versionsOf(found)}`, found.transport, `seed-${seedOf(found)}`, found.check].join("_")
+  return [
+    story,
+    `v${roomVersionsOf(found).join("-")}`,
+    found.transport,
+    `seed-${seedOf(found)}`,
+    found.check,
+  ].join("_")
 }
 
 const write = async (name: string, found: Case): Promise<string> => {

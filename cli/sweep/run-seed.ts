@@ -37,5 +37,5 @@ const runScenarioSeed = async (name: string, job: SweepJob, seed: number): Promi
       cases.push({ ...said, check: "no-defect", why: error.message.split("\n")[0] ?? "" })
     }
   }
-  return { seed, cases, goals: {} }
+  return { seed, cases, events: 0, goals: {} }
 }

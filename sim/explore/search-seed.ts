@@ -11,6 +11,7 @@ const repeatedEvery = 20
 export interface SeedFound {
   readonly seed: number
   readonly cases: readonly PlanCase[]
+  readonly events: number
   /** How often each goal was reached. */
   readonly goals: Readonly<Record<string, number>>
 }
@@ -22,7 +23,7 @@ export const searchSeed = async (
   transport: Transport,
 ): Promise<SeedFound> => {
   const plan = makePlan(seed, wishes)
-  const { failures, goals, traceHash } = await runPlan(plan, { transport })
+  const { failures, goals, storyEvents, traceHash } = await runPlan(plan, { transport })
   const diverges =
     seed % repeatedEvery === 0
       ? await findDivergence((onRecord) => runPlan(plan, { transport, onRecord }), traceHash)
@@ -37,6 +38,7 @@ export const searchSeed = async (
     cases: [...byCheck.values()]
       .toReversed()
       .map(({ check, why, shape }) => ({ check, why, shape, transport, plan })),
+    events: storyEvents,
     goals,
   }
 }

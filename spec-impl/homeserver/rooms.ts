@@ -37,7 +37,7 @@ export interface Room {
   readonly writing: Semaphore.Semaphore
   /** Held while one event from another server is taken in, its missing history fetched first. */
   readonly receiving: Semaphore.Semaphore
-  /** Held by the PDUs of one transaction, so that what comes later cannot overtake them while they are verified. */
+  /** Held by the PDUs of one transaction, so that what comes later overtakes them only while they wait for it. */
   readonly arriving: Semaphore.Semaphore
   /** The events that clients may be shown, in order. */
   readonly timeline: RoomTimeline

@@ -34,6 +34,8 @@ export interface HomeserverSettings {
   readonly retryMsMax: number
   /** How many events `/get_missing_events` is asked for (Synapse asks 10, Dendrite 20). */
   readonly missingEventsLimit: number
+  /** How long an event that comes before its parents waits for another request to bring them, before they are asked for. */
+  readonly parentsWaitMs: number
   /** Servers that are asked, in turn, for the keys of servers that do not answer themselves. */
   readonly notaries: readonly string[]
   /** What a policy server thinks of events; without it this server is none. */
@@ -78,6 +80,7 @@ export const homeserverSettingsDefault: HomeserverSettings = {
   retryMsMin: 1_000,
   retryMsMax: 300_000,
   missingEventsLimit: 10,
+  parentsWaitMs: 0,
   notaries: [],
   policy: undefined,
   policyRequestsPerMinuteMax: 600,
