@@ -3,7 +3,7 @@ import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { durationFlag, integerFlag, roomVersionFlag, seedsFlag } from "./flags.ts"
 import { jsonFlag } from "./json-flag.ts"
-import { NotAsExpected } from "./outcome.ts"
+import { NotAsExpected, UsageError } from "./outcome.ts"
 import { resumeLine, showCommandLine } from "./recording/command-line.ts"
 import { Argv, recorded } from "./recording/recorded.ts"
 import { sweepKeeper } from "./recording/sweep-rows.ts"
@@ -41,8 +41,19 @@ const parameters = {
     Flag.withDescription("Let random plans have servers that sign what the rules forbid"),
     Flag.withDefault(false),
   ),
+  mutant: Flag.String("mutant").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("One server of each random plan is that mutant (docs/mutants.md)"),
+    Flag.optional,
+  ),
   json: jsonFlag,
 }
+
+/** Fails for a name that no mutant has. */
+const checkMutant = Effect.fnUntraced(function* (name: string) {
+  const { mutantNamed, unknownMutant } = yield* Effect.promise(() => import("#sim/mutants/catalogue.ts"))
+  if (mutantNamed(name) === undefined) return yield* new UsageError({ message: unknownMutant(name) })
+})
 
 /** Ends with the first SIGINT or SIGTERM; the second one ends the process at once. */
 const stopSignal = Effect.callback<void>((resume) => {
@@ -66,12 +77,15 @@ export const sweep = Command.make(
   parameters,
   Effect.fnUntraced(function* (input) {
     const scenario = input.what === "random" ? undefined : (yield* findScenario(input.what)).name
+    const mutant = Option.getOrUndefined(input.mutant)
+    if (mutant !== undefined) yield* checkMutant(mutant)
     const { seeds, failuresMax } = input
     const job: SweepJob = {
       scenario,
       roomVersions: Option.getOrUndefined(input.roomVersion),
       transport: input.transport,
       hostile: input.hostile,
+      mutant,
     }
     const timeLimitMs = Option.getOrUndefined(input.timeLimit)
     const threads = Option.getOrElse(input.workers, availableParallelism)

@@ -7,6 +7,8 @@ export interface SweepJob {
   readonly roomVersions: readonly string[] | undefined
   readonly transport: "http" | "direct"
   readonly hostile: boolean
+  /** What one server of each random plan is. */
+  readonly mutant: string | undefined
 }
 
 /** What a thread is asked for. */

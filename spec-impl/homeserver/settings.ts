@@ -2,6 +2,7 @@ import { Context, Layer } from "effect"
 import type { Event } from "../core/event.ts"
 import type { Readings } from "../core/readings.ts"
 import { readingsDefault } from "../core/readings.ts"
+import { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { roomVersions } from "../core/room-version.ts"
 import { type Resolve, resolve } from "../core/state-resolution/resolve.ts"
@@ -18,6 +19,8 @@ export interface HomeserverSettings {
   readonly roomVersions: readonly RoomVersion[]
   /** State resolution; the simulator shares its results between virtual servers. */
   readonly resolve: Resolve
+  /** What keeps the graph of a room. */
+  readonly roomDag: typeof RoomDag
   /** Whether endpoints that the specification has removed are still answered. */
   readonly legacyEndpoints: boolean
   /** Whether this server's users may be invited at all (§PUT …/invite). */
@@ -70,6 +73,7 @@ export const homeserverSettingsDefault: HomeserverSettings = {
   readings: readingsDefault,
   roomVersions,
   resolve,
+  roomDag: RoomDag,
   legacyEndpoints: true,
   acceptsInvites: true,
   answersProfileQueries: true,

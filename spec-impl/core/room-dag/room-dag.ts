@@ -85,7 +85,8 @@ export class RoomDag {
 
   /** The room without its events: as it was before the first came, but for the signatures that were noted. */
   withoutEvents(): RoomDag {
-    return new RoomDag(this.rules, this.#signedRestrictedJoins)
+    const Room = this.constructor as typeof RoomDag
+    return new Room(this.rules, this.#signedRestrictedJoins)
   }
 
   /** What is held of `eventId`, outliers included. */
