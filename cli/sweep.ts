@@ -3,7 +3,8 @@ import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { durationFlag, integerFlag, roomVersionFlag, seedsFlag } from "./flags.ts"
 import { jsonFlag } from "./json-flag.ts"
-import { NotAsExpected } from "./outcome.ts"
+import { suggestName } from "./nearest-name.ts"
+import { NotAsExpected, UsageError } from "./outcome.ts"
 import { findScenario } from "./run.ts"
 import type { SweepSummary } from "./sweep/job.ts"
 import { runSweep, type SweepOutcome } from "./sweep/run-sweep.ts"
@@ -36,8 +37,27 @@ const parameters = {
     Flag.withDescription("Let random plans have servers that sign what the rules forbid"),
     Flag.withDefault(false),
   ),
+  faults: Flag.String("faults").pipe(
+    Flag.withMetavar("NAME,NAME…"),
+    Flag.withDescription(
+      "The faults that random plans have, when and where is drawn; else which ones is drawn too",
+    ),
+    Flag.optional,
+  ),
   json: jsonFlag,
 }
+
+/** Names of faults, with commas between them; an unknown one is wrong usage, and the nearest known one is told. */
+const readFaults = Effect.fnUntraced(function* (list: string) {
+  const { plannableFaults } = yield* Effect.promise(() => import("#sim/explore/make-plan.ts"))
+  const names = [...new Set(list.split(","))]
+  const unknown = names.find((name) => !plannableFaults.includes(name))
+  if (unknown === undefined) return names
+  const advice = suggestName(unknown, plannableFaults)
+  return yield* new UsageError({
+    message: `random plans have no fault ${JSON.stringify(unknown)}; ${advice}`,
+  })
+})
 
 /** Ends with the first SIGINT; the second one ends the process at once. */
 const interruptSignal = Effect.acquireRelease(
@@ -59,6 +79,9 @@ export const sweep = Command.make(
   parameters,
   Effect.fnUntraced(function* (input) {
     const scenario = input.what === "random" ? undefined : (yield* findScenario(input.what)).name
+    const faults = Option.isSome(input.faults) ? yield* readFaults(input.faults.value) : undefined
+    if (faults !== undefined && scenario !== undefined)
+      return yield* new UsageError({ message: "--faults is for random plans; a scenario has its own" })
     const [from, to] = input.seeds
     const outcome = yield* Effect.scoped(
       Effect.flatMap(interruptSignal, ({ signal }) =>
@@ -69,6 +92,7 @@ export const sweep = Command.make(
               roomVersions: Option.getOrUndefined(input.roomVersion),
               transport: input.transport,
               hostile: input.hostile,
+              faults,
             },
             from,
             to,

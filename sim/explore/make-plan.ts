@@ -18,7 +18,7 @@ export interface PlanWishes {
   readonly servers?: number
   /** About how many actions; 40 where it says nothing. */
   readonly actions?: number
-  /** Which faults there are; drawn where it says nothing. */
+  /** The faults that there are, each once or more; drawn where it says nothing. */
   readonly faults?: readonly string[]
   /** Whether servers may sign what the rules forbid. */
   readonly hostile?: boolean
@@ -97,10 +97,11 @@ const drawOptions = (draws: Draws, versions: readonly string[], wishes: PlanWish
     ),
     faults:
       wishes.faults ??
-      faults
+      plannable
         .filter(
           (fault) =>
-            isDrawable(fault, wishes.hostile ?? false) && draws.chance(shareOf(fault), "fault", fault.name),
+            (fault.family !== "hostile" || wishes.hostile === true) &&
+            draws.chance(shareOf(fault), "fault", fault.name),
         )
         .map(({ name }) => name),
     burstMax: draws.pick([2, 5, 15, 30], "burst"),
@@ -110,9 +111,13 @@ const drawOptions = (draws: Draws, versions: readonly string[], wishes: PlanWish
   }
 }
 
-/** Plans have neither names to be found by, nor policy or identity servers. */
-const isDrawable = ({ family, wantsNames, isRepairable, name }: AnyFaultDefinition, mayBeHostile: boolean) =>
-  !wantsNames && isRepairable && !name.includes("-server-") && (family !== "hostile" || mayBeHostile)
+/** Faults that a plan may have: it has neither names to be found by, nor policy or identity servers. */
+const plannable: readonly AnyFaultDefinition[] = faults.filter(
+  ({ wantsNames, isRepairable, name }) => !wantsNames && isRepairable && !name.includes("-server-"),
+)
+
+/** The names of the faults that a random plan may have. */
+export const plannableFaults: readonly string[] = plannable.map(({ name }) => name)
 
 /** Servers differ in how much history they ask for at once, and in how they join. */
 const drawServer = (draws: Draws, name: string): Plan["servers"][number] => ({
