@@ -3,10 +3,13 @@ import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { PlanCase } from "#sim/explore/case.ts"
 import { isFault, type Plan } from "#sim/explore/plan.ts"
+import { failureOfCase } from "#sim/explore/reason.ts"
 import { shrinkPlan } from "#sim/explore/shrink.ts"
 import { durationFlag, integerFlag } from "./flags.ts"
 import { jsonFlag } from "./json-flag.ts"
 import { NotAsExpected, UsageError } from "./outcome.ts"
+import { caseRow } from "./recording/case-row.ts"
+import { type Recording, recorded } from "./recording/recorded.ts"
 import { loadCase, writeShrunkCase } from "./sweep/case-files.ts"
 import { openPool, type Pool } from "./sweep/pool.ts"
 import { showProgress } from "./sweep/progress.ts"
@@ -47,9 +50,6 @@ const sizeOf = (plan: Plan, { events }: Tried): Size => ({
   faults: plan.entries.filter(isFault).length,
 })
 
-/** A smaller plan takes no longer than this many times what the whole one took. */
-const stepsFactor = 5
-
 const shrinkWith = async (
   pool: Pool<Trial, Tried>,
   found: PlanCase,
@@ -58,16 +58,17 @@ const shrinkWith = async (
   const startedMs = performance.now()
   const { plan, transport } = found
   const first = await pool.run({ plan, transport })
-  const failure = first.failures.find(({ check }) => found.check === "" || check === found.check)
+  const failure = failureOfCase(found, first.failures)
   if (failure === undefined) return undefined
   const { reason } = failure
-  const stepsMax = first.steps * stepsFactor
+  const failsSo = ({ failures }: Tried): boolean => failures.some((tried) => tried.reason === reason)
   const progress = showProgress(plan.entries.length, "entries left out")
   const smallest = await shrinkPlan(plan, {
-    failsSo: async (smaller) =>
-      (await pool.run({ plan: smaller, transport, stepsMax })).failures.some(
-        (tried) => tried.reason === reason,
-      ),
+    ask: async (smaller, stepsMax) => {
+      const tried = await pool.run({ plan: smaller, transport, stepsMax })
+      return failsSo(tried) ? tried : undefined
+    },
+    first,
     parallel: options.parallel,
     isOver: () => performance.now() - startedMs > options.timeLimitMs,
     onSmaller: ({ entries }) => progress.update(plan.entries.length - entries.length, 1),
@@ -88,6 +89,13 @@ const shrinkWith = async (
 const describeSize = ({ events, servers, faults }: Size): string =>
   `${events} events, ${servers} servers, ${faults} faults`
 
+const keepShrunk = Effect.fnUntraced(function* (recording: Recording, shrunk: Shrunk) {
+  yield* recording.report(shrunk)
+  const smallest = yield* loadCase(shrunk.caseFile)
+  if (!("plan" in smallest)) return
+  yield* recording.add("cases", [caseRow(smallest, shrunk.after.events, shrunk.caseFile)])
+})
+
 /** `netsplit shrink`: the smallest plan that fails in the same way. */
 export const shrink = Command.make(
   "shrink",
@@ -100,26 +108,35 @@ export const shrink = Command.make(
       })
     }
     const parallel = Option.getOrElse(input.workers, availableParallelism)
-    const shrunk = yield* Effect.acquireUseRelease(
-      Effect.sync(() => openPool<Trial, Tried>(new URL("sweep/shrink-worker.ts", import.meta.url), parallel)),
-      (pool) =>
-        Effect.promise(() =>
-          shrinkWith(pool, found, { parallel, timeLimitMs: input.timeLimit, file: input.file }),
-        ),
-      (pool) => Effect.promise(() => pool.close()),
+    const options = { file: input.file, threads: parallel, timeLimitMs: input.timeLimit }
+    yield* recorded(
+      { command: "shrink", seed: found.plan.seed, options },
+      Effect.fnUntraced(function* (recording) {
+        const shrunk = yield* Effect.acquireUseRelease(
+          Effect.sync(() =>
+            openPool<Trial, Tried>(new URL("sweep/shrink-worker.ts", import.meta.url), parallel),
+          ),
+          (pool) =>
+            Effect.promise(() =>
+              shrinkWith(pool, found, { parallel, timeLimitMs: input.timeLimit, file: input.file }),
+            ),
+          (pool) => Effect.promise(() => pool.close()),
+        )
+        if (shrunk === undefined) {
+          return yield* new UsageError({
+            message: `${JSON.stringify(input.file)} does not fail, so there is nothing to shrink`,
+          })
+        }
+        yield* keepShrunk(recording, shrunk)
+        if (input.json) yield* Console.log(JSON.stringify(shrunk))
+        else {
+          yield* Console.log(`before: ${describeSize(shrunk.before)}`)
+          yield* Console.log(`after:  ${describeSize(shrunk.after)} (${shrunk.seconds} s)`)
+          yield* Console.log(`  ./netsplit replay ${shrunk.caseFile}`)
+        }
+        if (!shrunk.sameFailure) return yield* new NotAsExpected({ exitCode: 1 })
+      }),
     )
-    if (shrunk === undefined) {
-      return yield* new UsageError({
-        message: `${JSON.stringify(input.file)} does not fail, so there is nothing to shrink`,
-      })
-    }
-    if (input.json) yield* Console.log(JSON.stringify(shrunk))
-    else {
-      yield* Console.log(`before: ${describeSize(shrunk.before)}`)
-      yield* Console.log(`after:  ${describeSize(shrunk.after)} (${shrunk.seconds} s)`)
-      yield* Console.log(`  ./netsplit replay ${shrunk.caseFile}`)
-    }
-    if (!shrunk.sameFailure) return yield* new NotAsExpected({ exitCode: 1 })
   }),
 ).pipe(
   Command.withDescription(

@@ -10,6 +10,7 @@ import { KeyedChance, type KeyPart } from "../kernel/keyed-chance.ts"
 import type { Cast } from "./actions/action.ts"
 import { type Action, type AnyActionDefinition, actionNamed, actions } from "./actions/catalogue.ts"
 import { ExpectedRooms } from "./expected-rooms.ts"
+import { suggestName } from "./nearest-name.ts"
 import type { ActionEntry, Plan, PlanEntry } from "./plan.ts"
 
 export interface PlanWishes {
@@ -20,6 +21,8 @@ export interface PlanWishes {
   readonly actions?: number
   /** The faults that there are, each once or more; drawn where it says nothing. */
   readonly faults?: readonly string[]
+  /** Of docs/mutants.md: one of the servers is that. */
+  readonly mutant?: string
   /** Whether servers may sign what the rules forbid. */
   readonly hostile?: boolean
 }
@@ -56,13 +59,17 @@ export const makePlan = (seed: number, wishes: PlanWishes = {}): Plan => {
     (faultsMsMin + size.unit("faults-ms") * (faultsMsMax - faultsMsMin)) *
       Math.max(1, (wishes.actions ?? actionsDefault) / actionsDefault),
   )
+  const mutantName = drawsFor(chance, "mutant").pick(names)
   const crew = { chance, names, users, rooms, options, faultsMs }
   const opened = openings(crew)
   const entries = [...opened, ...drawActions(crew, opened, actionCount), ...drawFaults(crew)]
   return {
     seed,
     options,
-    servers: names.map((name) => drawServer(drawsFor(chance, "server", name), name)),
+    servers: names.map((name) => ({
+      ...drawServer(drawsFor(chance, "server", name), name),
+      ...(wishes.mutant !== undefined && name === mutantName ? { mutant: wishes.mutant } : {}),
+    })),
     users,
     core: drawCore(drawsFor(chance, "core"), names),
     faultsMs,
@@ -118,6 +125,10 @@ const plannable: readonly AnyFaultDefinition[] = faults.filter(
 
 /** The names of the faults that a random plan may have. */
 export const plannableFaults: readonly string[] = plannable.map(({ name }) => name)
+
+/** What is wrong with a name that none of them has, and what may have been meant. */
+export const unknownPlannableFault = (name: string): string =>
+  `random plans have no fault ${name}: ${suggestName(name, plannableFaults)}`
 
 /** Servers differ in how much history they ask for at once, and in how they join. */
 const drawServer = (draws: Draws, name: string): Plan["servers"][number] => ({
