@@ -123,7 +123,7 @@ describe("each checker", () => {
       return withServer(world, "s2", { rooms })
     })
     expect(problems).toHaveLength(1)
-    expect(problems[0]).toContain("which it did not accept")
+    expect(problems[0]).toContain("and was not accepted")
   })
 
   test("event-graph trips on a forward extremity that is none", async () => {

@@ -32,7 +32,7 @@ export const findGraphProblems = (dag: RoomDag): readonly string[] => [
     ...graphProblems(dag, record),
     ...citationProblems(dag, record),
   ]),
-  ...extremityProblems(dag),
+  ...findTipProblems(dag),
 ]
 
 /** The states around events, and the current one, as `resolve` has it. */
@@ -156,11 +156,11 @@ const mayRedact = (dag: RoomDag, record: EventRecord, author: string): boolean =
 }
 
 /**
- * By definition, not by how they are kept: what is accepted and has no accepted descendant, through any others. What a
+ * The forward extremities. By definition, not by how they are kept: what is accepted and has no accepted descendant, through any others. What a
  * server held when it came back may be none where it could not fetch what came between. What stands behind an event of
  * which the state was told may have been fetched as history, and that is none though all that builds on it be soft-failed.
  */
-const extremityProblems = (dag: RoomDag): readonly string[] => {
+export const findTipProblems = (dag: RoomDag): readonly string[] => {
   const timeline = [...dag.records()].filter(
     (record): record is TimelineRecord => record.place === "timeline",
   )
@@ -174,7 +174,7 @@ const extremityProblems = (dag: RoomDag): readonly string[] => {
   const kept = dag.forwardExtremities()
   const lastEntry = timeline.findLastIndex(({ arrival }) => arrival === "entry")
   const mayBeGone = new Set([
-    ...timeline.slice(0, lastEntry).map(({ event }) => event.eventId),
+    ...timeline.slice(0, Math.max(0, lastEntry)).map(({ event }) => event.eventId),
     ...before(
       dag,
       timeline.filter(({ stateSource }) => stateSource.kind === "claimed"),

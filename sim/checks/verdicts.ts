@@ -3,13 +3,12 @@
  * auth_events, by the state before it, and, for what is new, by the state of the room as it stood when it came. So is
  * what follows from a verdict: a rejected event changes no state, and neither that nor a soft-failed one is built on.
  */
-import type { EventRecord, Objection, TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
+import type { EventRecord, Objection } from "#spec-impl/core/room-dag/event-record.ts"
 import { verdictBy } from "#spec-impl/core/room-dag/objections.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
 import { objectionOfCitations, objectionOfState } from "./by-the-rules.ts"
 import type { Check, CheckedWorld } from "./check.ts"
-import { problemsByRoom } from "./whole-rooms.ts"
 
 export const verdicts: Check = {
   name: "verdicts",
@@ -27,10 +26,10 @@ export const verdicts: Check = {
         const key = `${server} ${roomId}`
         const before = rooms.get(key)
         rooms.set(key, noted(dag, before, record))
-        const problem = before?.dag === dag ? problemOf(before, record) : undefined
+        const problem =
+          (before?.dag === dag ? problemOf(before, record) : undefined) ?? tipProblem(dag, record)
         return problem === undefined ? [] : [`${server}, ${roomId}: ${problem}`]
       },
-      atEnd: () => problemsByRoom(world, ({ dag }) => tipProblems(dag)),
     }
   },
 }
@@ -97,9 +96,7 @@ const objectionTo = (
   )
 }
 
-const tipProblems = (dag: RoomDag): readonly string[] =>
-  dag
-    .forwardExtremities()
-    .map((eventId) => dag.timeline(eventId))
-    .filter((record): record is TimelineRecord => record !== undefined && record.verdict !== "accepted")
-    .map(({ event, verdict }) => `${event.eventId} was ${verdict}, and is a forward extremity`)
+const tipProblem = (dag: RoomDag, { event: { eventId }, verdict }: EventRecord): string | undefined =>
+  verdict !== "accepted" && dag.forwardExtremities().includes(eventId)
+    ? `${eventId} is ${verdict}, and is a forward extremity`
+    : undefined
