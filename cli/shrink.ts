@@ -8,6 +8,8 @@ import { shrinkPlan } from "#sim/explore/shrink.ts"
 import { durationFlag, integerFlag } from "./flags.ts"
 import { jsonFlag } from "./json-flag.ts"
 import { NotAsExpected, UsageError } from "./outcome.ts"
+import { caseRow } from "./recording/case-row.ts"
+import { type Recording, recorded } from "./recording/recorded.ts"
 import { loadCase, writeShrunkCase } from "./sweep/case-files.ts"
 import { openPool, type Pool } from "./sweep/pool.ts"
 import { showProgress } from "./sweep/progress.ts"
@@ -87,6 +89,13 @@ const shrinkWith = async (
 const describeSize = ({ events, servers, faults }: Size): string =>
   `${events} events, ${servers} servers, ${faults} faults`
 
+const keepShrunk = Effect.fnUntraced(function* (recording: Recording, shrunk: Shrunk) {
+  yield* recording.report(shrunk)
+  const smallest = yield* loadCase(shrunk.caseFile)
+  if (!("plan" in smallest)) return
+  yield* recording.add("cases", [caseRow(smallest, shrunk.after.events, shrunk.caseFile)])
+})
+
 /** `netsplit shrink`: the smallest plan that fails in the same way. */
 export const shrink = Command.make(
   "shrink",
@@ -99,26 +108,35 @@ export const shrink = Command.make(
       })
     }
     const parallel = Option.getOrElse(input.workers, availableParallelism)
-    const shrunk = yield* Effect.acquireUseRelease(
-      Effect.sync(() => openPool<Trial, Tried>(new URL("sweep/shrink-worker.ts", import.meta.url), parallel)),
-      (pool) =>
-        Effect.promise(() =>
-          shrinkWith(pool, found, { parallel, timeLimitMs: input.timeLimit, file: input.file }),
-        ),
-      (pool) => Effect.promise(() => pool.close()),
+    const options = { file: input.file, threads: parallel, timeLimitMs: input.timeLimit }
+    yield* recorded(
+      { command: "shrink", seed: found.plan.seed, options },
+      Effect.fnUntraced(function* (recording) {
+        const shrunk = yield* Effect.acquireUseRelease(
+          Effect.sync(() =>
+            openPool<Trial, Tried>(new URL("sweep/shrink-worker.ts", import.meta.url), parallel),
+          ),
+          (pool) =>
+            Effect.promise(() =>
+              shrinkWith(pool, found, { parallel, timeLimitMs: input.timeLimit, file: input.file }),
+            ),
+          (pool) => Effect.promise(() => pool.close()),
+        )
+        if (shrunk === undefined) {
+          return yield* new UsageError({
+            message: `${JSON.stringify(input.file)} does not fail, so there is nothing to shrink`,
+          })
+        }
+        yield* keepShrunk(recording, shrunk)
+        if (input.json) yield* Console.log(JSON.stringify(shrunk))
+        else {
+          yield* Console.log(`before: ${describeSize(shrunk.before)}`)
+          yield* Console.log(`after:  ${describeSize(shrunk.after)} (${shrunk.seconds} s)`)
+          yield* Console.log(`  ./netsplit replay ${shrunk.caseFile}`)
+        }
+        if (!shrunk.sameFailure) return yield* new NotAsExpected({ exitCode: 1 })
+      }),
     )
-    if (shrunk === undefined) {
-      return yield* new UsageError({
-        message: `${JSON.stringify(input.file)} does not fail, so there is nothing to shrink`,
-      })
-    }
-    if (input.json) yield* Console.log(JSON.stringify(shrunk))
-    else {
-      yield* Console.log(`before: ${describeSize(shrunk.before)}`)
-      yield* Console.log(`after:  ${describeSize(shrunk.after)} (${shrunk.seconds} s)`)
-      yield* Console.log(`  ./netsplit replay ${shrunk.caseFile}`)
-    }
-    if (!shrunk.sameFailure) return yield* new NotAsExpected({ exitCode: 1 })
   }),
 ).pipe(
   Command.withDescription(

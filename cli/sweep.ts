@@ -3,10 +3,15 @@ import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { durationFlag, integerFlag, roomVersionFlag, seedsFlag } from "./flags.ts"
 import { jsonFlag } from "./json-flag.ts"
-import { NotAsExpected } from "./outcome.ts"
+import { NotAsExpected, UsageError } from "./outcome.ts"
+import { resumeLine, showCommandLine } from "./recording/command-line.ts"
+import { Argv, recorded } from "./recording/recorded.ts"
+import { sweepKeeper } from "./recording/sweep-rows.ts"
 import { findScenario } from "./run.ts"
-import type { SweepSummary } from "./sweep/job.ts"
+import type { SweepJob, SweepSummary } from "./sweep/job.ts"
 import { runSweep, type SweepOutcome } from "./sweep/run-sweep.ts"
+import { countSeeds, showSeeds } from "./sweep/seed-ranges.ts"
+import { runOnThreads } from "./sweep/threads.ts"
 
 const parameters = {
   what: Argument.String("scenario|random").pipe(
@@ -36,22 +41,35 @@ const parameters = {
     Flag.withDescription("Let random plans have servers that sign what the rules forbid"),
     Flag.withDefault(false),
   ),
+  mutant: Flag.String("mutant").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("One server of each random plan is that mutant (docs/mutants.md)"),
+    Flag.optional,
+  ),
   json: jsonFlag,
 }
 
-/** Ends with the first SIGINT; the second one ends the process at once. */
-const interruptSignal = Effect.acquireRelease(
-  Effect.sync(() => {
-    const controller = new AbortController()
-    const stop = (): void => {
-      if (controller.signal.aborted) process.exit(130)
-      controller.abort()
-    }
-    process.on("SIGINT", stop)
-    return { signal: controller.signal, stop }
-  }),
-  ({ stop }) => Effect.sync(() => void process.off("SIGINT", stop)),
-)
+/** Fails for a name that no mutant has. */
+const checkMutant = Effect.fnUntraced(function* (name: string) {
+  const { mutantNamed, unknownMutant } = yield* Effect.promise(() => import("#sim/mutants/catalogue.ts"))
+  if (mutantNamed(name) === undefined) return yield* new UsageError({ message: unknownMutant(name) })
+})
+
+/** Ends with the first SIGINT or SIGTERM; the second one ends the process at once. */
+const stopSignal = Effect.callback<void>((resume) => {
+  let isFirst = true
+  const stop = (): void => {
+    if (!isFirst) process.exit(130)
+    isFirst = false
+    resume(Effect.void)
+  }
+  process.on("SIGINT", stop)
+  process.on("SIGTERM", stop)
+  return Effect.sync(() => {
+    process.off("SIGINT", stop)
+    process.off("SIGTERM", stop)
+  })
+})
 
 /** `netsplit sweep`: searches seeds for failures, on all cores. */
 export const sweep = Command.make(
@@ -59,34 +77,35 @@ export const sweep = Command.make(
   parameters,
   Effect.fnUntraced(function* (input) {
     const scenario = input.what === "random" ? undefined : (yield* findScenario(input.what)).name
-    const [from, to] = input.seeds
-    const outcome = yield* Effect.scoped(
-      Effect.flatMap(interruptSignal, ({ signal }) =>
-        Effect.promise(() =>
-          runSweep({
-            job: {
-              scenario,
-              roomVersions: Option.getOrUndefined(input.roomVersion),
-              transport: input.transport,
-              hostile: input.hostile,
-            },
-            from,
-            to,
-            workers: Option.getOrElse(input.workers, availableParallelism),
-            failuresMax: input.failuresMax,
-            timeLimitMs: Option.getOrUndefined(input.timeLimit),
-            signal,
-          }),
-        ),
-      ),
-    )
-    yield* input.json ? Console.log(JSON.stringify(contract(outcome))) : present(outcome)
-    if (outcome.resumeFrom !== undefined) {
-      const rest = `--seeds ${outcome.resumeFrom}..${to}`
-      yield* Console.error(`netsplit: ended early (${outcome.endedBy}); go on with ${rest}`)
+    const mutant = Option.getOrUndefined(input.mutant)
+    if (mutant !== undefined) yield* checkMutant(mutant)
+    const { seeds, failuresMax } = input
+    const job: SweepJob = {
+      scenario,
+      roomVersions: Option.getOrUndefined(input.roomVersion),
+      transport: input.transport,
+      hostile: input.hostile,
+      mutant,
     }
-    if (outcome.failures.length > 0) return yield* new NotAsExpected({ exitCode: 1 })
-    if (outcome.endedBy === "interrupt") return yield* new NotAsExpected({ exitCode: 2 })
+    const timeLimitMs = Option.getOrUndefined(input.timeLimit)
+    const threads = Option.getOrElse(input.workers, availableParallelism)
+    const options = { ...job, seeds: showSeeds(seeds), threads, failuresMax, timeLimitMs }
+    yield* recorded(
+      { command: "sweep", options },
+      Effect.fnUntraced(function* (recording) {
+        const outcome = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const runner = yield* runOnThreads(job, threads)
+            const keep = sweepKeeper(recording, input.what, seeds)
+            return yield* runSweep({ seeds, runner, failuresMax, timeLimitMs, interrupted: stopSignal, keep })
+          }),
+        )
+        yield* input.json ? Console.log(JSON.stringify(contract(outcome))) : present(outcome)
+        if (outcome.left.length > 0) yield* Console.error(adviseToResume(outcome, yield* Argv))
+        if (outcome.failures.length > 0) return yield* new NotAsExpected({ exitCode: 1 })
+        if (outcome.endedBy === "interrupt") return yield* new NotAsExpected({ exitCode: 2 })
+      }),
+    )
   }),
 ).pipe(
   Command.withDescription(
@@ -101,6 +120,9 @@ export const sweep = Command.make(
     },
   ]),
 )
+
+const adviseToResume = ({ endedBy, left }: SweepOutcome, argv: readonly string[]): string =>
+  `netsplit: ended early (${endedBy}), ${countSeeds(left)} seeds left; go on with: ${resumeLine(showCommandLine(argv), showSeeds(left))}`
 
 const contract = ({ seedsRun, seconds, failures, goals }: SweepOutcome): SweepSummary => ({
   seedsRun,

@@ -13,3 +13,7 @@ const quote = (word: string): string =>
 /** The command line as a shell takes it, with secrets left out. */
 export const showCommandLine = (argv: readonly string[]): string =>
   ["./netsplit", ...argv.map((word, at) => quote(withoutSecret(word, argv[at - 1])))].join(" ")
+
+/** The command line of a sweep with other seeds, and the same options. */
+export const resumeLine = (line: string, left: string): string =>
+  line.replace(/( --seeds[ =])\S+/, (_, flag: string) => flag + left)

@@ -114,10 +114,10 @@ describe("a file", () => {
     await run(
       Effect.flatMap(
         makeSqliteClient({ filename }),
-        (sql) => sql`INSERT INTO migrations (migration_id, name) VALUES (2, 'later')`,
+        (sql) => sql`INSERT INTO migrations (migration_id, name) VALUES (3, 'later')`,
       ),
     )
-    const message = `${filename}: it is of a newer netsplit (version 2; this one knows 1): run that one`
+    const message = `${filename}: it is of a newer netsplit (version 3; this one knows 2): run that one`
     expect(await refusal(openForWriting(filename))).toBe(message)
     expect(await refusal(openForReading(filename))).toBe(message)
   })

@@ -8,9 +8,9 @@ import { runPlan } from "../explore/run-plan.ts"
 import { borders } from "./borders.ts"
 import type { Check, CheckedWorld } from "./check.ts"
 import { checks } from "./checks.ts"
-import { consistentRooms } from "./consistent-rooms.ts"
 import { deviceLists } from "./device-lists.ts"
 import { durability } from "./durability.ts"
+import { eventGraph } from "./event-graph.ts"
 import { onceOnly } from "./once-only.ts"
 import { shownEvents } from "./shown-events.ts"
 
@@ -126,8 +126,8 @@ describe("each checker", () => {
     expect(problems[0]).toContain("which it did not accept")
   })
 
-  test("consistent-rooms trips on a forward extremity that is none", async () => {
-    const problems = await told(consistentRooms, (world) => {
+  test("event-graph trips on a forward extremity that is none", async () => {
+    const problems = await told(eventGraph, (world) => {
       const room = roomOf(world, "s1")
       const create = room.dag.create()!.eventId
       const dag = new Proxy(room.dag, {

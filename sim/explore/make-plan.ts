@@ -18,6 +18,8 @@ export interface PlanWishes {
   readonly actions?: number
   /** Which faults there are; drawn where it says nothing. */
   readonly faults?: readonly string[]
+  /** Of docs/mutants.md: one of the servers is that. */
+  readonly mutant?: string
   /** Whether servers may sign what the rules forbid. */
   readonly hostile?: boolean
 }
@@ -54,12 +56,16 @@ export const makePlan = (seed: number, wishes: PlanWishes = {}): Plan => {
     (faultsMsMin + size.unit("faults-ms") * (faultsMsMax - faultsMsMin)) *
       Math.max(1, (wishes.actions ?? actionsDefault) / actionsDefault),
   )
+  const mutantName = drawsFor(chance, "mutant").pick(names)
   const crew = { chance, names, users, rooms, options, faultsMs }
   const entries = [...openings(crew), ...drawActions(crew, actionCount), ...drawFaults(crew)]
   return {
     seed,
     options,
-    servers: names.map((name) => drawServer(drawsFor(chance, "server", name), name)),
+    servers: names.map((name) => ({
+      ...drawServer(drawsFor(chance, "server", name), name),
+      ...(wishes.mutant !== undefined && name === mutantName ? { mutant: wishes.mutant } : {}),
+    })),
     users,
     core: drawCore(drawsFor(chance, "core"), names),
     faultsMs,

@@ -7,6 +7,7 @@ import { Data, Effect, Result, Schema } from "effect"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
 import { Fault } from "../faults/catalogue.ts"
+import { mutantNamed, unknownMutant } from "../mutants/catalogue.ts"
 import { Action } from "./actions/catalogue.ts"
 
 const { String: Text } = Schema
@@ -26,6 +27,8 @@ const PlannedServer = Schema.Struct({
   /** Those that it knows; all where it says nothing. */
   roomVersions: Schema.optionalKey(Schema.Array(Text)),
   settings: Schema.optionalKey(ServerSettings),
+  /** What is wrong with it: a mutant of the catalogue (docs/mutants.md). */
+  mutant: Schema.optionalKey(Text),
 })
 
 const entryFields = { id: Text, atMs: Milliseconds }
@@ -94,6 +97,8 @@ const problemOfNames = ({ servers, users, core, entries }: Plan): string | undef
   if (stranger !== undefined) return `the core holds ${stranger}, and there is no such server`
   const version = servers.flatMap(({ roomVersions = [] }) => roomVersions).find((id) => !roomVersion(id))
   if (version !== undefined) return `there is no room version ${version}`
+  const mutant = servers.flatMap(({ mutant = [] }) => mutant).find((name) => !mutantNamed(name))
+  if (mutant !== undefined) return unknownMutant(mutant)
   const known = new Set(users)
   for (const user of users) {
     if (!names.has(domainOf(user) ?? "")) return `${user} is a user of no server of the plan`

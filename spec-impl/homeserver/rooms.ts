@@ -3,7 +3,7 @@ import { keptEvent } from "../core/event-format.ts"
 import type { Readings } from "../core/readings.ts"
 import { journalEntry } from "../core/room-dag/decide-anew.ts"
 import type { EventRecord } from "../core/room-dag/event-record.ts"
-import { RoomDag } from "../core/room-dag/room-dag.ts"
+import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { roomVersion } from "../core/room-version.ts"
 import type { Resolve } from "../core/state-resolution/resolve.ts"
@@ -37,7 +37,7 @@ export interface Room {
   readonly writing: Semaphore.Semaphore
   /** Held while one event from another server is taken in, its missing history fetched first. */
   readonly receiving: Semaphore.Semaphore
-  /** Held by the PDUs of one transaction, so that what comes later cannot overtake them while they are verified. */
+  /** Held by the PDUs of one transaction, so that what comes later overtakes them only while they wait for it. */
   readonly arriving: Semaphore.Semaphore
   /** The events that clients may be shown, in order. */
   readonly timeline: RoomTimeline
@@ -111,7 +111,7 @@ export class Rooms extends Context.Service<
           roomId,
           version,
           readings: settings.readings,
-          dag: new RoomDag({
+          dag: new settings.roomDag({
             version,
             readings: settings.readings,
             resolve,
@@ -223,7 +223,8 @@ export class Rooms extends Context.Service<
         const partialStates = yield* keptPartialStates(store)
         const states = new Map((yield* store.states).map((write) => [write.digest, write]))
         for (const stored of yield* store.rooms) {
-          const version = roomVersion(stored.roomVersion)
+          const isIts = ({ id }: RoomVersion): boolean => id === stored.roomVersion
+          const version = settings.roomVersions.find(isIts) ?? roomVersion(stored.roomVersion)
           if (version === undefined) continue
           const room = make(stored.roomId, version)
           restore(room, stored, states)

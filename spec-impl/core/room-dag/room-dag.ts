@@ -85,7 +85,8 @@ export class RoomDag {
 
   /** The room without its events: as it was before the first came, but for the signatures that were noted. */
   withoutEvents(): RoomDag {
-    return new RoomDag(this.rules, this.#signedRestrictedJoins)
+    const Room = this.constructor as typeof RoomDag
+    return new Room(this.rules, this.#signedRestrictedJoins)
   }
 
   /** What is held of `eventId`, outliers included. */
@@ -243,7 +244,7 @@ export class RoomDag {
       byCitations ??
       objectionByState(this, event, stateBefore, 5) ??
       (arrival === "new" && this.#extremities.size > 0 && this.presumedServers === undefined
-        ? objectionByPresent(this, event, stateBefore)
+        ? objectionByPresent(this, event, stateBefore, claimed)
         : undefined)
     const verdict = verdictBy(objection, this.rules.readings)
     const index = byCitations === undefined ? this.#intern(event) : -1
