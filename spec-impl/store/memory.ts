@@ -191,4 +191,6 @@ const keepDestination = (disk: MemoryDisk, write: DestinationWrite): void => {
   for (const queued of write.queuedEdus ?? []) kept.unsentEdus.set(queued.id, queued)
   for (const id of write.settledEdus ?? []) kept.unsentEdus.delete(id)
   if (write.inFlight !== undefined) kept.inFlight = write.inFlight ?? undefined
+  const isIdle = kept.unsent.size + kept.unsentEdus.size === 0 && kept.inFlight === undefined
+  if (isIdle) disk.destinations.delete(write.destination)
 }
