@@ -8,7 +8,7 @@ export const shownEvents: Check = {
     atEnd: () =>
       honest.flatMap((name) =>
         (servers.get(name)?.rooms.all() ?? []).flatMap(({ roomId, dag, timeline }) =>
-          timeline.history
+          [...timeline]
             .filter(({ record: { event } }) => dag.timeline(event.eventId)?.verdict !== "accepted")
             .map(
               ({ record: { event } }) =>
