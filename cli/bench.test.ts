@@ -25,3 +25,9 @@ test("the events of the bench are all taken in", async () => {
   const { pduUs, verifyUs } = await Effect.runPromise(measureEvents(bench, layerNodeCrypto("libsodium")))
   expect(Math.min(pduUs, verifyUs)).toBeGreaterThan(0)
 })
+
+test("worlds of the bench are named", async () => {
+  const { exitCode, stderr } = await runLine(["bench", "sim", "--only", "week"])
+  expect(exitCode).toBe(64)
+  expect(stderr).toContain("week")
+})

@@ -1,8 +1,9 @@
 import { Console, Effect } from "effect"
 import { Argument, Command } from "effect/cli"
 import type { Figure } from "#loadtest/bench/figure.ts"
+import { suggestName } from "#sim/explore/nearest-name.ts"
+import { benchSim } from "./bench-sim.ts"
 import { jsonFlag } from "./json-flag.ts"
-import { suggestName } from "./nearest-name.ts"
 import { UsageError } from "./outcome.ts"
 import { recorded } from "./recording/recorded.ts"
 import { layOutTable } from "./table.ts"
@@ -62,6 +63,7 @@ export const bench = Command.make(
       "events: a PDU from the bytes of its transaction to the answer.",
   ),
   Command.withShortDescription("Measure a part of the hot path"),
+  Command.withSubcommands([benchSim]),
   Command.withExamples([
     { command: "netsplit bench events", description: "What a PDU costs, in verifications" },
   ]),

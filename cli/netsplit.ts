@@ -3,6 +3,7 @@ import { CliConfig, CliError, CliOutput, Command, Flag, GlobalFlag, TerminalCapa
 import manifest from "../package.json" with { type: "json" }
 import { bench } from "./bench.ts"
 import { describeCliError } from "./describe-cli-error.ts"
+import { exportCase } from "./export.ts"
 import { load } from "./load.ts"
 import { exitCodeOfError, exitCodeUsage, NotAsExpected, UsageError } from "./outcome.ts"
 import { Argv } from "./recording/recorded.ts"
@@ -40,6 +41,7 @@ const command = Command.make("netsplit").pipe(
     worker,
     replay,
     shrink,
+    exportCase,
     scenarios,
     resolve,
     serve,

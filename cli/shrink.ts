@@ -3,6 +3,7 @@ import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { PlanCase } from "#sim/explore/case.ts"
 import { isFault, type Plan } from "#sim/explore/plan.ts"
+import { failureOfCase } from "#sim/explore/reason.ts"
 import { shrinkPlan } from "#sim/explore/shrink.ts"
 import { durationFlag, integerFlag } from "./flags.ts"
 import { jsonFlag } from "./json-flag.ts"
@@ -49,9 +50,6 @@ const sizeOf = (plan: Plan, { events }: Tried): Size => ({
   faults: plan.entries.filter(isFault).length,
 })
 
-/** A smaller plan takes no longer than this many times what the whole one took. */
-const stepsFactor = 5
-
 const shrinkWith = async (
   pool: Pool<Trial, Tried>,
   found: PlanCase,
@@ -60,16 +58,17 @@ const shrinkWith = async (
   const startedMs = performance.now()
   const { plan, transport } = found
   const first = await pool.run({ plan, transport })
-  const failure = first.failures.find(({ check }) => found.check === "" || check === found.check)
+  const failure = failureOfCase(found, first.failures)
   if (failure === undefined) return undefined
   const { reason } = failure
-  const stepsMax = first.steps * stepsFactor
+  const failsSo = ({ failures }: Tried): boolean => failures.some((tried) => tried.reason === reason)
   const progress = showProgress(plan.entries.length, "entries left out")
   const smallest = await shrinkPlan(plan, {
-    failsSo: async (smaller) =>
-      (await pool.run({ plan: smaller, transport, stepsMax })).failures.some(
-        (tried) => tried.reason === reason,
-      ),
+    ask: async (smaller, stepsMax) => {
+      const tried = await pool.run({ plan: smaller, transport, stepsMax })
+      return failsSo(tried) ? tried : undefined
+    },
+    first,
     parallel: options.parallel,
     isOver: () => performance.now() - startedMs > options.timeLimitMs,
     onSmaller: ({ entries }) => progress.update(plan.entries.length - entries.length, 1),

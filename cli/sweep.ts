@@ -3,7 +3,7 @@ import { Console, Effect, Option, type Scope } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { clusterFlag, durationFlag, integerFlag, roomVersionFlag, seedsFlag } from "./flags.ts"
 import { jsonFlag } from "./json-flag.ts"
-import { NotAsExpected, type UsageError } from "./outcome.ts"
+import { NotAsExpected, UsageError } from "./outcome.ts"
 import { resumeLine, showCommandLine } from "./recording/command-line.ts"
 import { Argv, recorded } from "./recording/recorded.ts"
 import { sweepKeeper } from "./recording/sweep-rows.ts"
@@ -45,8 +45,36 @@ const parameters = {
     Flag.withDescription("Let random plans have servers that sign what the rules forbid"),
     Flag.withDefault(false),
   ),
+  faults: Flag.String("faults").pipe(
+    Flag.withMetavar("NAME,NAME…"),
+    Flag.withDescription(
+      "The faults that random plans have, when and where is drawn; else which ones is drawn too",
+    ),
+    Flag.optional,
+  ),
+  mutant: Flag.String("mutant").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("One server of each random plan is that mutant (docs/mutants.md)"),
+    Flag.optional,
+  ),
   json: jsonFlag,
 }
+
+/** Names of faults, with commas between them. Fails for one that random plans do not have. */
+const readFaults = Effect.fnUntraced(function* (list: string) {
+  const { plannableFaults, unknownPlannableFault } = yield* Effect.promise(
+    () => import("#sim/explore/make-plan.ts"),
+  )
+  const names = [...new Set(list.split(","))]
+  const unknown = names.find((name) => !plannableFaults.includes(name))
+  return unknown === undefined ? names : yield* new UsageError({ message: unknownPlannableFault(unknown) })
+})
+
+/** Fails for a name that no mutant has. */
+const checkMutant = Effect.fnUntraced(function* (name: string) {
+  const { mutantNamed, unknownMutant } = yield* Effect.promise(() => import("#sim/mutants/catalogue.ts"))
+  if (mutantNamed(name) === undefined) return yield* new UsageError({ message: unknownMutant(name) })
+})
 
 const makeRunner = Effect.fnUntraced(function* (
   job: SweepJob,
@@ -64,12 +92,19 @@ export const sweep = Command.make(
   parameters,
   Effect.fnUntraced(function* (input) {
     const scenario = input.what === "random" ? undefined : (yield* findScenario(input.what)).name
+    const mutant = Option.getOrUndefined(input.mutant)
+    if (mutant !== undefined) yield* checkMutant(mutant)
+    const faults = Option.isSome(input.faults) ? yield* readFaults(input.faults.value) : undefined
+    if (faults !== undefined && scenario !== undefined)
+      return yield* new UsageError({ message: "--faults is for random plans: a scenario has its own" })
     const { seeds, failuresMax } = input
     const job: SweepJob = {
       scenario,
       roomVersions: Option.getOrUndefined(input.roomVersion),
       transport: input.transport,
       hostile: input.hostile,
+      faults,
+      mutant,
     }
     const timeLimitMs = Option.getOrUndefined(input.timeLimit)
     const workers = Option.getOrElse(input.workers, () =>

@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { basename, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect } from "effect"
-import type { Case } from "#sim/explore/case.ts"
+import type { Case, PlanCase } from "#sim/explore/case.ts"
 import { UsageError } from "../outcome.ts"
 
 const folder = fileURLToPath(new URL("../../results/runs/", import.meta.url))
@@ -14,8 +14,10 @@ const seedOf = (found: Case): number => ("plan" in found ? found.plan.seed : fou
 export const roomVersionsOf = (found: Case): readonly string[] =>
   "plan" in found ? (found.plan.options?.roomVersions ?? []) : [found.roomVersion]
 
+const mutantsIn = ({ plan }: PlanCase): readonly string[] => plan.servers.flatMap(({ mutant = [] }) => mutant)
+
 const nameOf = (found: Case): string => {
-  const story = "plan" in found ? "random" : found.scenario
+  const story = "plan" in found ? ["random", ...mutantsIn(found)].join("-") : found.scenario
   return [
     story,
     `v${roomVersionsOf(found).join("-")}`,

@@ -65,6 +65,9 @@ export interface ServingHomeserver {
 /** What keeps it from starting; the message is one line for people. */
 export type ServeFailure = BadDirectory | StoreFailure | ListenFailure
 
+/** Several connections are read in no order, and a busy server reads late: by then the others are there. */
+const parentsWaitMs = 100
+
 /** Off the main thread only where there is another core to do it on: else it would cost a detour for each signature. */
 const layerSignatures = ({ signatures, settings }: ServeOptions): Layer.Layer<Signatures> => {
   const { signatureAcceptance } = settings.readings ?? readingsDefault
@@ -95,7 +98,7 @@ export const serveHomeserver = (
     const services = yield* Layer.build(
       layerRealHomeserver({
         identity: { serverName: options.serverName, signingKey, oldKeys: [] },
-        settings: options.settings,
+        settings: { parentsWaitMs, ...options.settings },
         signatures: Layer.succeed(Signatures, signatures),
         store: layerSqliteStore({ filename: files.databaseFile }),
         authorities: options.authorities,

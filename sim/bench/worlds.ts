@@ -1,0 +1,10 @@
+/** The worlds of `netsplit bench sim`, in the order in which they are measured: the least memory first. */
+import type { BenchWorld } from "./bench-world.ts"
+import { day } from "./day.ts"
+import { partitionedRoom } from "./partitioned-room.ts"
+
+export const benchWorlds: readonly BenchWorld[] = [
+  day({ name: "day", servers: 10, events: 14_400, usersPerServer: 3 }),
+  partitionedRoom({ name: "hundred", servers: 100 }),
+  partitionedRoom({ name: "thousand", servers: 1_000 }),
+]

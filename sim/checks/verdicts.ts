@@ -1,0 +1,102 @@
+/**
+ * What a server made of each event is what the rules say of it (§Checks performed on receipt of a PDU, 4 to 6): by its
+ * auth_events, by the state before it, and, for what is new, by the state of the room as it stood when it came. So is
+ * what follows from a verdict: a rejected event changes no state, and neither that nor a soft-failed one is built on.
+ */
+import type { EventRecord, Objection } from "#spec-impl/core/room-dag/event-record.ts"
+import { verdictBy } from "#spec-impl/core/room-dag/objections.ts"
+import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
+import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
+import { objectionOfCitations, objectionOfState } from "./by-the-rules.ts"
+import type { Check, CheckedWorld } from "./check.ts"
+
+export const verdicts: Check = {
+  name: "verdicts",
+  about:
+    "events are accepted, rejected and soft-failed as the rules say, and what is not accepted is no forward extremity",
+  watch: (world) => {
+    const rooms = new Map<string, Noted>()
+    return {
+      onRecord: ({ kind, fields }) => {
+        if (kind !== "event") return []
+        const [server, roomId, eventId] = fields.map(String) as [string, string, string]
+        const dag = heldBy(world, server, roomId)
+        const record = dag?.record(eventId)
+        if (dag === undefined || record === undefined) return []
+        const key = `${server} ${roomId}`
+        const before = rooms.get(key)
+        rooms.set(key, noted(dag, before, record))
+        const problem =
+          (before?.dag === dag ? problemOf(before, record) : undefined) ?? tipProblem(dag, record)
+        return problem === undefined ? [] : [`${server}, ${roomId}: ${problem}`]
+      },
+    }
+  },
+}
+
+/** A room as it was after the event before. */
+interface Noted {
+  readonly dag: RoomDag
+  readonly current: StateMap
+  readonly isEmpty: boolean
+  /** What was accepted by its auth_events before its place was known: that stands. */
+  readonly outliers: Set<string>
+  /** What was there before the first event that was looked at. */
+  readonly known: ReadonlySet<string>
+}
+
+const heldBy = ({ servers, honest }: CheckedWorld, server: string, roomId: string): RoomDag | undefined => {
+  const room = honest.includes(server) ? servers.get(server)?.rooms.find(roomId) : undefined
+  return room?.partial === undefined ? room?.dag : undefined
+}
+
+const noted = (dag: RoomDag, before: Noted | undefined, record: EventRecord): Noted => {
+  const isSame = before?.dag === dag
+  const outliers = isSame ? before.outliers : acceptedOutliersOf(dag)
+  if (record.place === "outlier" && record.verdict === "accepted") outliers.add(record.event.eventId)
+  return {
+    dag,
+    current: isSame && record.place === "outlier" ? before.current : dag.currentState(),
+    isEmpty: dag.forwardExtremities().length === 0,
+    outliers,
+    known: isSame ? before.known : new Set([...dag.records()].map(({ event }) => event.eventId)),
+  }
+}
+
+const acceptedOutliersOf = (dag: RoomDag): Set<string> =>
+  new Set(
+    [...dag.records()]
+      .filter(({ place, verdict }) => place === "outlier" && verdict === "accepted")
+      .map(({ event }) => event.eventId),
+  )
+
+const problemOf = (before: Noted, record: EventRecord): string | undefined => {
+  const { event, verdict } = record
+  if (before.known.has(event.eventId) && !before.outliers.has(event.eventId)) return undefined
+  const objection = objectionTo(before, record)
+  const wanted = verdictBy(objection, before.dag.rules.readings)
+  if (wanted === verdict) return undefined
+  const why =
+    objection === undefined ? "nothing speaks against it" : `rule ${objection.rule}: ${objection.reason}`
+  return `${event.eventId} is ${verdict}, and is to be ${wanted}: ${why}`
+}
+
+const objectionTo = (
+  { dag, outliers, current, isEmpty }: Noted,
+  record: EventRecord,
+): Objection | undefined => {
+  const { event } = record
+  const byCitations =
+    record.place === "timeline" && outliers.has(event.eventId) ? undefined : objectionOfCitations(dag, event)
+  if (record.place === "outlier") return byCitations
+  return (
+    byCitations ??
+    objectionOfState(dag, event, record.stateBefore, 5) ??
+    (record.arrival === "new" && !isEmpty ? objectionOfState(dag, event, current, 6) : undefined)
+  )
+}
+
+const tipProblem = (dag: RoomDag, { event: { eventId }, verdict }: EventRecord): string | undefined =>
+  verdict !== "accepted" && dag.forwardExtremities().includes(eventId)
+    ? `${eventId} is ${verdict}, and is a forward extremity`
+    : undefined
