@@ -56,7 +56,7 @@ const checkMutant = Effect.fnUntraced(function* (name: string) {
 })
 
 /** Ends with the first SIGINT or SIGTERM; the second one ends the process at once. */
-const stopSignal = Effect.callback<void>((resume) => {
+export const stopSignal = Effect.callback<void>((resume) => {
   let isFirst = true
   const stop = (): void => {
     if (!isFirst) process.exit(130)
