@@ -8,9 +8,13 @@ const toldByCause: ReadonlySet<string> = new Set(["agree", "no-reset"])
 const standing = ["misses", "waits for", "EDUs for"]
 const toldByWord: ReadonlySet<string> = new Set(["live", "core-live"])
 
+/** Ids that were drawn: of transactions, devices, keys. */
+const opaque = /(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z\d])[\w-]{12,}/g
+
 const withoutNames = (why: string): string =>
   (why.split("; ")[0] ?? "")
     .replaceAll(/[$!@][\w+/=:.-]+/g, "#")
+    .replaceAll(opaque, "#")
     .replaceAll(/\bs\d+\b/g, "#")
     .replaceAll(/\ba\d+\b|\d+/g, "#")
     .replace(/, and # more$/, "")
