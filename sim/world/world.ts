@@ -249,7 +249,7 @@ const fencedStore = (fence: Fence, store: EventStore["Service"]): EventStore["Se
   commit: (group) => fence.guard(store.commit(group)),
   rooms: fence.guard(store.rooms),
   events: (which, visit) => fence.guard(store.events(which, visit)),
-  eventNow: store.eventNow,
+  eventsNow: store.eventsNow,
   states: fence.guard(store.states),
   destinations: fence.guard(store.destinations),
   records: (collection) => fence.guard(store.records(collection)),

@@ -25,7 +25,7 @@ import type {
   TimelineRecord,
 } from "./event-record.ts"
 import { extremitiesWith } from "./forward-extremities.ts"
-import { HeldEvents } from "./held-events.ts"
+import { HeldEvents, type Recall } from "./held-events.ts"
 import {
   objectionByCitations,
   objectionByPresent,
@@ -42,8 +42,8 @@ export interface RoomRules {
   readonly readings: Readings
   readonly resolve: Resolve
   readonly verify: AuthContext["signatures"]["verify"]
-  /** An event that was evicted, from where it is kept; without it none can be. */
-  readonly recall?: (eventId: string) => Event
+  /** Where events that were evicted are kept; without it none can be. */
+  readonly recall?: Recall
 }
 
 export class RoomDag {
