@@ -46,6 +46,8 @@ export interface RoomRules {
   readonly recall?: Recall
 }
 
+const computed: StateSource = { kind: "computed" }
+
 export class RoomDag {
   readonly rules: RoomRules
   readonly graph: AuthGraph
@@ -240,8 +242,7 @@ export class RoomDag {
     const stateBefore = claimed?.state ?? this.stateBeforeChildOf(event.prevEvents)
     const { by, leftOut = [] } = claimed ?? {}
     const named = leftOut.length > 0 ? { leftOut } : {}
-    const stateSource: StateSource =
-      by === undefined ? { kind: "computed" } : { kind: "claimed", by, ...named }
+    const stateSource: StateSource = by === undefined ? computed : { kind: "claimed", by, ...named }
     const byCitations = held?.verdict === "accepted" ? undefined : objectionByCitations(this, event)
     const objection =
       byCitations ??
