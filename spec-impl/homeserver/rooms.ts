@@ -266,7 +266,7 @@ const restore = (room: Room, stored: StoredRoom, kept: ReadonlyMap<string, State
       event.stateKey === undefined || write.objection?.check === 4 ? -1 : room.dag.graph.add(event)
     return { write, held: { event, verdict: write.verdict, objection: write.objection, index } }
   })
-  const records = held.map(({ write: { history }, held: record }): EventRecord => {
+  const records = held.map(({ write: { history, position }, held: record }): EventRecord => {
     if (history === undefined) return { place: "outlier", ...record }
     const { stateBefore, stateAfter, claimedBy } = history
     return {
@@ -274,7 +274,8 @@ const restore = (room: Room, stored: StoredRoom, kept: ReadonlyMap<string, State
       ...record,
       stateBefore: stateOf(stateBefore),
       stateAfter: stateOf(stateAfter),
-      arrival: "historical",
+      // What was fetched of the past has a place in the past (`timeline.ts`); the rest was news once.
+      arrival: position !== undefined && position < 0 ? "historical" : "new",
       stateSource: claimedBy === undefined ? computed : { kind: "claimed", by: claimedBy },
     }
   })
