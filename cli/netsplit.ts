@@ -3,6 +3,7 @@ import { CliConfig, CliError, CliOutput, Command, Flag, GlobalFlag, TerminalCapa
 import manifest from "../package.json" with { type: "json" }
 import { bench } from "./bench.ts"
 import { describeCliError } from "./describe-cli-error.ts"
+import { exportCase } from "./export.ts"
 import { load } from "./load.ts"
 import { exitCodeOfError, exitCodeUsage, NotAsExpected, UsageError } from "./outcome.ts"
 import { Argv } from "./recording/recorded.ts"
@@ -33,7 +34,19 @@ const command = Command.make("netsplit").pipe(
     },
     { command: "netsplit scenarios", description: "See which stories there are" },
   ]),
-  Command.withSubcommands([run, sweep, replay, shrink, scenarios, resolve, serve, bench, load, results]),
+  Command.withSubcommands([
+    run,
+    sweep,
+    replay,
+    shrink,
+    exportCase,
+    scenarios,
+    resolve,
+    serve,
+    bench,
+    load,
+    results,
+  ]),
   Command.withGlobalFlags([debug, resultsFlag, noRecordFlag]),
 )
 

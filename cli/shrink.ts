@@ -3,6 +3,7 @@ import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { PlanCase } from "#sim/explore/case.ts"
 import { isFault, type Plan } from "#sim/explore/plan.ts"
+import { failureOfCase } from "#sim/explore/reason.ts"
 import { shrinkPlan } from "#sim/explore/shrink.ts"
 import { durationFlag, integerFlag } from "./flags.ts"
 import { jsonFlag } from "./json-flag.ts"
@@ -57,7 +58,7 @@ const shrinkWith = async (
   const startedMs = performance.now()
   const { plan, transport } = found
   const first = await pool.run({ plan, transport })
-  const failure = first.failures.find(({ check }) => found.check === "" || check === found.check)
+  const failure = failureOfCase(found, first.failures)
   if (failure === undefined) return undefined
   const { reason } = failure
   const failsSo = ({ failures }: Tried): boolean => failures.some((tried) => tried.reason === reason)

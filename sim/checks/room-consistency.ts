@@ -156,28 +156,30 @@ const mayRedact = (dag: RoomDag, record: EventRecord, author: string): boolean =
 }
 
 /**
- * The forward extremities. By definition, not by how they are kept: what is accepted and has no accepted descendant, through any others. What a
- * server held when it came back may be none where it could not fetch what came between.
+ * By definition, not by how they are kept: what is accepted and has no accepted descendant, through any others. What a
+ * server held when it came back may be none where it could not fetch what came between. What stands behind an event of
+ * which the state was told may have been fetched as history, and that is none though all that builds on it be soft-failed.
  */
 export const findTipProblems = (dag: RoomDag): readonly string[] => {
   const timeline = [...dag.records()].filter(
     (record): record is TimelineRecord => record.place === "timeline",
   )
-  const covered = new Set<string>()
-  for (const { event } of timeline.filter(({ verdict }) => verdict === "accepted")) {
-    const waiting = [...event.prevEvents]
-    for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
-      if (covered.has(eventId)) continue
-      covered.add(eventId)
-      waiting.push(...(dag.timeline(eventId)?.event.prevEvents ?? []))
-    }
-  }
+  const covered = before(
+    dag,
+    timeline.filter(({ verdict }) => verdict === "accepted"),
+  )
   const wanted = timeline
     .filter(({ verdict, event }) => verdict === "accepted" && !covered.has(event.eventId))
     .map(({ event }) => event.eventId)
   const kept = dag.forwardExtremities()
   const lastEntry = timeline.findLastIndex(({ arrival }) => arrival === "entry")
-  const mayBeGone = new Set(timeline.slice(0, Math.max(0, lastEntry)).map(({ event }) => event.eventId))
+  const mayBeGone = new Set([
+    ...timeline.slice(0, Math.max(0, lastEntry)).map(({ event }) => event.eventId),
+    ...before(
+      dag,
+      timeline.filter(({ stateSource }) => stateSource.kind === "claimed"),
+    ),
+  ])
   return [
     ...wanted
       .filter((eventId) => !kept.includes(eventId) && !mayBeGone.has(eventId))
@@ -186,4 +188,16 @@ export const findTipProblems = (dag: RoomDag): readonly string[] => {
       .filter((eventId) => !wanted.includes(eventId))
       .map((eventId) => `${eventId} is an extremity, and should not be`),
   ]
+}
+
+/** All that comes before those events, as far as it is known. */
+const before = (dag: RoomDag, records: readonly TimelineRecord[]): ReadonlySet<string> => {
+  const found = new Set<string>()
+  const waiting = records.flatMap(({ event }) => event.prevEvents)
+  for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
+    if (found.has(eventId)) continue
+    found.add(eventId)
+    waiting.push(...(dag.timeline(eventId)?.event.prevEvents ?? []))
+  }
+  return found
 }

@@ -3,11 +3,11 @@
  * auth_events, by the state before it, and, for what is new, by the state of the room as it stood when it came. So is
  * what follows from a verdict: a rejected event changes no state, and neither that nor a soft-failed one is built on.
  */
-import type { EventRecord, Objection } from "#spec-impl/core/room-dag/event-record.ts"
+import type { EventRecord, Objection, TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
 import { verdictBy } from "#spec-impl/core/room-dag/objections.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
-import { objectionOfCitations, objectionOfState } from "./by-the-rules.ts"
+import { contextByTheRules, objectionOfCitations, objectionOfState } from "./by-the-rules.ts"
 import type { Check, CheckedWorld } from "./check.ts"
 
 export const verdicts: Check = {
@@ -27,7 +27,7 @@ export const verdicts: Check = {
         const before = rooms.get(key)
         rooms.set(key, noted(dag, before, record))
         const problem =
-          (before?.dag === dag ? problemOf(before, record) : undefined) ?? tipProblem(dag, record)
+          (before?.dag === dag ? problemOf(world, before, record) : undefined) ?? tipProblem(dag, record)
         return problem === undefined ? [] : [`${server}, ${roomId}: ${problem}`]
       },
     }
@@ -37,8 +37,8 @@ export const verdicts: Check = {
 /** A room as it was after the event before. */
 interface Noted {
   readonly dag: RoomDag
-  readonly current: StateMap
-  readonly isEmpty: boolean
+  /** After its forward extremities. */
+  readonly states: readonly StateMap[]
   /** What was accepted by its auth_events before its place was known: that stands. */
   readonly outliers: Set<string>
   /** What was there before the first event that was looked at. */
@@ -56,8 +56,10 @@ const noted = (dag: RoomDag, before: Noted | undefined, record: EventRecord): No
   if (record.place === "outlier" && record.verdict === "accepted") outliers.add(record.event.eventId)
   return {
     dag,
-    current: isSame && record.place === "outlier" ? before.current : dag.currentState(),
-    isEmpty: dag.forwardExtremities().length === 0,
+    states:
+      isSame && record.place === "outlier"
+        ? before.states
+        : dag.forwardExtremities().flatMap((eventId) => dag.timeline(eventId)?.stateAfter ?? []),
     outliers,
     known: isSame ? before.known : new Set([...dag.records()].map(({ event }) => event.eventId)),
   }
@@ -70,10 +72,10 @@ const acceptedOutliersOf = (dag: RoomDag): Set<string> =>
       .map(({ event }) => event.eventId),
   )
 
-const problemOf = (before: Noted, record: EventRecord): string | undefined => {
+const problemOf = (world: CheckedWorld, before: Noted, record: EventRecord): string | undefined => {
   const { event, verdict } = record
   if (before.known.has(event.eventId) && !before.outliers.has(event.eventId)) return undefined
-  const objection = objectionTo(before, record)
+  const objection = objectionTo(world, before, record)
   const wanted = verdictBy(objection, before.dag.rules.readings)
   if (wanted === verdict) return undefined
   const why =
@@ -81,10 +83,8 @@ const problemOf = (before: Noted, record: EventRecord): string | undefined => {
   return `${event.eventId} is ${verdict}, and is to be ${wanted}: ${why}`
 }
 
-const objectionTo = (
-  { dag, outliers, current, isEmpty }: Noted,
-  record: EventRecord,
-): Objection | undefined => {
+const objectionTo = (world: CheckedWorld, before: Noted, record: EventRecord): Objection | undefined => {
+  const { dag, outliers, states } = before
   const { event } = record
   const byCitations =
     record.place === "timeline" && outliers.has(event.eventId) ? undefined : objectionOfCitations(dag, event)
@@ -92,8 +92,20 @@ const objectionTo = (
   return (
     byCitations ??
     objectionOfState(dag, event, record.stateBefore, 5) ??
-    (record.arrival === "new" && !isEmpty ? objectionOfState(dag, event, current, 6) : undefined)
+    (record.arrival === "new" && states.length > 0
+      ? objectionOfState(dag, event, presentFor(world, before, record), 6)
+      : undefined)
   )
+}
+
+/** The state of the room, with the one that was told where the event stands behind a gap (`objections.ts`). */
+const presentFor = (
+  { resolve }: CheckedWorld,
+  { dag, states }: Noted,
+  { stateSource, stateBefore }: TimelineRecord,
+): StateMap => {
+  const isToldToo = stateSource.kind === "claimed" && dag.rules.readings.presentBehindGap !== "held-alone"
+  return resolve(dag.graph, isToldToo ? [...states, stateBefore] : states, contextByTheRules(dag))
 }
 
 const tipProblem = (dag: RoomDag, { event: { eventId }, verdict }: EventRecord): string | undefined =>

@@ -21,3 +21,18 @@ export const reasonOf = ({ check, cause, shape, why }: Failure): string =>
 
 const saidOf = (check: string, why: string): string =>
   (toldByWord.has(check) ? standing.find((word) => why.includes(word)) : undefined) ?? withoutNames(why)
+
+type Told = Pick<Failure, "check" | "why" | "shape">
+
+/** The failure that a case is of, among those of a run: it may have been told in other words by other code. */
+export const failureOfCase = <F extends Told>(
+  { check, why, shape }: Told,
+  failures: readonly F[],
+): F | undefined => {
+  const ofCheck = failures.filter((failure) => check === "" || failure.check === check)
+  return (
+    ofCheck.find((failure) => failure.why === why) ??
+    ofCheck.find((failure) => failure.shape === shape) ??
+    ofCheck[0]
+  )
+}

@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly memo?: boolean
   /** Told of all that goes into the trace, as it happens. */
   readonly onRecord?: (record: TraceRecord) => void
+  /** More may be asked of the servers when a run is over, once for each run. */
+  readonly onEnd?: (servers: ReadonlyMap<string, VirtualServer>) => void
   /** Told how often the memos had an answer, once for each run. */
   readonly onMemoHits?: (hits: MemoHits) => void
 }
@@ -107,6 +109,7 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
     ),
   )
   options.onMemoHits?.(shared.hits())
+  options.onEnd?.(servers)
   const stopped = stoppedAt(exit)
   if (Exit.isFailure(exit) && stopped === undefined) {
     throw new BrokenRun(`${scenario.name}: ${Cause.pretty(exit.cause)}`)

@@ -244,7 +244,7 @@ export class RoomDag {
       byCitations ??
       objectionByState(this, event, stateBefore, 5) ??
       (arrival === "new" && this.#extremities.size > 0 && this.presumedServers === undefined
-        ? objectionByPresent(this, event, stateBefore)
+        ? objectionByPresent(this, event, stateBefore, claimed)
         : undefined)
     const verdict = verdictBy(objection, this.rules.readings)
     const index = byCitations === undefined ? this.#intern(event) : -1
