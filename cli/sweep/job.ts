@@ -7,6 +7,8 @@ export interface SweepJob {
   readonly roomVersions: readonly string[] | undefined
   readonly transport: "http" | "direct"
   readonly hostile: boolean
+  /** Those of random plans; drawn where it is undefined. */
+  readonly faults: readonly string[] | undefined
   /** What one server of each random plan is. */
   readonly mutant: string | undefined
 }

@@ -6,11 +6,12 @@ import type { SeedResult, SweepJob } from "./job.ts"
 
 /** Runs one seed of a sweep. */
 export const runSeed = (job: SweepJob, seed: number): Promise<SeedResult> => {
-  const { scenario, roomVersions, transport, hostile, mutant } = job
+  const { scenario, roomVersions, transport, hostile, faults, mutant } = job
   if (scenario !== undefined) return runScenarioSeed(scenario, job, seed)
   const wishes = {
     hostile,
     ...(roomVersions === undefined ? {} : { roomVersions }),
+    ...(faults === undefined ? {} : { faults }),
     ...(mutant === undefined ? {} : { mutant }),
   }
   return searchSeed(seed, wishes, transport)

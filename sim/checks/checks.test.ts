@@ -115,10 +115,10 @@ describe("each checker", () => {
   test("shown-events trips on an event that is shown though it was not accepted", async () => {
     const problems = await told(shownEvents, (world) => {
       const room = roomOf(world, "s2")
-      const entry = room.timeline.history.at(-1)!
+      const entry = room.timeline.at(-1)!
       const rooms = {
         ...world.servers.get("s2")!.rooms,
-        all: () => [{ ...room, dag: { timeline: () => undefined }, timeline: { history: [entry] } }],
+        all: () => [{ ...room, dag: { timeline: () => undefined }, timeline: [entry] }],
       }
       return withServer(world, "s2", { rooms })
     })

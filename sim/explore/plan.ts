@@ -12,13 +12,14 @@ import { Action } from "./actions/catalogue.ts"
 
 const { String: Text } = Schema
 const Milliseconds = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 10 * 366 * 86_400_000 }))
+const Share = Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
 const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000 }))
 
 /** What is otherwise on one server; fields are those of its settings. */
 const ServerSettings = Schema.Struct({
   missingEventsLimit: Schema.optionalKey(Count),
   partialStateJoins: Schema.optionalKey(Schema.Boolean),
-  fullStateShareMin: Schema.optionalKey(Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1 }))),
+  fullStateShareMin: Schema.optionalKey(Share),
   retryMsMax: Schema.optionalKey(Milliseconds),
 })
 
@@ -47,6 +48,12 @@ const Options = Schema.Struct({
   actions: Schema.Record(Text, Schema.Number),
   faults: Schema.Array(Text),
   burstMax: Count,
+  /** The part of the users who have power from the start. */
+  levelsShare: Schema.optionalKey(Share),
+  /** The part of the story before anything goes wrong. */
+  calmShare: Schema.optionalKey(Share),
+  /** The part of the actions that take no heed of whether they are possible. */
+  heedlessShare: Schema.optionalKey(Share),
 })
 
 export const Plan = Schema.Struct({

@@ -248,6 +248,8 @@ const bootBehind = Effect.fnUntraced(function* (
 const fencedStore = (fence: Fence, store: EventStore["Service"]): EventStore["Service"] => ({
   commit: (group) => fence.guard(store.commit(group)),
   rooms: fence.guard(store.rooms),
+  events: (which, visit) => fence.guard(store.events(which, visit)),
+  eventNow: store.eventNow,
   states: fence.guard(store.states),
   destinations: fence.guard(store.destinations),
   records: (collection) => fence.guard(store.records(collection)),

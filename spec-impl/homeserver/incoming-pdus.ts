@@ -153,7 +153,7 @@ const receiveAlone = Effect.fnUntraced(function* (room: Room, origin: string, ev
   const resyncs = yield* Resyncs
   const receive = Effect.gen(function* () {
     if (room.dag.holdsAnother(event)) return { error: "another event has this id" }
-    if (room.dag.timeline(event.eventId) !== undefined) return {}
+    if (room.dag.isInHistory(event.eventId)) return {}
     const claimed = yield* fillGap(room, origin, event)
     yield* admit(room, event, "new")
     if (room.partial === undefined) yield* resyncs.backfill(room, origin, claimed)

@@ -97,7 +97,7 @@ export const askState = Effect.fnUntraced(function* (room: Room, origin: string,
   const question = { params: { roomId: room.roomId }, query: { event_id: eventId } }
   const told = yield* client.call(origin, (api) => api.history.stateIds(question))
   const wanted = new Set([...told.auth_chain_ids, ...told.pdu_ids])
-  const missing = [...wanted].filter((id) => room.dag.record(id) === undefined)
+  const missing = [...wanted].filter((id) => !room.dag.holds(id))
   const given =
     missing.length > wanted.size * fullStateShareMin
       ? yield* Effect.map(
