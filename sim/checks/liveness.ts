@@ -21,25 +21,34 @@ export const findUnsent = (backlogs: readonly Backlog[]): readonly string[] =>
     ),
   )
 
+/** An event that one server holds and another should. */
+export interface Lack {
+  readonly server: string
+  readonly eventId: string
+  readonly heldBy: string
+}
+
 /** Who misses events of a room, one sentence each. */
 export const findMissing = (rooms: readonly HeldRoom[]): readonly string[] =>
-  rooms.flatMap((room) => missingIn(room, rooms))
+  [...Map.groupBy(findLacks(rooms), ({ server }) => server)].map(
+    ([server, lacks]) =>
+      `${server} misses ${lacks.length} events that others hold, ${lacks[0]!.eventId} of ${lacks[0]!.heldBy} for one`,
+  )
 
-const missingIn = (room: HeldRoom, rooms: readonly HeldRoom[]): readonly string[] => {
-  const missing = new Map<string, string>()
-  for (const other of rooms) {
-    const beforeJoin = ancestorsOf(other, parentsOfJoins(room))
-    for (const eventId of ancestorsOf(other, other.dag.forwardExtremities())) {
-      if (!beforeJoin.has(eventId) && room.dag.timeline(eventId) === undefined) {
-        missing.set(eventId, other.server)
+/** All that servers miss, each event once for each of them. */
+export const findLacks = (rooms: readonly HeldRoom[]): readonly Lack[] =>
+  rooms.flatMap((room) => {
+    const missing = new Map<string, string>()
+    for (const other of rooms) {
+      const beforeJoin = ancestorsOf(other, parentsOfJoins(room))
+      for (const eventId of ancestorsOf(other, other.dag.forwardExtremities())) {
+        if (!beforeJoin.has(eventId) && room.dag.timeline(eventId) === undefined) {
+          missing.set(eventId, other.server)
+        }
       }
     }
-  }
-  const [first] = missing
-  return first === undefined
-    ? []
-    : [`${room.server} misses ${missing.size} events that others hold, ${first[0]} of ${first[1]} for one`]
-}
+    return [...missing].map(([eventId, heldBy]) => ({ server: room.server, eventId, heldBy }))
+  })
 
 /** `from` and all that came before, as that server holds it. */
 const ancestorsOf = ({ dag }: HeldRoom, from: readonly string[]): ReadonlySet<string> => {

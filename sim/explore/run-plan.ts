@@ -25,7 +25,8 @@ import { watchGoals } from "./goals.ts"
 import { participantsOf, roomIdsOf } from "./participants.ts"
 import { performAll } from "./perform.ts"
 import { isFault, type Plan } from "./plan.ts"
-import { findReset, shapeOfDisagreement, shapeOfStanding } from "./shapes.ts"
+import { findReset, shapeOfDisagreement } from "./shapes.ts"
+import { shapeOfStanding } from "./standing.ts"
 
 export interface PlanRunOptions {
   readonly transport: Transport
@@ -305,10 +306,7 @@ const judgeAll = (
     if (live === "no")
       failures.push({ check: "live", why: `${roomId}: ${why}`, shape: shapeOfStanding(participants, roomId) })
     if (agree === "no" && parting !== undefined) {
-      const shape =
-        parting.cause === "missing-events"
-          ? shapeOfStanding(participants, roomId)
-          : shapeOfDisagreement(participants, roomId)
+      const shape = shapeOfDisagreement(participants, roomId, parting.cause)
       failures.push({ check: "agree", why: `${roomId}: ${why}`, cause: parting.cause, shape })
     }
     const reset = findReset(participants, roomId)

@@ -2,15 +2,16 @@
  * Kinds of disagreement that the specification itself allows, recognised by what servers did: from the events and
  * states that they hold, never from a plan or its faults.
  */
-import { domainOf } from "#spec-impl/core/identifiers.ts"
-import { isJsonObject } from "#spec-impl/core/json/value.ts"
-import type { TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
+import type { Event } from "#spec-impl/core/event.ts"
+import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
-import { contextByTheRules } from "../checks/by-the-rules.ts"
+import { differingKeys, stateByKey } from "../checks/agreement.ts"
+import { contextByTheRules, objectionOfState } from "../checks/by-the-rules.ts"
+import type { Cause } from "../world/report.ts"
 import type { VirtualServer } from "../world/world.ts"
-import { holdersOf } from "./participants.ts"
+import { isOfLostKey, shapeOfStanding } from "./standing.ts"
 
 /** States that one server resolved, and what came out of it. */
 export interface Resolution {
@@ -92,55 +93,6 @@ const authChainOf = (dag: RoomDag, eventIds: readonly string[]): ReadonlySet<str
   return chain
 }
 
-/** S19: an access control list shut a server out for a while, and events that only some took lie in the way of others. */
-const isAclIsland = (servers: readonly VirtualServer[], roomId: string): boolean =>
-  servers.some((server) => {
-    const records: readonly TimelineRecord[] = [...(server.rooms.find(roomId)?.dag.records() ?? [])].filter(
-      (record): record is TimelineRecord => record.place === "timeline",
-    )
-    return records.some(({ event, verdict }) => {
-      const { deny } = event.content
-      return (
-        event.type === "m.room.server_acl" &&
-        verdict !== "rejected" &&
-        Array.isArray(deny) &&
-        servers.some(({ name }) => deny.includes(name))
-      )
-    })
-  })
-
-/**
- * A gap that stays: what a server misses lies behind an event of which it was told the state, and history is nobody's
- * duty to fetch (§Backfilling and retrieving missing events).
- */
-const isGapInHistory = (servers: readonly VirtualServer[], roomId: string): boolean => {
-  const rooms = servers.flatMap(({ rooms }) => rooms.find(roomId) ?? [])
-  return rooms.every(({ dag }) => {
-    const behindGaps = [...dag.records()].flatMap((record) =>
-      record.place === "timeline" && record.stateSource.kind === "claimed" ? record.event.prevEvents : [],
-    )
-    return rooms.every((other) => {
-      const mayMiss = ancestorsOf(other.dag, behindGaps)
-      return [...ancestorsOf(other.dag, other.dag.forwardExtremities())].every(
-        (eventId) => dag.timeline(eventId) !== undefined || mayMiss.has(eventId),
-      )
-    })
-  })
-}
-
-/** `from` and all that came before, as far as it is held. */
-const ancestorsOf = (dag: RoomDag, from: readonly string[]): ReadonlySet<string> => {
-  const seen = new Set<string>()
-  const waiting = [...from]
-  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-    const record = dag.timeline(at)
-    if (record === undefined || seen.has(at)) continue
-    seen.add(at)
-    waiting.push(...record.event.prevEvents)
-  }
-  return seen
-}
-
 /** The first resolution in which a state was reset (MSC4297), on any of the servers, with its kind. */
 export const findReset = (
   servers: readonly VirtualServer[],
@@ -166,49 +118,106 @@ const resets: readonly (readonly [string, (resolution: Resolution) => boolean])[
   ["lost-promotion-chain", isLostPromotionChain],
 ]
 
-/** The kind of a disagreement about a room; null where it is none of those that are known. */
-export const shapeOfDisagreement = (servers: readonly VirtualServer[], roomId: string): string | null =>
-  findReset(servers, roomId)?.shape ?? (isLostKey(servers, roomId) ? "lost-key" : null)
+/**
+ * The kind of a disagreement about a room; null where it is none of those that are known, and always where servers
+ * resolved the same states differently.
+ */
+export const shapeOfDisagreement = (
+  servers: readonly VirtualServer[],
+  roomId: string,
+  cause: Cause,
+): string | null => {
+  if (cause === "different-resolution") return null
+  if (cause === "missing-events") {
+    return (
+      shapeOfStanding(servers, roomId) ?? (isSoftFailedBranch(servers, roomId) ? "soft-failed-branch" : null)
+    )
+  }
+  return findReset(servers, roomId)?.shape ?? disagreements.find(([, is]) => is(servers, roomId))?.[0] ?? null
+}
+
+/** A state that one server told another, beside what it holds itself. */
+interface Told {
+  readonly to: string
+  readonly by: string
+  readonly ofTeller: RoomDag
+  readonly keys: readonly (readonly [told: Event | undefined, held: Event | undefined])[]
+}
+
+/** Those that differ from what their teller holds. */
+const toldOtherwise = (servers: readonly VirtualServer[], roomId: string): readonly Told[] =>
+  servers.flatMap(({ name, rooms }) => {
+    const dag = rooms.find(roomId)?.dag
+    return [...(dag?.records() ?? [])].flatMap((record): readonly Told[] => {
+      if (dag === undefined || record.place === "outlier" || record.stateSource.kind === "computed") return []
+      const { by } = record.stateSource
+      const ofTeller = servers.find((server) => server.name === by)?.rooms.find(roomId)?.dag
+      const there = ofTeller?.timeline(record.event.eventId)
+      if (ofTeller === undefined || there === undefined) return []
+      const [told, held] = [stateByKey(dag, record.stateBefore), stateByKey(ofTeller, there.stateBefore)]
+      const keys = differingKeys([told, held]).map(
+        (key) => [dag.record(told[key] ?? "")?.event, ofTeller.record(held[key] ?? "")?.event] as const,
+      )
+      return keys.length === 0 ? [] : [{ to: name, by, ofTeller, keys }]
+    })
+  })
 
 /**
- * A server that left, or whose users were removed, of which one side does not know: what could not be taken in when it
- * came is sent no more, since the server is in the room no more (§Transactions: one that is answered is done, whatever
- * became of its PDUs).
+ * What S01 and S02 start from: a server was told a state that its teller does not hold, and in which each key that is
+ * otherwise is of an earlier time or lacking.
  */
-const isUnheardDeparture = (servers: readonly VirtualServer[], roomId: string): boolean => {
-  const holders = holdersOf(roomId, servers)
-  return holders.some(({ server: { name }, joined }) =>
-    holders.every((other) => other.server.name === name || other.joined.has(name) !== joined.has(name)),
+const isStaleState = (servers: readonly VirtualServer[], roomId: string): boolean =>
+  toldOtherwise(servers, roomId).some(({ ofTeller, keys }) =>
+    keys.every(
+      ([told, held]) =>
+        told === undefined ||
+        (held !== undefined && ofTeller.record(told.eventId) !== undefined && told.depth < held.depth),
+    ),
   )
-}
 
-/** S18: an event that some hold and others could not verify, for the key that signed it is its server's no more. */
-const isLostKey = (servers: readonly VirtualServer[], roomId: string): boolean => {
+/** S18: what was told in vain, for nobody can verify it any more. */
+const isUnverifiableState = (servers: readonly VirtualServer[], roomId: string): boolean =>
+  toldOtherwise(servers, roomId).some(({ to, by, keys }) =>
+    keys.every(
+      ([, held]) =>
+        held !== undefined && isOfLostKey(servers, roomId, { server: to, eventId: held.eventId, heldBy: by }),
+    ),
+  )
+
+/**
+ * S16, where nobody builds on what was soft-failed: all hold the same events, and would show the same state if what some
+ * soft-failed were built on; and the state of the room speaks against it as it did.
+ */
+const isSoftFailedBranch = (servers: readonly VirtualServer[], roomId: string): boolean => {
   const rooms = servers.flatMap(({ rooms }) => rooms.find(roomId) ?? [])
-  return rooms.some(({ dag }) =>
-    [...dag.records()].some(({ event }) => {
-      const author = servers.find(({ name }) => name === domainOf(event.sender))
-      if (author === undefined || rooms.every((other) => other.dag.record(event.eventId) !== undefined)) {
-        return false
-      }
-      const { signatures } = event.pdu
-      const own = isJsonObject(signatures) ? signatures[author.name] : undefined
-      const { keyId } = author.identity.signingKey
-      return isJsonObject(own) && !Object.hasOwn(own, keyId)
-    }),
+  const leaves = rooms.map(({ dag }) => leavesOf(dag))
+  const isOne = new Set(leaves.map((ids) => ids.join(" "))).size === 1
+  const states = rooms.map(({ dag }, at) => stateByKey(dag, dag.stateBeforeChildOf(leaves[at]!)))
+  const isFair = rooms.every(({ dag }, at) =>
+    leaves[at]!.map((eventId) => dag.timeline(eventId)!).every(
+      ({ verdict, event }) =>
+        verdict !== "soft-failed" || objectionOfState(dag, event, dag.currentState(), 6) !== undefined,
+    ),
   )
+  return isOne && isFair && differingKeys(states).length === 0
 }
 
-/** The kind of what keeps servers from having the same events. */
-export const shapeOfStanding = (servers: readonly VirtualServer[], roomId: string): string | null =>
-  standing.find(([, is]) => is(servers, roomId))?.[0] ?? null
+/** Accepted and soft-failed events on which nothing of that kind builds, by code point. */
+const leavesOf = (dag: RoomDag): readonly string[] => {
+  const records = [...dag.records()].filter(
+    ({ place, verdict }) => place === "timeline" && verdict !== "rejected",
+  )
+  const parents = new Set(records.flatMap(({ event }) => event.prevEvents))
+  return records
+    .map(({ event }) => event.eventId)
+    .filter((eventId) => !parents.has(eventId))
+    .sort(compareCodePoints)
+}
 
-const standing: readonly (readonly [
+const disagreements: readonly (readonly [
   string,
   (servers: readonly VirtualServer[], roomId: string) => boolean,
 ])[] = [
-  ["gap-in-history", isGapInHistory],
-  ["unheard-departure", isUnheardDeparture],
-  ["lost-key", isLostKey],
-  ["acl-island", isAclIsland],
+  ["lost-key", isUnverifiableState],
+  ["stale-state", isStaleState],
 ]

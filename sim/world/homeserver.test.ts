@@ -276,6 +276,44 @@ describe("what is received", () => {
     )
   })
 
+  it("a told state without the room's create event is none: what comes after it waits for a better one", async () => {
+    await inRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const undo = yield* stage.fault({ fault: "holed-state", keysShare: 1 })
+        yield* withGap(40, played, roomId)
+        expect(timelineOn(played, "s2", roomId).length).toBeLessThan(5)
+        yield* undo
+        yield* stage.user("@alice:s1").say(roomId, "once more")
+        yield* stage.quiet
+        expect(timelineOn(played, "s2", roomId)).toEqual(timelineOn(played, "s1", roomId))
+      }),
+    )
+  })
+
+  it("history behind a gap is asked for again, of whoever is in the room, until it is there", async () => {
+    await inRoom({}, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const refusing = {
+          fault: "refused-endpoint",
+          servers: ["s1"],
+          endpoints: ["backfill"],
+          status: 500,
+        } as const
+        const undo = yield* stage.fault(refusing)
+        yield* stage.partition(["s1"], ["s2"])
+        for (let number = 0; number < 40; number++) yield* stage.user("@alice:s1").say(roomId, `${number}`)
+        yield* stage.heal
+        yield* stage.wait(60_000)
+        expect(timelineOn(played, "s2", roomId).length).toBeLessThan(20)
+        yield* undo
+        yield* stage.quiet
+        expect(timelineOn(played, "s2", roomId)).toEqual(timelineOn(played, "s1", roomId))
+      }),
+    )
+  })
+
   it("an event whose gap nobody fills is dropped, or taken with the state that its sender tells: a reading", async () => {
     for (const [unfillableGap, held] of [
       ["drop", false],

@@ -25,5 +25,5 @@ export const unfinishedOn = ({ services, resyncs }: VirtualServer): readonly Unf
     .map((userId) => ({ towards: [domainOf(userId) ?? ""], what: `the devices of ${userId}` })),
   ...resyncs
     .waiting()
-    .map(({ roomId, servers }) => ({ towards: servers, what: `the whole state of ${roomId}` })),
+    .map(({ roomId, what, servers }) => ({ towards: servers, what: `the ${what} of ${roomId}` })),
 ]

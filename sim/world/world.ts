@@ -192,7 +192,7 @@ const bootBehind = Effect.fnUntraced(function* (
     Settings.layer({ ...settings, ...mutation?.settings?.(settings) }),
     Layer.succeed(
       EventStore,
-      fencedStore(fence, tracedStore(name, parts, mutation?.store?.(store) ?? store)),
+      fencedStore(fence, tracedStore(name, fence, parts, mutation?.store?.(store) ?? store)),
     ),
   )
   const identity = ServerIdentity.layer({
@@ -264,24 +264,27 @@ const fencedStore = (fence: Fence, store: EventStore["Service"]): EventStore["Se
   answer: (origin, transactionId) => fence.guard(store.answer(origin, transactionId)),
 })
 
-/** The store, with a seam before each commit, and each group in the trace. */
+/** The store, with a seam before each commit, and each group in the trace. A crash in the seam is one before the commit. */
 const tracedStore = (
   name: string,
+  fence: Fence,
   { kernel, onCommit }: WorldParts,
   store: EventStore["Service"],
 ): EventStore["Service"] => ({
   ...store,
   commit: (group) =>
-    kernel
-      .seam("store")
-      .pipe(
-        Effect.andThen(Effect.sync(() => kernel.trace.record("store", name, groupBytes(group)))),
-        Effect.andThen(
-          onCommit === undefined
-            ? store.commit(group)
-            : Effect.tap(store.commit(group), () => Effect.sync(() => onCommit(name, group))),
+    kernel.seam("store").pipe(
+      Effect.andThen(
+        fence.guard(
+          Effect.suspend(() => {
+            kernel.trace.record("store", name, groupBytes(group))
+            return onCommit === undefined
+              ? store.commit(group)
+              : Effect.tap(store.commit(group), () => Effect.sync(() => onCommit(name, group)))
+          }),
         ),
       ),
+    ),
 })
 
 /** What each server decided about each event: what a report draws. */

@@ -3,6 +3,7 @@
  * (MSC3706, MSC3902), and history that it missed.
  */
 import { Context, Effect, Layer, Semaphore } from "effect"
+import { domainOf } from "../core/identifiers.ts"
 import { compareCodePoints } from "../core/json/encode.ts"
 import { decideAnew } from "../core/room-dag/decide-anew.ts"
 import type { FederationClient } from "../federation/client.ts"
@@ -18,9 +19,10 @@ import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
 import type { Signatures } from "./signatures/signatures.ts"
 
-/** A room whose memberships no server has told yet. */
+/** What no server has told yet of a room: memberships, or history behind a gap. */
 export interface WaitingResync {
   readonly roomId: string
+  readonly what: "whole state" | "history"
   readonly servers: readonly string[]
 }
 
@@ -29,11 +31,15 @@ export class Resyncs extends Context.Service<
   {
     /** Begins to fetch what is left out of a room in partial state; of any other there is nothing to do. */
     readonly makeWhole: (room: Room) => Effect.Effect<void>
-    /** Begins to fetch the history before the events `from`. */
+    /**
+     * Begins to fetch the history before the events `from`: of `server`, then of all others in the room, and again, later
+     * and later, as long as some of it is missing. Nobody must have it (§Backfilling and retrieving missing events), so that
+     * it is given up in the end.
+     */
     readonly backfill: (room: Room, server: string, from: readonly string[]) => Effect.Effect<void>
     /** How many requests of these are under way: for observers. */
     readonly busy: () => number
-    /** Rooms for which all servers were asked in vain and will be again: for observers. */
+    /** For what all servers were asked in vain and will be again: for observers. */
     readonly waiting: () => readonly WaitingResync[]
   }
 >()("netsplit/Resyncs") {
@@ -43,11 +49,12 @@ export class Resyncs extends Context.Service<
     Effect.gen(function* () {
       const rooms = yield* Rooms
       const settings = yield* Settings
+      const { serverName } = yield* ServerIdentity
       const scope = yield* Effect.scope
       const services = yield* Effect.context<
         FederationClient | KeyRing | Outside | Rooms | ServerIdentity | Settings | Signatures
       >()
-      const waiting = new Map<Room, WaitingResync>()
+      const waiting = new Set<WaitingResync>()
       let busy = 0
 
       const counted = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -70,33 +77,86 @@ export class Resyncs extends Context.Service<
       ): Effect.Effect<void> =>
         effect.pipe(Effect.ignore, Effect.provide(services), Effect.forkIn(scope), Effect.asVoid)
 
+      /** Before all are asked once more. */
+      const wait = (waitingFor: WaitingResync, failures: number): Effect.Effect<void> => {
+        waiting.add(waitingFor)
+        const waitMs = Math.min(settings.retryMsMin * 2 ** failures, settings.retryMsMax)
+        return Effect.ensuring(
+          Effect.sleep(waitMs),
+          Effect.sync(() => waiting.delete(waitingFor)),
+        )
+      }
+
       const resync = Effect.fnUntraced(function* (room: Room, partial: PartialState) {
         const servers = inOrder(partial)
         for (let failures = 0; ; failures++) {
           const outcome = yield* counted(askEach(room, partial, servers))
           if (outcome !== "failed" || rooms.find(room.roomId) !== room) break
-          waiting.set(room, { roomId: room.roomId, servers })
-          yield* Effect.sleep(Math.min(settings.retryMsMin * 2 ** failures, settings.retryMsMax))
-          waiting.delete(room)
+          yield* wait({ roomId: room.roomId, what: "whole state", servers }, failures)
         }
         partial.whole.openUnsafe()
+      })
+
+      const backfill = Effect.fnUntraced(function* (room: Room, server: string, from: readonly string[]) {
+        for (let failures = 0; failures < backfillsMax; failures++) {
+          const servers = yield* counted(backfillOfEach(room, server, from))
+          if (!hasGapBefore(room, from) || rooms.find(room.roomId) !== room) return
+          yield* wait({ roomId: room.roomId, what: "history", servers }, failures)
+        }
       })
 
       const makeWhole = (room: Room): Effect.Effect<void> =>
         room.partial === undefined ? Effect.void : later(resync(room, room.partial))
 
-      for (const room of rooms.all()) yield* makeWhole(room)
+      for (const room of rooms.all()) {
+        yield* makeWhole(room)
+        for (const [server, from] of gapsIn(room, serverName)) yield* later(backfill(room, server, from))
+      }
 
       return Resyncs.of({
         makeWhole,
         backfill: (room, server, from) =>
-          from.length === 0 ? Effect.void : later(counted(backfillBefore(room, server, from))),
+          from.length === 0 ? Effect.void : later(backfill(room, server, from)),
         busy: () => busy,
-        waiting: () => [...waiting.values()],
+        waiting: () => [...waiting],
       })
     }),
   )
 }
+
+/** With the waits that double in between, about a quarter of an hour. */
+const backfillsMax = 10
+
+/** Asks one server after the other, as long as something is missing; gives them all. */
+const backfillOfEach = Effect.fnUntraced(function* (room: Room, server: string, from: readonly string[]) {
+  const { serverName } = yield* ServerIdentity
+  const others = [...joinedServersIn(room.dag, room.dag.currentState())].sort(compareCodePoints)
+  const servers = [...new Set([server, ...others])].filter((name) => name !== serverName)
+  for (const asked of servers) {
+    if (hasGapBefore(room, from)) yield* Effect.ignore(backfillBefore(room, asked, from))
+  }
+  return servers
+})
+
+/** By who told the state there, the events behind which history is missing. Before its own joins a server may have none. */
+const gapsIn = ({ dag, partial }: Room, serverName: string): ReadonlyMap<string, readonly string[]> => {
+  const gaps = new Map<string, string[]>()
+  if (partial !== undefined) return gaps
+  for (const record of dag.records()) {
+    if (record.place === "outlier" || record.stateSource.kind === "computed") continue
+    const { event, stateSource } = record
+    const isOwn = domainOf(event.sender) === serverName
+    if (isOwn || dag.missingPrevEvents(event).length === 0) continue
+    gaps.set(stateSource.by, [...(gaps.get(stateSource.by) ?? []), event.eventId])
+  }
+  return gaps
+}
+
+const hasGapBefore = ({ dag }: Room, from: readonly string[]): boolean =>
+  from.some((eventId) => {
+    const event = dag.timeline(eventId)?.event
+    return event !== undefined && dag.missingPrevEvents(event).length > 0
+  })
 
 /** First the server that told part of it. */
 const inOrder = ({ via, servers }: PartialState): readonly string[] => [
