@@ -32,7 +32,7 @@ export const findGraphProblems = (dag: RoomDag): readonly string[] => [
     ...graphProblems(dag, record),
     ...citationProblems(dag, record),
   ]),
-  ...findTipProblems(dag),
+  ...extremityProblems(dag),
 ]
 
 /** The states around events, and the current one, as `resolve` has it. */
@@ -158,9 +158,10 @@ const mayRedact = (dag: RoomDag, record: EventRecord, author: string): boolean =
 /**
  * By definition, not by how they are kept: what is accepted and has no accepted descendant, through any others. What a
  * server held when it came back may be none where it could not fetch what came between. What stands behind an event of
- * which the state was told may have been fetched as history, and that is none though all that builds on it be soft-failed.
+ * which the state was told may have been fetched as history, and that is none though all that builds on it be rejected
+ * or soft-failed.
  */
-export const findTipProblems = (dag: RoomDag): readonly string[] => {
+const extremityProblems = (dag: RoomDag): readonly string[] => {
   const timeline = [...dag.records()].filter(
     (record): record is TimelineRecord => record.place === "timeline",
   )
@@ -179,6 +180,7 @@ export const findTipProblems = (dag: RoomDag): readonly string[] => {
       dag,
       timeline.filter(({ stateSource }) => stateSource.kind === "claimed"),
     ),
+    ...timeline.filter(({ arrival }) => arrival === "historical").map(({ event }) => event.eventId),
   ])
   return [
     ...wanted
