@@ -59,7 +59,7 @@ const kept = (filename: string) =>
   )
 
 describe("a sweep of a cluster", () => {
-  test("loses no seed and reports none twice where a worker is killed at work", async () => {
+  test("loses no seed and reports none twice where a worker is killed, and connections are cut", async () => {
     const [victim, other] = await Promise.all([startWorker(), startWorker()])
     await whenever(async () => (await ask("SELECT count(*) FROM netsplit_runners")) === 2)
     const filename = newFile()
@@ -75,6 +75,8 @@ describe("a sweep of a cluster", () => {
     ])
     await whenever(async () => ((await kept(filename))?.sweeps[0]?.seeds_run ?? 0) >= 2)
     victim.kill("SIGKILL")
+    const all = "FROM pg_stat_activity WHERE application_name = 'netsplit'"
+    expect(await ask(`SELECT count(pg_terminate_backend(pid)) ${all}`)).toBeGreaterThan(0)
     const { exitCode, stdout, stderr } = await sweeping
     expect(stderr).toBe("")
     // The counts of goals are sums over seeds: one that is missing, or there twice, would show.

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import { Console, Effect, type Scope } from "effect"
+import { Console, Effect, Schedule, type Scope } from "effect"
 import { EntityAddress, EntityId, MessageStorage, RunnerStorage, Sharding } from "effect/cluster"
 import { UsageError } from "../../outcome.ts"
 import type { SweepJob } from "../job.ts"
@@ -10,6 +10,13 @@ import { SeedLane } from "./seed-lane.ts"
 
 /** Workers have heard by then that nobody waits for an answer any more. */
 const heardWithin = "1 second"
+
+/** A database that is started anew is waited for; what is asked twice is answered once. */
+const outage = {
+  while: ({ _tag }: { readonly _tag: string }) => _tag === "PersistenceError",
+  schedule: Schedule.spaced("1 second"),
+  times: 60,
+}
 
 /**
  * Has the seeds of a job run by the workers of a cluster, `places` at once. A seed whose worker dies is run by another.
@@ -42,7 +49,7 @@ const makeRunner = Effect.fnUntraced(function* (job: SweepJob, url: URL, places:
   const run: SeedRunner<UsageError>["run"] = (seed) =>
     Effect.acquireUseRelease(
       Effect.sync(() => free.shift()!),
-      (lane) => laneOf(lane).RunSeed({ code, task: { job, seed } }),
+      (lane) => Effect.retry(laneOf(lane).RunSeed({ code, task: { job, seed } }), outage),
       (lane) => Effect.sync(() => void free.push(lane)),
     ).pipe(
       Effect.catch((error) =>

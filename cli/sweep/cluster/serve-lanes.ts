@@ -25,8 +25,7 @@ export const serveLanes = Effect.fnUntraced(function* (
         ? semaphore.withPermits(1)(
             Effect.tryPromise({
               try: () => pool.run(payload.task),
-              catch: (error) =>
-                new SeedFailure({ isDefect: true, message: whyNot(payload.task.seed, error) }),
+              catch: (error) => new SeedFailure({ isDefect: true, message: whyNot(error) }),
             }),
           )
         : new SeedFailure({
@@ -39,5 +38,4 @@ export const serveLanes = Effect.fnUntraced(function* (
   return name
 })
 
-const whyNot = (seed: number, error: unknown): string =>
-  `seed ${seed}: ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`
+const whyNot = (error: unknown): string => (error instanceof Error ? error.message : String(error))
