@@ -74,6 +74,10 @@ describe("netsplit sweep", () => {
       "sweep random --seeds 1..2 --time-limit soon",
       '--time-limit wants a time such as 90s, 5m or 1h, not "soon"',
     ],
+    [
+      "sweep random --seeds 1 --mutant no-soft-failures",
+      "there is no mutant no-soft-failures: did you mean no-soft-failure?",
+    ],
     ["sweep random", "--seeds is missing; try 'netsplit sweep --help'"],
     ["replay no-such-file.json", '"no-such-file.json": no such file'],
   ])("%s is wrong usage", async (words, message) => {

@@ -32,7 +32,7 @@ export const findGraphProblems = (dag: RoomDag): readonly string[] => [
     ...graphProblems(dag, record),
     ...citationProblems(dag, record),
   ]),
-  ...findTipProblems(dag),
+  ...extremityProblems(dag),
 ]
 
 /** The states around events, and the current one, as `resolve` has it. */
@@ -160,7 +160,7 @@ const mayRedact = (dag: RoomDag, record: EventRecord, author: string): boolean =
  * through any others. What a server held when it came back may be none where it could not fetch what came between. What
  * was fetched as history is none, though all that builds on it be soft-failed, or not to be had.
  */
-export const findTipProblems = (dag: RoomDag): readonly string[] => {
+const extremityProblems = (dag: RoomDag): readonly string[] => {
   const timeline = [...dag.records()].filter(
     (record): record is TimelineRecord => record.place === "timeline",
   )

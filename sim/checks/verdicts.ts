@@ -27,7 +27,7 @@ export const verdicts: Check = {
         const before = rooms.get(key)
         rooms.set(key, noted(dag, before, record))
         const problem =
-          (before?.dag === dag ? problemOf(world, before, record) : undefined) ?? tipProblem(dag, record)
+          before?.dag === dag ? (problemOf(world, before, record) ?? tipProblem(before, record)) : undefined
         return problem === undefined ? [] : [`${server}, ${roomId}: ${problem}`]
       },
     }
@@ -37,6 +37,7 @@ export const verdicts: Check = {
 /** A room as it was after the event before. */
 interface Noted {
   readonly dag: RoomDag
+  readonly tips: readonly string[]
   /** After its forward extremities. */
   readonly states: readonly StateMap[]
   /** What was accepted by its auth_events before its place was known: that stands. */
@@ -54,12 +55,11 @@ const noted = (dag: RoomDag, before: Noted | undefined, record: EventRecord): No
   const isSame = before?.dag === dag
   const outliers = isSame ? before.outliers : acceptedOutliersOf(dag)
   if (record.place === "outlier" && record.verdict === "accepted") outliers.add(record.event.eventId)
+  const tips = isSame && record.place === "outlier" ? before.tips : dag.forwardExtremities()
   return {
     dag,
-    states:
-      isSame && record.place === "outlier"
-        ? before.states
-        : dag.forwardExtremities().flatMap((eventId) => dag.timeline(eventId)?.stateAfter ?? []),
+    tips,
+    states: tips.flatMap((eventId) => dag.timeline(eventId)?.stateAfter ?? []),
     outliers,
     known: isSame ? before.known : new Set([...dag.records()].map(({ event }) => event.eventId)),
   }
@@ -108,7 +108,14 @@ const presentFor = (
   return resolve(dag.graph, isToldToo ? [...states, stateBefore] : states, contextByTheRules(dag))
 }
 
-const tipProblem = (dag: RoomDag, { event: { eventId }, verdict }: EventRecord): string | undefined =>
-  verdict !== "accepted" && dag.forwardExtremities().includes(eventId)
-    ? `${eventId} is ${verdict}, and is a forward extremity`
-    : undefined
+/** What is not accepted is no forward extremity, nor in the way of those that there are, unless something builds on it. */
+const tipProblem = (
+  { dag, tips }: Noted,
+  { event: { eventId }, verdict }: EventRecord,
+): string | undefined => {
+  if (verdict === "accepted" || dag.held.childrenOf(eventId).length > 0) return undefined
+  const now = dag.forwardExtremities()
+  return now.join() === tips.join()
+    ? undefined
+    : `${eventId} is ${verdict}, and has changed the forward extremities from ${tips.join(" ")} to ${now.join(" ")}`
+}

@@ -36,6 +36,11 @@ describe("a plan in a file", () => {
       "speed",
     ],
     [
+      "a mutant that is none",
+      { ...small, servers: [{ name: "s1", mutant: "stale-states" }, { name: "s2" }] },
+      "there is no mutant stale-states: did you mean stale-state?",
+    ],
+    [
       "an unknown action",
       withEntry({ id: "a", atMs: 0, do: { act: "dance", user: "@bob:s2" } }),
       'no action "dance"',

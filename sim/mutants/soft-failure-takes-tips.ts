@@ -16,6 +16,6 @@ export const softFailureTakesTips: Mutant = {
   wrong:
     "the parents of a soft-failed event are no forward extremities any more, unless it would be left without any",
   real: "I22: synapse#5090; tuwunel e0f10343e",
-  killedBy: "event-graph",
+  killedBy: "verdicts",
   mutation: withDag(Dag),
 }

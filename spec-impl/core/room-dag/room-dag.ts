@@ -85,8 +85,7 @@ export class RoomDag {
 
   /** The room without its events: as it was before the first came, but for the signatures that were noted. */
   withoutEvents(): RoomDag {
-    const Room = this.constructor as typeof RoomDag
-    return new Room(this.rules, this.#signedRestrictedJoins)
+    return new (this.constructor as typeof RoomDag)(this.rules, this.#signedRestrictedJoins)
   }
 
   /** What is held of `eventId`, outliers included. What was evicted is read, and another object each time. */
