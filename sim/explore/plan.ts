@@ -50,6 +50,10 @@ const Options = Schema.Struct({
   burstMax: Count,
   /** The part of the users who have power from the start. */
   levelsShare: Schema.optionalKey(Share),
+  /** The part of the actions in a room that are by who made it, beside those that fall to them anyway. */
+  creatorShare: Schema.optionalKey(Share),
+  /** The part of the users who go for good in the course of the story. */
+  turnoverShare: Schema.optionalKey(Share),
   /** The part of the story before anything goes wrong. */
   calmShare: Schema.optionalKey(Share),
   /** The part of the actions that take no heed of whether they are possible. */
