@@ -61,3 +61,19 @@ export const seedsFlag = Flag.String("seeds").pipe(
     () => "seeds such as 1..1000",
   ),
 )
+
+const parseDatabase = (word: string): Option.Option<URL> => {
+  const url = URL.parse(word)
+  return url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.username !== ""
+    ? Option.some(url)
+    : Option.none()
+}
+
+/** `--cluster postgres://…` */
+export const clusterFlag = Flag.String("cluster").pipe(
+  Flag.withMetavar("URL"),
+  Flag.withDescription(
+    "The PostgreSQL database over which sweeps and workers meet; PGPASSWORD is taken where it has no password",
+  ),
+  Flag.filterMap(parseDatabase, () => "a database such as postgres://user@host/name"),
+)

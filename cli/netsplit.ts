@@ -17,6 +17,7 @@ import { scenarios } from "./scenarios.ts"
 import { serve } from "./serve.ts"
 import { shrink } from "./shrink.ts"
 import { sweep } from "./sweep.ts"
+import { worker } from "./worker.ts"
 
 const debug = GlobalFlag.Setting("debug")({
   flag: Flag.Boolean("debug").pipe(
@@ -37,6 +38,7 @@ const command = Command.make("netsplit").pipe(
   Command.withSubcommands([
     run,
     sweep,
+    worker,
     replay,
     shrink,
     exportCase,

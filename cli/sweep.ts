@@ -1,15 +1,16 @@
 import { availableParallelism } from "node:os"
-import { Console, Effect, Option } from "effect"
+import { Console, Effect, Option, type Scope } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { durationFlag, integerFlag, roomVersionFlag, seedsFlag } from "./flags.ts"
+import { clusterFlag, durationFlag, integerFlag, roomVersionFlag, seedsFlag } from "./flags.ts"
 import { jsonFlag } from "./json-flag.ts"
 import { NotAsExpected, UsageError } from "./outcome.ts"
 import { resumeLine, showCommandLine } from "./recording/command-line.ts"
 import { Argv, recorded } from "./recording/recorded.ts"
 import { sweepKeeper } from "./recording/sweep-rows.ts"
 import { findScenario } from "./run.ts"
+import { stopSignal } from "./stop-signal.ts"
 import type { SweepJob, SweepSummary } from "./sweep/job.ts"
-import { runSweep, type SweepOutcome } from "./sweep/run-sweep.ts"
+import { runSweep, type SeedRunner, type SweepOutcome } from "./sweep/run-sweep.ts"
 import { countSeeds, showSeeds } from "./sweep/seed-ranges.ts"
 import { runOnThreads } from "./sweep/threads.ts"
 
@@ -22,9 +23,12 @@ const parameters = {
     "Room versions: of a scenario one run for each; of random plans those that their rooms may have",
   ),
   workers: integerFlag("workers", 1).pipe(
-    Flag.withDescription("How many threads; one for each core unless given"),
+    Flag.withDescription(
+      "How many threads; one for each core unless given. With --cluster: how many seeds under way, 256",
+    ),
     Flag.optional,
   ),
+  cluster: Flag.optional(clusterFlag),
   timeLimit: durationFlag("time-limit").pipe(
     Flag.withDescription("When to stop, whatever is left: 90s, 5m, 1h"),
     Flag.optional,
@@ -72,20 +76,14 @@ const checkMutant = Effect.fnUntraced(function* (name: string) {
   if (mutantNamed(name) === undefined) return yield* new UsageError({ message: unknownMutant(name) })
 })
 
-/** Ends with the first SIGINT or SIGTERM; the second one ends the process at once. */
-const stopSignal = Effect.callback<void>((resume) => {
-  let isFirst = true
-  const stop = (): void => {
-    if (!isFirst) process.exit(130)
-    isFirst = false
-    resume(Effect.void)
-  }
-  process.on("SIGINT", stop)
-  process.on("SIGTERM", stop)
-  return Effect.sync(() => {
-    process.off("SIGINT", stop)
-    process.off("SIGTERM", stop)
-  })
+const makeRunner = Effect.fnUntraced(function* (
+  job: SweepJob,
+  cluster: URL | undefined,
+  workers: number,
+): Effect.fn.Return<SeedRunner<UsageError>, UsageError, Scope.Scope> {
+  if (cluster === undefined) return yield* runOnThreads(job, workers)
+  const { runOnCluster } = yield* Effect.promise(() => import("./sweep/cluster/run-on-cluster.ts"))
+  return yield* runOnCluster(job, cluster, workers)
 })
 
 /** `netsplit sweep`: searches seeds for failures, on all cores. */
@@ -109,16 +107,19 @@ export const sweep = Command.make(
       mutant,
     }
     const timeLimitMs = Option.getOrUndefined(input.timeLimit)
-    const threads = Option.getOrElse(input.workers, availableParallelism)
-    const options = { ...job, seeds: showSeeds(seeds), threads, failuresMax, timeLimitMs }
+    const workers = Option.getOrElse(input.workers, () =>
+      Option.isSome(input.cluster) ? 256 : availableParallelism(),
+    )
+    const options = { ...job, seeds: showSeeds(seeds), workers, failuresMax, timeLimitMs }
     yield* recorded(
       { command: "sweep", options },
       Effect.fnUntraced(function* (recording) {
         const outcome = yield* Effect.scoped(
           Effect.gen(function* () {
-            const runner = yield* runOnThreads(job, threads)
+            const interrupted = yield* stopSignal
+            const runner = yield* makeRunner(job, Option.getOrUndefined(input.cluster), workers)
             const keep = sweepKeeper(recording, input.what, seeds)
-            return yield* runSweep({ seeds, runner, failuresMax, timeLimitMs, interrupted: stopSignal, keep })
+            return yield* runSweep({ seeds, runner, failuresMax, timeLimitMs, interrupted, keep })
           }),
         )
         yield* input.json ? Console.log(JSON.stringify(contract(outcome))) : present(outcome)
@@ -130,7 +131,8 @@ export const sweep = Command.make(
   }),
 ).pipe(
   Command.withDescription(
-    "Search seeds for failures, on all cores. Each failure is written as a case file, with the command that repeats it. " +
+    "Search seeds for failures, on all cores, or with --cluster on all machines where a `netsplit worker` runs. " +
+      "Each failure is written as a case file, with the command that repeats it. " +
       "Exit code: 0 no failure, 1 failures, 2 interrupted before any, 64 wrong usage.",
   ),
   Command.withShortDescription("Search seeds for failures"),

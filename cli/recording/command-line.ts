@@ -1,10 +1,13 @@
 /** Flags whose values are nobody's business afterwards. */
 const secretFlags: ReadonlySet<string> = new Set(["--access-token"])
 
+/** The password of a URL such as `postgres://user:password@host/name`. */
+const passwordPattern = /(?<=:\/\/[^/:@]*):[^/@]*(?=@)/
+
 const withoutSecret = (word: string, before: string | undefined): string => {
   if (before !== undefined && secretFlags.has(before)) return "…"
   const [flag] = word.split("=", 1)
-  return word.includes("=") && secretFlags.has(flag!) ? `${flag}=…` : word
+  return word.includes("=") && secretFlags.has(flag!) ? `${flag}=…` : word.replace(passwordPattern, "")
 }
 
 const quote = (word: string): string =>

@@ -1,21 +1,24 @@
 /** Keeps a sweep in the results database while it runs. */
 import { Effect } from "effect"
-import { roomVersionsOf } from "../sweep/case-files.ts"
-import type { SweepState } from "../sweep/run-sweep.ts"
+import { loadCase } from "../sweep/case-files.ts"
+import type { FoundFailure, SweepState } from "../sweep/run-sweep.ts"
 import { type SeedRange, showSeeds } from "../sweep/seed-ranges.ts"
 import { caseRow } from "./case-row.ts"
 import type { Recording, Rows } from "./recorded.ts"
 
-type Found = SweepState["failures"][number]
-
-const failureRow = (sweep_id: number, { failure, found }: Found) => ({
+const failureRow = (sweep_id: number, failure: FoundFailure) => ({
   sweep_id,
   seed: failure.seed,
-  room_version: roomVersionsOf(found).join(","),
+  room_version: failure.roomVersions.join(","),
   check: failure.check,
   why: failure.why,
   replay: `./netsplit replay ${failure.caseFile}`,
   ...(failure.shape === null ? {} : { shape: failure.shape }),
+})
+
+const caseRows = Effect.fnUntraced(function* (failure_id: number, { caseFile, events }: FoundFailure) {
+  const found = yield* Effect.orDie(loadCase(caseFile))
+  return "plan" in found ? [{ failure_id, ...caseRow(found, events, caseFile) }] : []
 })
 
 /**
@@ -56,12 +59,11 @@ export const sweepKeeper = (recording: Recording, scenario: string, seeds: reado
             const id = row ?? (yield* rows.add("sweeps", [{ scenario, ...bounds, ...progress }]))[0]!
             const ids = yield* rows.add(
               "failures",
-              failures.map((found) => failureRow(id, found)),
+              failures.map((failure) => failureRow(id, failure)),
             )
-            const cases = failures.flatMap(({ found, failure, events }, at) =>
-              "plan" in found ? [{ failure_id: ids[at]!, ...caseRow(found, events, failure.caseFile) }] : [],
-            )
-            yield* rows.add("cases", cases)
+            for (const [at, failure] of failures.entries()) {
+              yield* rows.add("cases", yield* caseRows(ids[at]!, failure))
+            }
             return { id, goals: yield* writeGoals(rows, id, state) }
           }),
         )

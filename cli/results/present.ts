@@ -71,7 +71,7 @@ const presentSweeps = ({ command, sweeps }: CommandResults): readonly string[] =
     "",
     `sweep of ${sweep.scenario}: ${sweep.seeds_run} seeds of ${sweep.first_seed}..${sweep.last_seed}`,
     ...(sweep.seeds_left === undefined ? [] : [`Go on with: ${resumeLine(command.line, sweep.seeds_left)}`]),
-    ...section([["goal", "seeds"], ...sweep.goals.map(({ goal, count }) => [goal, `${count}`])]),
+    ...section([["goal", "times"], ...sweep.goals.map(({ goal, count }) => [goal, `${count}`])]),
     ...section([
       ["seed", "room version", "check", "shape", "why"],
       ...sweep.failures.map(({ seed, room_version, check, shape, why }) => [

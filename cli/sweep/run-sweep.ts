@@ -1,7 +1,6 @@
 /** Deals the seeds of a sweep to those who run them, and sums up what they found. */
 import { Deferred, Effect, Fiber, type Scope } from "effect"
-import type { Case } from "#sim/explore/case.ts"
-import { writeCase } from "./case-files.ts"
+import { roomVersionsOf, writeCase } from "./case-files.ts"
 import type { SeedResult, SweepFailure, SweepSummary } from "./job.ts"
 import { showProgress } from "./progress.ts"
 import { countSeeds, dealSeeds, type SeedRange } from "./seed-ranges.ts"
@@ -14,16 +13,18 @@ export interface SeedRunner<E = never> {
   readonly places: number
 }
 
+export interface FoundFailure extends SweepFailure {
+  readonly roomVersions: readonly string[]
+  /** How many events its run had. */
+  readonly events: number
+}
+
 /** What a sweep has come to. */
 export interface SweepState {
   readonly seedsRun: number
   readonly left: readonly SeedRange[]
-  /** In the order of their coming. */
-  readonly failures: readonly {
-    readonly failure: SweepFailure
-    readonly found: Case
-    readonly events: number
-  }[]
+  /** In the order of their coming. Their cases are in files: there may be thousands. */
+  readonly failures: readonly FoundFailure[]
   readonly goals: Readonly<Record<string, number>>
 }
 
@@ -65,9 +66,11 @@ const sweepSeeds = Effect.fnUntraced(function* <E>({
   const progress = showProgress(seedsInAll, "seeds")
   const dealer = dealSeeds(seeds)
   let seedsRun = 0
-  const failures: SweepState["failures"][number][] = []
+  const failures: FoundFailure[] = []
   const goals: Record<string, number> = {}
-  const stateNow = (): SweepState => ({ seedsRun, left: dealer.left(), failures, goals })
+  const stateNow = (): SweepState => ({
+    ...{ seedsRun, left: dealer.left(), failures: [...failures], goals: { ...goals } },
+  })
 
   const ended = yield* Deferred.make<SweepOutcome["endedBy"]>()
   const endBy = (why: SweepOutcome["endedBy"]) => Deferred.succeed(ended, why)
@@ -110,19 +113,19 @@ const sweepSeeds = Effect.fnUntraced(function* <E>({
   return {
     seedsRun,
     seconds: Math.round((performance.now() - startedMs) / 10) / 100,
-    failures: inOrder(failures.map(({ failure }) => failure)),
+    failures: inOrder(failures),
     goals,
     left,
     endedBy: left.length === 0 ? "done" : yield* Deferred.await(ended),
   }
 })
 
-const writeCases = ({ seed, cases, events }: SeedResult) =>
+const writeCases = ({ seed, cases, events }: SeedResult): Promise<readonly FoundFailure[]> =>
   Promise.all(
     cases.map(async (found) => {
       const { check, why, shape } = found
-      const failure: SweepFailure = { seed, check, why, shape, caseFile: await writeCase(found) }
-      return { failure, found, events }
+      const caseFile = await writeCase(found)
+      return { seed, check, why, shape, caseFile, roomVersions: roomVersionsOf(found), events }
     }),
   )
 

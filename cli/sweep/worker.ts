@@ -4,5 +4,10 @@ import type { SeedTask } from "./job.ts"
 import { runSeed } from "./run-seed.ts"
 
 parentPort?.on("message", async ({ job, seed }: SeedTask) => {
-  parentPort?.postMessage(await runSeed(job, seed))
+  try {
+    parentPort?.postMessage(await runSeed(job, seed))
+  } catch (error) {
+    if (error instanceof Error) error.message = `seed ${seed}: ${error.message}`
+    throw error
+  }
 })

@@ -22,8 +22,6 @@ const judging = (dag: RoomDag) => {
     presumedServers: dag.presumedServers,
     record: (eventId: string) => dag.record(eventId),
     create: () => dag.create(),
-    currentState: () => dag.currentState(),
-    lackedPolicyServer: (event: Event) => dag.lackedPolicyServer(event),
   }
 }
 

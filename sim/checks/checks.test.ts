@@ -115,15 +115,15 @@ describe("each checker", () => {
   test("shown-events trips on an event that is shown though it was not accepted", async () => {
     const problems = await told(shownEvents, (world) => {
       const room = roomOf(world, "s2")
-      const entry = room.timeline.history.at(-1)!
+      const entry = room.timeline.at(-1)!
       const rooms = {
         ...world.servers.get("s2")!.rooms,
-        all: () => [{ ...room, dag: { timeline: () => undefined }, timeline: { history: [entry] } }],
+        all: () => [{ ...room, dag: { timeline: () => undefined }, timeline: [entry] }],
       }
       return withServer(world, "s2", { rooms })
     })
     expect(problems).toHaveLength(1)
-    expect(problems[0]).toContain("which it did not accept")
+    expect(problems[0]).toContain("and was not accepted")
   })
 
   test("event-graph trips on a forward extremity that is none", async () => {

@@ -7,7 +7,7 @@ import { roomVersion } from "#spec-impl/core/room-version.ts"
 import { eventSignatureChecks, requiredSigners } from "#spec-impl/core/signing.ts"
 import type { Room } from "#spec-impl/homeserver/rooms.ts"
 import type { Check, CheckedWorld } from "./check.ts"
-import { findGraphProblems } from "./room-consistency.ts"
+import { findGraphProblems, findTipProblems } from "./room-consistency.ts"
 import { problemsByRoom } from "./whole-rooms.ts"
 
 export const eventGraph: Check = {
@@ -19,8 +19,10 @@ export const eventGraph: Check = {
     const verified = new Set<string>()
     return {
       onRecord: ({ kind, fields }) => {
-        if (kind === "event") keys.note(String(fields[0]))
-        return []
+        if (kind !== "event") return []
+        const [server, roomId, , , verdict] = fields.map(String) as [string, string, string, string, string]
+        keys.note(server)
+        return verdict === "accepted" ? [] : tipProblems(world, server, roomId)
       },
       atEnd: () => {
         for (const name of world.servers.keys()) keys.note(name)
@@ -31,6 +33,18 @@ export const eventGraph: Check = {
       },
     }
   },
+}
+
+/** Once an event was rejected or soft-failed: when all is over what comes later has covered the tips that were wrong. */
+const tipProblems = (
+  { servers, honest }: CheckedWorld,
+  server: string,
+  roomId: string,
+): readonly string[] => {
+  const room = honest.includes(server) ? servers.get(server)?.rooms.find(roomId) : undefined
+  return room === undefined || room.partial !== undefined
+    ? []
+    : findTipProblems(room.dag).map((problem) => `${server}, ${roomId}: ${problem}`)
 }
 
 /** The keys that servers signed by, as long as anybody could see them. */

@@ -26,7 +26,8 @@ const withTips = (dag: RoomDag, tips: readonly string[]): RoomDag => {
   const other = emptyRoom(dag.rules.version.id)
   const records: EventRecord[] = [...dag.records()]
   for (const { event, index } of records) if (index >= 0) other.graph.add(event)
-  other.restore(records, tips)
+  for (const record of records) other.restore(record)
+  other.restoreExtremities(tips)
   return other
 }
 

@@ -13,7 +13,7 @@ export const shownEvents: Check = {
   watch: (world) => ({
     atEnd: () =>
       problemsByRoom(world, ({ dag, timeline }) =>
-        timeline.history.flatMap(({ record: { event } }) => {
+        [...timeline].flatMap(({ record: { event } }) => {
           const record = dag.timeline(event.eventId)
           if (record?.verdict !== "accepted") return [`${event.eventId} is shown, and was not accepted`]
           const objection =

@@ -16,15 +16,16 @@ export const timelines: Check = {
 }
 
 const problemsOf = ({ dag, timeline }: Room): readonly string[] => {
-  const positions = new Map(timeline.live.map((entry) => [idOf(entry), entry.position]))
-  const told = new Set(timeline.history.map(idOf))
+  const live = timeline.after(0, timeline.lastPosition)
+  const positions = new Map(live.map((entry) => [idOf(entry), entry.position]))
+  const told = new Set([...timeline].map(idOf))
   const untold = [...dag.records()].filter(
     ({ place, verdict, event }) => place === "timeline" && verdict === "accepted" && !told.has(event.eventId),
   )
   return [
-    ...(told.size === timeline.history.length ? [] : ["an event has two places in the timeline"]),
+    ...(told.size === timeline.length ? [] : ["an event has two places in the timeline"]),
     ...untold.map(({ event }) => `${event.eventId} was accepted, and is told to no client`),
-    ...timeline.live.flatMap(({ position, record: { event, stateSource } }) =>
+    ...live.flatMap(({ position, record: { event, stateSource } }) =>
       (stateSource.kind === "claimed" ? [] : event.prevEvents)
         .filter((parent) => (positions.get(parent) ?? 0) > position)
         .map((parent) => `${event.eventId} is told before ${parent}, on which it builds`),

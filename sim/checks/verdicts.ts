@@ -6,10 +6,10 @@
 import type { EventRecord, Objection, TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
 import { verdictBy } from "#spec-impl/core/room-dag/objections.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
+import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
-import { objectionOfCitations, objectionOfState } from "./by-the-rules.ts"
+import { contextByTheRules, objectionOfCitations, objectionOfState } from "./by-the-rules.ts"
 import type { Check, CheckedWorld } from "./check.ts"
-import { problemsByRoom } from "./whole-rooms.ts"
 
 export const verdicts: Check = {
   name: "verdicts",
@@ -27,10 +27,10 @@ export const verdicts: Check = {
         const key = `${server} ${roomId}`
         const before = rooms.get(key)
         rooms.set(key, noted(dag, before, record))
-        const problem = before?.dag === dag ? problemOf(before, record) : undefined
+        const problem =
+          (before?.dag === dag ? problemOf(before, record) : undefined) ?? tipProblem(dag, record)
         return problem === undefined ? [] : [`${server}, ${roomId}: ${problem}`]
       },
-      atEnd: () => problemsByRoom(world, ({ dag }) => tipProblems(dag)),
     }
   },
 }
@@ -39,6 +39,8 @@ export const verdicts: Check = {
 interface Noted {
   readonly dag: RoomDag
   readonly current: StateMap
+  /** The states after the forward extremities. */
+  readonly tips: readonly StateMap[]
   readonly isEmpty: boolean
   /** What was accepted by its auth_events before its place was known: that stands. */
   readonly outliers: Set<string>
@@ -58,6 +60,7 @@ const noted = (dag: RoomDag, before: Noted | undefined, record: EventRecord): No
   return {
     dag,
     current: isSame && record.place === "outlier" ? before.current : dag.currentState(),
+    tips: dag.forwardExtremities().flatMap((eventId) => dag.timeline(eventId)?.stateAfter ?? []),
     isEmpty: dag.forwardExtremities().length === 0,
     outliers,
     known: isSame ? before.known : new Set([...dag.records()].map(({ event }) => event.eventId)),
@@ -82,10 +85,8 @@ const problemOf = (before: Noted, record: EventRecord): string | undefined => {
   return `${event.eventId} is ${verdict}, and is to be ${wanted}: ${why}`
 }
 
-const objectionTo = (
-  { dag, outliers, current, isEmpty }: Noted,
-  record: EventRecord,
-): Objection | undefined => {
+const objectionTo = (before: Noted, record: EventRecord): Objection | undefined => {
+  const { dag, outliers, isEmpty } = before
   const { event } = record
   const byCitations =
     record.place === "timeline" && outliers.has(event.eventId) ? undefined : objectionOfCitations(dag, event)
@@ -93,13 +94,19 @@ const objectionTo = (
   return (
     byCitations ??
     objectionOfState(dag, event, record.stateBefore, 5) ??
-    (record.arrival === "new" && !isEmpty ? objectionOfState(dag, event, current, 6) : undefined)
+    (record.arrival === "new" && !isEmpty
+      ? objectionOfState(dag, event, presentFor(before, record), 6)
+      : undefined)
   )
 }
 
-const tipProblems = (dag: RoomDag): readonly string[] =>
-  dag
-    .forwardExtremities()
-    .map((eventId) => dag.timeline(eventId))
-    .filter((record): record is TimelineRecord => record !== undefined && record.verdict !== "accepted")
-    .map(({ event, verdict }) => `${event.eventId} was ${verdict}, and is a forward extremity`)
+/** What a server goes by where it was told the state before the event is a reading (`present-behind-gap`). */
+const presentFor = ({ dag, current, tips }: Noted, { stateSource, stateBefore }: TimelineRecord): StateMap =>
+  stateSource.kind === "computed" || dag.rules.readings.presentBehindGap === "held-alone"
+    ? current
+    : resolve(dag.graph, [...tips, stateBefore], contextByTheRules(dag))
+
+const tipProblem = (dag: RoomDag, { event: { eventId }, verdict }: EventRecord): string | undefined =>
+  verdict !== "accepted" && dag.forwardExtremities().includes(eventId)
+    ? `${eventId} is ${verdict}, and is a forward extremity`
+    : undefined

@@ -3,7 +3,8 @@ import { determinism, findDivergence } from "../checks/determinism.ts"
 import type { Transport } from "../world/world.ts"
 import type { PlanCase } from "./case.ts"
 import { makePlan, type PlanWishes } from "./make-plan.ts"
-import { runPlan } from "./run-plan.ts"
+import type { Plan } from "./plan.ts"
+import { type PlanRun, type PlanRunOptions, runPlan } from "./run-plan.ts"
 
 /** Of so many seeds one is run twice, to see whether it is the same. */
 const repeatedEvery = 20
@@ -23,16 +24,10 @@ export const searchSeed = async (
   transport: Transport,
 ): Promise<SeedFound> => {
   const plan = makePlan(seed, wishes)
-  const { failures, goals, storyEvents, traceHash } = await runPlan(plan, { transport })
-  const diverges =
-    seed % repeatedEvery === 0
-      ? await findDivergence((onRecord) => runPlan(plan, { transport, onRecord }), traceHash)
-      : undefined
-  const all = [
-    ...failures,
-    ...(diverges === undefined ? [] : [{ check: determinism.name, why: diverges, shape: null }]),
-  ]
-  const byCheck = new Map(all.toReversed().map((failure) => [failure.check, failure]))
+  const { failures, goals, storyEvents } = await (seed % repeatedEvery === 0 ? runPlanTwice : runPlan)(plan, {
+    transport,
+  })
+  const byCheck = new Map(failures.toReversed().map((failure) => [failure.check, failure]))
   return {
     seed,
     cases: [...byCheck.values()]
@@ -41,4 +36,16 @@ export const searchSeed = async (
     events: storyEvents,
     goals,
   }
+}
+
+/** Runs a plan, and once more to see whether that is the same. */
+export const runPlanTwice = async (
+  plan: Plan,
+  options: Pick<PlanRunOptions, "transport" | "stepsMax">,
+): Promise<PlanRun> => {
+  const run = await runPlan(plan, options)
+  const why = await findDivergence((onRecord) => runPlan(plan, { ...options, onRecord }), run.traceHash)
+  return why === undefined
+    ? run
+    : { ...run, failures: [...run.failures, { check: determinism.name, why, shape: null }] }
 }

@@ -10,7 +10,6 @@ import { claimsFromCache } from "./claims-from-cache.ts"
 import { devicesNeverGo } from "./devices-never-go.ts"
 import { diesOfRedactions } from "./dies-of-redactions.ts"
 import { federatesAnyway } from "./federates-anyway.ts"
-import { foreignAuthEvents } from "./foreign-auth-events.ts"
 import { keysGivenAgain } from "./keys-given-again.ts"
 import { laterTimeFirst } from "./later-time-first.ts"
 import { mainlineIgnored } from "./mainline-ignored.ts"
@@ -46,7 +45,6 @@ export const mutants: readonly Mutant[] = [
   noSoftFailure,
   staleState,
   rejectedAuthEvents,
-  foreignAuthEvents,
   powerUnneeded,
   ownPromotion,
   strangerSpeaks,

@@ -1,19 +1,24 @@
 /** Each mutant is found by the check that is there for it, which says nothing of the same run without it. */
 import { readFile } from "node:fs/promises"
+import { Effect } from "effect"
 import { describe, expect, test } from "vitest"
 import { checks } from "../checks/checks.ts"
 import { determinism } from "../checks/determinism.ts"
+import { readPlan } from "../explore/plan.ts"
 import { mutants } from "./catalogue.ts"
-import { seeds } from "./seeds.ts"
-import { complaintWithout, killIn } from "./seek.ts"
+import { judgeKill } from "./seek.ts"
 import { mutantsTable } from "./table.ts"
+
+const planOf = async (name: string) =>
+  Effect.runSync(readPlan(JSON.parse(await readFile(new URL(`plans/${name}.json`, import.meta.url), "utf8"))))
 
 describe("mutants", () => {
   test.each(mutants.map((mutant) => [mutant.name, mutant] as const))("%s is found", async (name, mutant) => {
-    const seed = seeds[name]
-    expect(seed, "no seed was found yet").toBeDefined()
-    expect(await killIn(mutant, seed!)).toBeDefined()
-    expect(await complaintWithout(mutant, seed!)).toBeUndefined()
+    const plan = await planOf(name)
+    expect(plan.servers.flatMap((server) => server.mutant ?? [])).toEqual([name])
+    const { said, saidWithout } = await judgeKill(plan, mutant)
+    expect(said).toBeDefined()
+    expect(saidWithout).toBeUndefined()
   })
 
   test("there is one at least for each check", () => {

@@ -1,34 +1,26 @@
 /**
- * Seeks anew, from seed 1 to 1000, the first seed in which each mutant is found; with names of mutants of those alone.
- * `--write` keeps them in seeds.ts and writes docs/mutants.md. Exit code 1 where one is not found.
+ * Seeks, from seed 1 to 1000, the first random plan in which each mutant is found; with names, of those mutants alone.
+ * `--write` makes that plan as small as it can and keeps it in plans/. Exit code 1 where one is not found.
  */
 import { writeFile } from "node:fs/promises"
+import { makePlan } from "../explore/make-plan.ts"
 import { mutants } from "./catalogue.ts"
-import { seeds as known } from "./seeds.ts"
-import { seekSeed } from "./seek.ts"
+import { seekSeed, shrinkKill } from "./seek.ts"
 
 const seedMax = 1_000
-const names = process.argv.slice(2).filter((word) => !word.startsWith("--"))
-const found = new Map(Object.entries(known))
+const asksMax = 150
+const words = process.argv.slice(2)
+const names = words.filter((word) => !word.startsWith("--"))
 
 for (const mutant of mutants) {
-  const { name, killedBy } = mutant
+  const { name, killedBy, wishes } = mutant
   if (names.length > 0 && !names.includes(name)) continue
-  const seed = await seekSeed(mutant, 1, seedMax)
-  if (seed === undefined) {
-    found.delete(name)
-    process.exitCode = 1
-  } else found.set(name, seed)
+  const seed = await seekSeed(mutant, seedMax)
   console.log(`${name}: ${seed === undefined ? `${killedBy} does not find it` : `seed ${seed}`}`)
-}
-
-if (process.argv.includes("--write")) {
-  const lines = mutants.flatMap(({ name }) => (found.has(name) ? [`  "${name}": ${found.get(name)},`] : []))
-  const text = [
-    "/** Written by `node sim/mutants/seek-main.ts --write`: by mutant the first seed in which its check finds it. */",
-    "export const seeds: Readonly<Record<string, number>> = {",
-    ...lines,
-    "}",
-  ]
-  await writeFile(new URL("seeds.ts", import.meta.url), `${text.join("\n")}\n`)
+  if (seed === undefined) process.exitCode = 1
+  else if (words.includes("--write")) {
+    const plan = await shrinkKill(mutant, makePlan(seed, { ...wishes, mutant: name }), asksMax)
+    const file = new URL(`plans/${name}.json`, import.meta.url)
+    await writeFile(file, `${JSON.stringify(plan, undefined, 2)}\n`)
+  }
 }

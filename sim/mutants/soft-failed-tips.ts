@@ -5,7 +5,7 @@ class Dag extends RoomDag {
   override forwardExtremities(): readonly string[] {
     const softFailed = [...this.records()]
       .filter(
-        ({ verdict, event }) => verdict === "soft-failed" && this.childrenOf(event.eventId).length === 0,
+        ({ verdict, event }) => verdict === "soft-failed" && this.held.childrenOf(event.eventId).length === 0,
       )
       .map(({ event }) => event.eventId)
     return [...new Set([...super.forwardExtremities(), ...softFailed])].sort()

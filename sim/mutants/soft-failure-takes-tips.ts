@@ -5,7 +5,7 @@ class Dag extends RoomDag {
   override forwardExtremities(): readonly string[] {
     const tips = super.forwardExtremities()
     const left = tips.filter((tip) =>
-      this.childrenOf(tip).every((child) => this.timeline(child)?.verdict !== "soft-failed"),
+      this.held.childrenOf(tip).every((child) => this.timeline(child)?.verdict !== "soft-failed"),
     )
     return left.length > 0 ? left : tips.slice(0, 1)
   }

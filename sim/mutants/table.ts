@@ -1,20 +1,19 @@
 /** The table of all mutants, for people: docs/mutants.md is what this gives. */
 import { mutants } from "./catalogue.ts"
 import type { Mutant } from "./mutant.ts"
-import { seeds } from "./seeds.ts"
 
 const cell = (text: string): string => text.replaceAll("|", "\\|")
 
-const commandOf = ({ name, wishes: { roomVersions, hostile } = {} }: Mutant): string =>
+const wordsOf = ({ name, wishes: { roomVersions, hostile } = {} }: Mutant): string =>
   [
-    `--mutant ${name} --seeds ${seeds[name]}`,
+    `--mutant ${name}`,
     ...(roomVersions === undefined ? [] : [`--room-version ${roomVersions.join(",")}`]),
     ...(hostile ? ["--hostile"] : []),
   ].join(" ")
 
 const row = (mutant: Mutant): string => {
   const { name, wrong, real = "", killedBy } = mutant
-  return `| ${[`\`${name}\``, wrong, real, killedBy, `\`${commandOf(mutant)}\``].map(cell).join(" | ")} |`
+  return `| ${[`\`${name}\``, wrong, real, killedBy, `\`${wordsOf(mutant)}\``].map(cell).join(" | ")} |`
 }
 
 /** As Markdown, with a row for each mutant. */
@@ -24,10 +23,11 @@ export const mutantsTable = (): string =>
     "<!-- Generated: node sim/mutants/table-main.ts > docs/mutants.md -->",
     "Each is a homeserver like the others, with one fault, and shows that a check finds what it is there for. A plan says " +
       'of a server `{"name": "s2", "mutant": "soft-failed-tips"}`; `netsplit sweep random --mutant soft-failed-tips` has ' +
-      "one server of each random plan be that. The last column is what to add to `netsplit sweep random` to see it found.",
-    "Rows I01 to I28 are those of the catalogue of faults that real servers had.",
+      "one server of each random plan be that, and the last column is what such a search needs. In a small plan it is " +
+      "seen by `netsplit replay sim/mutants/plans/soft-failed-tips.json`. Rows I01 to I28 are those of the catalogue of " +
+      "faults that real servers had.",
     [
-      "| mutant | what is wrong | real servers | found by | seen |",
+      "| mutant | what is wrong | real servers | found by | search |",
       "| --- | --- | --- | --- | --- |",
       ...mutants.map(row),
     ].join("\n"),

@@ -1,21 +1,45 @@
 import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { sha256 } from "#spec-impl/core/hash.ts"
-import { canonicalJsonBytes } from "#spec-impl/core/json/encode.ts"
-import { JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
+import { canonicalJson, compareCodePoints } from "#spec-impl/core/json/encode.ts"
+import { JsonFloat, type JsonObject, type JsonValue } from "#spec-impl/core/json/value.ts"
+import { Recent } from "#spec-impl/core/recent.ts"
 import type { StoreGroup } from "#spec-impl/store/event-store.ts"
 
-/** A group as bytes, for the trace and for draws: it is JSON but for bytes, and for what is undefined in it, which says nothing; PDUs are JSON throughout, and of any depth. */
-export const groupBytes = (group: StoreGroup): Uint8Array => canonicalJsonBytes(withoutUndefined(group))
+/** A group as bytes, for the trace and for draws: canonical JSON but for bytes, of which it has the hash, and for what is undefined in it, which says nothing. */
+export const groupBytes = (group: StoreGroup): Uint8Array => encoder.encode(textOf(group))
 
-const withoutUndefined = (value: unknown): JsonValue =>
-  value instanceof Uint8Array
-    ? encodeBase64(sha256(value))
-    : typeof value !== "object" || value === null || value instanceof JsonFloat
-      ? (value as JsonValue)
-      : Array.isArray(value)
-        ? value.map(withoutUndefined)
-        : Object.fromEntries(
-            Object.entries(value).flatMap(([key, child]) =>
-              child === undefined ? [] : [[key, key === "pdu" ? child : withoutUndefined(child)]],
-            ),
-          )
+const encoder = new TextEncoder()
+
+/** PDUs are JSON throughout, and of any depth; many servers keep one and the same. */
+const pduTexts = new Recent<JsonObject, string>()
+
+const pduText = (pdu: JsonObject): string => pduTexts.get(pdu) ?? pduTexts.keep(pdu, canonicalJson(pdu))
+
+const textOf = (value: unknown): string => {
+  if (typeof value !== "object" || value === null || value instanceof JsonFloat)
+    return canonicalJson(value as JsonValue)
+  if (value instanceof Uint8Array) return canonicalJson(encodeBase64(sha256(value)))
+  return Array.isArray(value) ? listText(value) : objectText(value)
+}
+
+const listText = (list: readonly unknown[]): string => {
+  let text = "["
+  for (let at = 0; at < list.length; at++) text += at === 0 ? textOf(list[at]) : `,${textOf(list[at])}`
+  return `${text}]`
+}
+
+const objectText = (object: object): string => {
+  let text = "{"
+  for (const key of sortedKeys(object)) {
+    const child = (object as Readonly<Record<string, unknown>>)[key]
+    if (child === undefined) continue
+    const written = key === "pdu" ? pduText(child as JsonObject) : textOf(child)
+    text += text === "{" ? `${canonicalJson(key)}:${written}` : `,${canonicalJson(key)}:${written}`
+  }
+  return `${text}}`
+}
+
+const sortedKeys = (object: object): readonly string[] => {
+  const keys = Object.keys(object)
+  return keys.length < 2 ? keys : keys.sort(compareCodePoints)
+}

@@ -16,6 +16,7 @@ import {
   prevEventsMax,
 } from "./limits.ts"
 import type { Readings } from "./readings.ts"
+import { Recent } from "./recent.ts"
 import { redact } from "./redaction.ts"
 import type { RoomVersion } from "./room-version.ts"
 
@@ -43,6 +44,30 @@ export const parseEvent = (
   version: RoomVersion,
   options: FormatOptions = {},
 ): ParsedEvent => {
+  const known = readings.get(received)
+  if (known !== undefined && isReadingOf(known, version, options)) return known.parsed
+  const parsed = parseAnew(received, version, options)
+  if ("event" in parsed) readings.keep(received, { parsed, version, options })
+  return parsed
+}
+
+/** Events as they were read last, by the very object that they were read from. */
+const readings = new Recent<JsonObject, Reading>()
+
+interface Reading {
+  readonly parsed: { readonly event: Event }
+  readonly version: RoomVersion
+  readonly options: FormatOptions
+}
+
+/** Whether an event that was read like that would be read alike. */
+const isReadingOf = (reading: Reading, version: RoomVersion, options: FormatOptions): boolean =>
+  reading.version === version &&
+  reading.options.identifierLength === options.identifierLength &&
+  reading.options.repeatedKeys === options.repeatedKeys &&
+  (reading.options.checkReferenceCounts ?? true) === (options.checkReferenceCounts ?? true)
+
+const parseAnew = (received: JsonObject, version: RoomVersion, options: FormatOptions): ParsedEvent => {
   const pdu = Object.hasOwn(received, "unsigned") ? without(received, ["unsigned"]) : received
   const problem = formProblem(pdu, version, options)
   if (problem !== undefined) return { problem }

@@ -3,6 +3,7 @@ import { hash } from "node:crypto"
 import { encodeBase64 } from "./base64.ts"
 import { canonicalJson } from "./json/encode.ts"
 import { isJsonObject, type JsonObject, type JsonValue, newObject } from "./json/value.ts"
+import { Recent } from "./recent.ts"
 import { redact } from "./redaction.ts"
 import type { RoomVersion } from "./room-version.ts"
 
@@ -25,7 +26,9 @@ export const contentHash = (pdu: JsonObject): string =>
 
 /** Whether the event is all that its content hash was made of: else it was redacted, or is no honest copy. */
 export const isWhole = (pdu: JsonObject): boolean =>
-  isJsonObject(pdu.hashes) && pdu.hashes.sha256 === contentHash(pdu)
+  wholes.get(pdu) ?? wholes.keep(pdu, isJsonObject(pdu.hashes) && pdu.hashes.sha256 === contentHash(pdu))
+
+const wholes = new Recent<JsonObject, boolean>()
 
 /** §Calculating the reference hash for an event. */
 export const referenceHash = (pdu: JsonObject, version: RoomVersion): Uint8Array =>

@@ -8,6 +8,7 @@ import { contentHash, protectedText, without } from "./hash.ts"
 import { domainOf } from "./identifiers.ts"
 import { canonicalJsonBytes } from "./json/encode.ts"
 import { isJsonObject, type JsonObject } from "./json/value.ts"
+import { Recent } from "./recent.ts"
 import type { RoomVersion } from "./room-version.ts"
 
 /** One signature to verify, once the key of that server and id is known. */
@@ -47,11 +48,20 @@ export const eventSignatureChecks = (
   version: RoomVersion,
   server: string,
 ): readonly SignatureCheck[] => {
+  const known = checksOfEvents.get(event)
+  if (known?.version === version && known.server === server) return known.checks
   const signatures = signaturesOf(event.pdu, server).filter(([keyId]) => keyId !== policyServerKeyId)
   if (signatures.length === 0) return []
   const message = eventSigningBytes(event.pdu, version)
-  return signatures.map(([keyId, signature]) => ({ server, keyId, signature, message }))
+  const checks = signatures.map(([keyId, signature]) => ({ server, keyId, signature, message }))
+  checksOfEvents.keep(event, { version, server, checks })
+  return checks
 }
+
+const checksOfEvents = new Recent<
+  Event,
+  { readonly version: RoomVersion; readonly server: string; readonly checks: readonly SignatureCheck[] }
+>()
 
 /** The policy server's signature on an event, by the key id that is its own; undefined where there is none. */
 export const policyServerSignatureCheck = (

@@ -158,12 +158,12 @@ export class Destinations extends Context.Service<
         destination.failures = 0
       })
 
-      const waitToRetry = Effect.fnUntraced(function* (destination: Destination, error: unknown) {
+      const waitToRetry = Effect.fnUntraced(function* (destination: Destination, askedMs: number) {
         destination.failures += 1
         dropMoments(destination)
         yield* settleCovered(destination)
         const backOffMs = settings.retryMsMin * 2 ** (destination.failures - 1)
-        const waitMs = Math.min(Math.max(backOffMs, askedToWaitMs(error)), settings.retryMsMax)
+        const waitMs = Math.min(Math.max(backOffMs, askedMs), settings.retryMsMax)
         destination.retry.closeUnsafe()
         yield* destination.retry.await.pipe(Effect.timeoutOption(waitMs))
         destination.retry.openUnsafe()
@@ -183,9 +183,14 @@ export class Destinations extends Context.Service<
 
       const sendAll = Effect.fnUntraced(function* (destination: Destination) {
         while (hasUnsent(destination)) {
-          yield* sendOnce(destination).pipe(Effect.catch((error) => waitToRetry(destination, error)))
+          // The error is not kept while it waits: its stack holds on to the request and all that was at work on it.
+          yield* sendOnce(destination).pipe(
+            Effect.catch((error) => waitToRetry(destination, askedToWaitMs(error))),
+          )
         }
         destination.sending = false
+        // With everything told there is nothing to remember: of a thousand servers most are idle.
+        destinations.delete(destination.name)
       })
 
       const start = (destination: Destination): Effect.Effect<void> => {
@@ -215,18 +220,21 @@ export class Destinations extends Context.Service<
 
       return Destinations.of({
         writesFor: (roomId, event, servers) =>
-          [...servers].map((name) => ({
-            destination: name,
-            queued: [[roomId, event.eventId]],
-            settled: isBehind(destinationOf(name)) ? coveredBy(destinationOf(name), event) : [],
-          })),
+          [...servers].map((name) => {
+            const known = destinations.get(name)
+            return {
+              destination: name,
+              queued: [[roomId, event.eventId]],
+              settled: known !== undefined && isBehind(known) ? coveredBy(known, event) : [],
+            }
+          }),
         eduWritesFor: (edus, servers) =>
           [...servers]
             .filter((name) => name !== serverName)
             .map((name) => {
-              const { inFlight, keptAnew } = destinationOf(name)
-              const ids = new Set(inFlight?.edus.map(({ id }) => id))
-              for (const { id } of edus) if (ids.has(id)) keptAnew.add(id)
+              const known = destinations.get(name)
+              const ids = new Set(known?.inFlight?.edus.map(({ id }) => id))
+              for (const { id } of edus) if (ids.has(id)) known?.keptAnew.add(id)
               return {
                 destination: name,
                 queuedEdus: edus,
@@ -235,8 +243,9 @@ export class Destinations extends Context.Service<
             }),
         sendEdus: Effect.fnUntraced(function* (edus, servers, options) {
           for (const name of servers) {
+            if (name === serverName) continue
             const destination = destinationOf(name)
-            if (name === serverName || (options?.isOfTheMoment && destination.failures > 0)) continue
+            if (options?.isOfTheMoment && destination.failures > 0) continue
             for (const queued of edus) {
               destination.edus.delete(queued.id)
               if (queued.replaces !== undefined) destination.edus.delete(queued.replaces)

@@ -21,6 +21,9 @@ import { receiveWithdrawal } from "./withdrawals.ts"
 /** What the answer says of one PDU: its event id, where it has one, and what became of it. */
 export type PduResult = readonly [eventId: string | undefined, { readonly error?: string }]
 
+/** Of a PDU that was taken in: nothing need be said. */
+export const takenIn: PduResult[1] = {}
+
 /** A PDU with what of it does not depend on what comes before it: its event, or why it is dropped. */
 interface ReadPdu {
   readonly eventId: string | undefined
@@ -88,7 +91,7 @@ const receiveInOrder = Effect.fnUntraced(function* (
       continue
     }
     const run = eventsOf(read.slice(at))
-    const named = read.slice(at).map((one): PduResult => [one.eventId, {}])
+    const named = read.slice(at).map((one): PduResult => [one.eventId, takenIn])
     const seal = (taken: number): StoreGroup => {
       isSealed = more !== undefined && at + taken === pdus.length
       return isSealed ? more!([...results, ...named.slice(0, taken)]) : {}
@@ -153,7 +156,7 @@ const receiveAlone = Effect.fnUntraced(function* (room: Room, origin: string, ev
   const resyncs = yield* Resyncs
   const receive = Effect.gen(function* () {
     if (room.dag.holdsAnother(event)) return { error: "another event has this id" }
-    if (room.dag.timeline(event.eventId) !== undefined) return {}
+    if (room.dag.isInHistory(event.eventId)) return {}
     const claimed = yield* fillGap(room, origin, event)
     yield* admit(room, event, "new")
     if (room.partial === undefined) yield* resyncs.backfill(room, origin, claimed)

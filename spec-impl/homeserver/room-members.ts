@@ -1,6 +1,7 @@
 import type { Event } from "../core/event.ts"
 import { domainOf } from "../core/identifiers.ts"
 import { compareCodePoints } from "../core/json/encode.ts"
+import { Recent } from "../core/recent.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { AuthGraph } from "../core/state-resolution/auth-graph.ts"
 import { StateMap } from "../core/state-resolution/state-map.ts"
@@ -22,6 +23,8 @@ interface Census {
 
 const serversByState = new WeakMap<StateMap, ReadonlySet<string>>()
 const censuses = new WeakMap<AuthGraph, Census>()
+/** Whoever holds the same state counts the same servers: of a thousand virtual servers each would sort a thousand names. */
+const serversByDigest = new Recent<string, ReadonlySet<string>>(256)
 
 /** Counted by what differs from the state that was asked for last: as long as no server comes or goes it is one set. */
 const knownServersIn = ({ graph }: RoomDag, state: StateMap): ReadonlySet<string> => {
@@ -49,7 +52,9 @@ const knownServersIn = ({ graph }: RoomDag, state: StateMap): ReadonlySet<string
   }
   census.state = state
   if (isChanged && !hasExactly(census.servers, census.counts)) {
-    census.servers = new Set([...census.counts.keys()].sort(compareCodePoints))
+    census.servers =
+      serversByDigest.get(state.digest) ??
+      serversByDigest.keep(state.digest, new Set([...census.counts.keys()].sort(compareCodePoints)))
   }
   serversByState.set(state, census.servers)
   return census.servers

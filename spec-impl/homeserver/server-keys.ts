@@ -4,6 +4,7 @@
  */
 import { decodeBase64, encodeBase64 } from "../core/base64.ts"
 import { isJsonObject, type JsonObject } from "../core/json/value.ts"
+import { Recent } from "../core/recent.ts"
 import { signingBytes, signJson } from "../core/signing.ts"
 import type { Identity } from "./identity.ts"
 import type { Signatures } from "./signatures/signatures.ts"
@@ -50,7 +51,23 @@ export const readServerKeys = (
   answer: JsonObject,
   serverName: string,
   signatures: Signatures["Service"],
-): { readonly keys: ServerKeys } | { readonly problem: string } => {
+): ReadKeys => {
+  const known = readings.get(answer)
+  if (known?.serverName === serverName && known.signatures === signatures) return known.read
+  const read = readAnew(answer, serverName, signatures)
+  readings.keep(answer, { serverName, signatures, read })
+  return read
+}
+
+type ReadKeys = { readonly keys: ServerKeys } | { readonly problem: string }
+
+/** As they were read last, by the very object that they were read from: virtual servers get one and the same. */
+const readings = new Recent<
+  JsonObject,
+  { readonly serverName: string; readonly signatures: Signatures["Service"]; readonly read: ReadKeys }
+>()
+
+const readAnew = (answer: JsonObject, serverName: string, signatures: Signatures["Service"]): ReadKeys => {
   if (answer.server_name !== serverName) return { problem: "the keys are of another server" }
   const { valid_until_ts: validUntilTs, verify_keys: current, old_verify_keys: old } = answer
   if (typeof validUntilTs !== "number") return { problem: "valid_until_ts is not a timestamp" }

@@ -65,6 +65,11 @@ export interface HomeserverSettings {
   readonly mediaRequestsPerMinuteMax: number
   /** The largest image of which thumbnails are made. */
   readonly thumbnailPixelsMax: number
+  /**
+   * How many messages of rooms' histories are held in memory, on the whole: of those beyond, the oldest are read where
+   * they are kept when somebody asks for them.
+   */
+  readonly heldMessagesMax: number
   /** Whether anybody may register an account (client-server API §POST /register). */
   readonly enableRegistration: boolean
 }
@@ -96,6 +101,7 @@ export const homeserverSettingsDefault: HomeserverSettings = {
   mediaTimeoutMsMax: 60_000,
   mediaRequestsPerMinuteMax: 600,
   thumbnailPixelsMax: 32_000_000,
+  heldMessagesMax: Number.POSITIVE_INFINITY,
   enableRegistration: false,
 }
 

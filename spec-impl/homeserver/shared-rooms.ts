@@ -39,3 +39,7 @@ export const roomsOf = (rooms: Rooms["Service"], userId: string): readonly Room[
 /** All servers, this one too, that share a room with the user. */
 export const serversSharingWith = (rooms: Rooms["Service"], userId: string): ReadonlySet<string> =>
   new Set(roomsOf(rooms, userId).flatMap((room) => [...serversIn(room)]))
+
+/** Whether that server is in a room that the user is joined to. */
+export const sharesRoomWith = (rooms: Rooms["Service"], userId: string, server: string): boolean =>
+  rooms.all().some((room) => isJoined(room, userId) && serversIn(room).has(server))

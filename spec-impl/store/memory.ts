@@ -66,12 +66,21 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
           ([roomId, room]): StoredRoom => ({
             roomId,
             roomVersion: room.roomVersion,
-            events: [...room.events.values()],
             extremities: room.extremities,
           }),
         )
         .sort((a, b) => compareCodePoints(a.roomId, b.roomId)),
     ),
+    events: (which, visit) =>
+      Effect.sync(() => {
+        for (const { events } of disk.rooms.values()) {
+          for (const event of events.values()) {
+            if (which === "all" || Object.hasOwn(event.pdu, "state_key")) visit(event)
+          }
+        }
+      }),
+    eventsNow: (roomId, eventIds) =>
+      eventIds.flatMap((eventId) => disk.rooms.get(roomId)?.events.get(eventId) ?? []),
     states: Effect.sync(() => [...disk.states.values()]),
     destinations: Effect.sync(() =>
       [...disk.destinations]
@@ -191,4 +200,6 @@ const keepDestination = (disk: MemoryDisk, write: DestinationWrite): void => {
   for (const queued of write.queuedEdus ?? []) kept.unsentEdus.set(queued.id, queued)
   for (const id of write.settledEdus ?? []) kept.unsentEdus.delete(id)
   if (write.inFlight !== undefined) kept.inFlight = write.inFlight ?? undefined
+  const isIdle = kept.unsent.size + kept.unsentEdus.size === 0 && kept.inFlight === undefined
+  if (isIdle) disk.destinations.delete(write.destination)
 }

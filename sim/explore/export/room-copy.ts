@@ -22,6 +22,7 @@ export interface CopiedResolution {
 
 export interface CopiedEvent {
   readonly eventId: string
+  readonly type: string
   /** As it is signed and sent. */
   readonly pdu: JsonObject
   readonly prevEvents: readonly string[]
@@ -84,7 +85,7 @@ export const copyRoom = (servers: readonly VirtualServer[], choice: RoomChoice):
     roomVersion: version.id,
     events: inOrder(dag).map((record) => copyEvent(dag, record, others)),
     resolutions: resolutionsOf(dag),
-    differing: differencesOf([chosen, ...others]),
+    differing: differencesOf(held.filter((other) => other.roomId === roomId)),
   }
 }
 
@@ -115,9 +116,10 @@ const inOrder = (dag: RoomDag): readonly EventRecord[] => {
 }
 
 const copyEvent = (dag: RoomDag, record: EventRecord, others: readonly Held[]): CopiedEvent => {
-  const { eventId, pdu, prevEvents, authEvents } = record.event
+  const { eventId, type, pdu, prevEvents, authEvents } = record.event
   return {
     eventId,
+    type,
     pdu,
     prevEvents,
     authEvents,

@@ -31,7 +31,7 @@ export const tardisScenario = (room: RoomCopy, title: string): string => {
     annotations: {
       title: [title, `As ${room.server} sees ${roomId}, version ${roomVersion}.`].join("\n"),
       titles,
-      events: Object.fromEntries(noted.map(({ eventId, notes }) => [eventId, notes[0]!])),
+      events: Object.fromEntries(noted.map(({ eventId, type, notes }) => [eventId, `${type}: ${notes[0]}`])),
     },
   }
   const states = events.flatMap(({ eventId, stateAfter }) =>

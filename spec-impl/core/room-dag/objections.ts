@@ -12,19 +12,24 @@ import type { PolicyServer } from "./policy-server.ts"
 
 /** What is asked of the room. */
 interface JudgingRoom {
+  readonly rules: { readonly version: RoomVersion }
+  readonly graph: AuthGraph
+  readonly context: AuthContext
+  readonly presumedServers: ReadonlySet<string> | undefined
+  readonly record: (eventId: string) => EventRecord | undefined
+  readonly create: () => Event | undefined
+}
+
+/** What is asked of it where an event is judged by the present. */
+interface PresentRoom extends JudgingRoom {
   readonly rules: {
     readonly version: RoomVersion
     readonly readings: Readings
     readonly resolve: Resolve
   }
-  readonly graph: AuthGraph
-  readonly context: AuthContext
-  readonly presumedServers: ReadonlySet<string> | undefined
-  readonly record: (eventId: string) => EventRecord | undefined
   readonly timeline: (eventId: string) => TimelineRecord | undefined
   readonly forwardExtremities: () => readonly string[]
   readonly currentState: () => StateMap
-  readonly create: () => Event | undefined
   readonly lackedPolicyServer: (event: Event) => PolicyServer | undefined
 }
 
@@ -60,7 +65,7 @@ export const objectionByState = (
 
 /** Checks 6 and 7: by the current state, unless check 5 was by that; and the room's policy server has not signed it. */
 export const objectionByPresent = (
-  room: JudgingRoom,
+  room: PresentRoom,
   event: Event,
   stateBefore: StateMap,
   claimed: Claim | undefined,
@@ -79,7 +84,7 @@ export const objectionByPresent = (
  * what came before the event: that may be the very thing that allows it, and once it is fetched it is history. So the
  * state that was told is resolved with the present, and a ban holds against who leaves a gap to get round it.
  */
-const presentFor = (room: JudgingRoom, claimed: Claim | undefined): StateMap => {
+const presentFor = (room: PresentRoom, claimed: Claim | undefined): StateMap => {
   const { readings, resolve } = room.rules
   if (claimed === undefined || readings.presentBehindGap === "held-alone") return room.currentState()
   const states = room.forwardExtremities().flatMap((eventId) => room.timeline(eventId)?.stateAfter ?? [])

@@ -272,7 +272,7 @@ describe("forward extremities", () => {
 const naiveExtremities = (dag: RoomDag): readonly string[] => {
   const records = [...dag.records()].filter((record) => record.place === "timeline")
   const hasAcceptedDescendant = (eventId: string): boolean =>
-    dag
+    dag.held
       .childrenOf(eventId)
       .some((child) => dag.timeline(child)?.verdict === "accepted" || hasAcceptedDescendant(child))
   return records

@@ -1,6 +1,7 @@
 import type { Event } from "../event.ts"
 import { isWhole, referenceHash, sha256, without } from "../hash.ts"
 import { canonicalJson } from "../json/encode.ts"
+import { Recent } from "../recent.ts"
 import type { RoomVersion } from "../room-version.ts"
 import { addDigest, type Digest, digestLanes, emptyDigest } from "./digest.ts"
 
@@ -59,15 +60,25 @@ export class Fingerprints {
       this.#lanes = larger
     }
     const event = graph.event(index)
+    this.#readCopy(index, event)
+    const known = graph.version.eventId === "opaque" ? undefined : fingerprints.get(event)
+    if (known !== undefined) {
+      this.#lanes.set(known, at)
+      return
+    }
     let text = event.eventId
     if (graph.version.eventId === "opaque") text += `\n${referenceHash(event.pdu, graph.version).join()}`
     for (const cited of graph.citedBy(index)) {
       for (let lane = 0; lane < digestLanes; lane++) text += `\n${this.#lanes[cited * digestLanes + lane]}`
     }
     writeDigest(this.#lanes, at, text)
-    this.#readCopy(index, event)
+    if (graph.version.eventId === "opaque") return
+    fingerprints.keep(event, this.#lanes.slice(at, at + digestLanes))
   }
 }
+
+/** Of events of which ids are hashes: such an event has one auth chain on every server. */
+const fingerprints = new Recent<Event, Digest>()
 
 const writeDigest = (digests: Digest, at: number, text: string): void => {
   const bytes = sha256(text)

@@ -10,7 +10,7 @@ import { Changes } from "../../homeserver/changes.ts"
 import { Destinations } from "../../homeserver/destinations.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Rooms } from "../../homeserver/rooms.ts"
-import { joinedMembers, roomsOf, serversIn, serversSharingWith } from "../../homeserver/shared-rooms.ts"
+import { isJoined, roomsOf, serversIn, serversSharingWith } from "../../homeserver/shared-rooms.ts"
 import { Signatures } from "../../homeserver/signatures/signatures.ts"
 import { EventStore, type RecordWrite, type StoreFailure } from "../../store/event-store.ts"
 import { forbidden, invalidParameter, invalidSignature, type MatrixError, notFound } from "../matrix-error.ts"
@@ -174,7 +174,8 @@ export class LocalDevices extends Context.Service<
           const isOther = serversBefore.get(room.roomId) !== servers
           serversBefore.set(room.roomId, servers)
           const member = event.type === "m.room.member" ? (event.stateKey ?? "") : ""
-          const concerned = new Set([...(isOther ? joinedMembers(room) : []), member])
+          const joined = isOther ? [...lists.keys()].filter((userId) => isJoined(room, userId)) : []
+          const concerned = new Set([...joined.sort(compareCodePoints), member])
           const owners = [...concerned].filter((userId) => lists.has(userId))
           if (owners.length === 0) return Effect.void
           return Effect.asVoid(Effect.forkIn(Effect.forEach(owners, tellNewcomers, { discard: true }), scope))

@@ -11,7 +11,7 @@ import { badAnswer } from "../../homeserver/failures.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Rooms } from "../../homeserver/rooms.ts"
 import { Settings } from "../../homeserver/settings.ts"
-import { serversSharingWith } from "../../homeserver/shared-rooms.ts"
+import { sharesRoomWith } from "../../homeserver/shared-rooms.ts"
 import { Signatures } from "../../homeserver/signatures/signatures.ts"
 import { EventStore, type StoreFailure } from "../../store/event-store.ts"
 import { FederationClient, type FederationUnreachable } from "../client.ts"
@@ -99,7 +99,7 @@ export class RemoteDevices extends Context.Service<
       const whileWriting = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
         Semaphore.withPermits(writing, 1)(Effect.uninterruptible(effect))
 
-      const sharesRoom = (userId: string): boolean => serversSharingWith(rooms, userId).has(serverName)
+      const sharesRoom = (userId: string): boolean => sharesRoomWith(rooms, userId, serverName)
 
       const keep = Effect.fnUntraced(function* (userId: string, list: RemoteList | undefined) {
         const value = (list ?? null) as unknown as JsonValue
