@@ -79,12 +79,20 @@ const drawServer = (draws: Draws, name: string, versions: readonly string[]): Pl
   name,
   ...(draws.chance(0.1, "old") ? { roomVersions: drawVersions(draws, versions) } : {}),
   settings: {
-    missingEventsLimit: draws.pick([1, 1, 2, 2, 5, 20], "missing-events"),
+    ...draws.pick(gapFillers, "gaps"),
     ...(draws.chance(0.2, "partial") ? { partialStateJoins: true } : {}),
     fullStateShareMin: draws.pick([0, 0.5, 1], "full-state"),
     retryMsMax: draws.pick([20_000, 60_000, 300_000], "retry"),
   },
 })
+
+/** How servers fill a gap in the history: by asking for what is missing, a little or much, or for the state in it at once. */
+const gapFillers = [
+  { missingEventsLimit: 1 },
+  { missingEventsLimit: 2 },
+  { missingEventsLimit: 20 },
+  { missingEventsLimit: 0, unfillableGap: "accept" },
+] as const
 
 /** Those of an old server: one at least. */
 const drawVersions = (draws: Draws, versions: readonly string[]): readonly string[] => {

@@ -18,6 +18,8 @@ const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000
 /** What is otherwise on one server; fields are those of its settings. */
 const ServerSettings = Schema.Struct({
   missingEventsLimit: Schema.optionalKey(Count),
+  /** One of its readings (`spec-impl/core/readings.ts`). */
+  unfillableGap: Schema.optionalKey(Schema.Literals(["drop", "accept"])),
   partialStateJoins: Schema.optionalKey(Schema.Boolean),
   fullStateShareMin: Schema.optionalKey(Share),
   retryMsMax: Schema.optionalKey(Milliseconds),
