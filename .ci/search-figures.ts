@@ -8,8 +8,8 @@
  * was not found in that time, or one was found in room 12.
  */
 import { parseArgs } from "node:util"
-import { makePlan } from "../sim/explore/make-plan.ts"
-import { runPlan } from "../sim/explore/run-plan.ts"
+import { makePlan } from "#sim/explore/make-plan.ts"
+import { runPlan } from "#sim/explore/run-plan.ts"
 
 const { values } = parseArgs({
   options: {

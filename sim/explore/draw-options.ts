@@ -2,8 +2,7 @@
 import { type AnyFaultDefinition, faults } from "../faults/catalogue.ts"
 import type { Draws } from "../faults/fault.ts"
 import { actions } from "./actions/catalogue.ts"
-import type { Options } from "./crew.ts"
-import type { PlanWishes } from "./make-plan.ts"
+import type { Options, PlanWishes } from "./crew.ts"
 import { suggestName } from "./nearest-name.ts"
 
 const rates = [0.2, 1, 1, 4]

@@ -7,24 +7,12 @@ import { roomVersions } from "#spec-impl/core/room-version.ts"
 import { type AnyFaultDefinition, type Fault, faults } from "../faults/catalogue.ts"
 import type { Draws } from "../faults/fault.ts"
 import { KeyedChance } from "../kernel/keyed-chance.ts"
-import { type Crew, drawsFor } from "./crew.ts"
+import { type Crew, drawsFor, type PlanWishes } from "./crew.ts"
 import { drawActions, openings, storyMs } from "./draw-actions.ts"
 import { drawOptions } from "./draw-options.ts"
 import type { Plan, PlanEntry } from "./plan.ts"
 
-export interface PlanWishes {
-  /** The room versions that rooms may have; all where it says nothing. */
-  readonly roomVersions?: readonly string[]
-  readonly servers?: number
-  /** About how many actions; 40 where it says nothing. */
-  readonly actions?: number
-  /** The faults that there are, each once or more; drawn where it says nothing. */
-  readonly faults?: readonly string[]
-  /** Of docs/mutants.md: one of the servers is that. */
-  readonly mutant?: string
-  /** Whether servers may sign what the rules forbid. */
-  readonly hostile?: boolean
-}
+export type { PlanWishes } from "./crew.ts"
 
 const actionsDefault = 40
 /** Now and then there are so many servers that a cut leaves more tips than a few events can tie together again. */
