@@ -63,7 +63,7 @@ const parameters = {
 /** Names of faults, with commas between them. Fails for one that random plans do not have. */
 const readFaults = Effect.fnUntraced(function* (list: string) {
   const { plannableFaults, unknownPlannableFault } = yield* Effect.promise(
-    () => import("#sim/explore/make-plan.ts"),
+    () => import("#sim/explore/draw-options.ts"),
   )
   const names = [...new Set(list.split(","))]
   const unknown = names.find((name) => !plannableFaults.includes(name))
@@ -165,5 +165,7 @@ const present = Effect.fnUntraced(function* ({ seedsRun, seconds, failures, goal
   if (names.length === 0) return
   const missed = names.filter((name) => goals[name] === 0)
   yield* Console.log(`${names.length - missed.length} of ${names.length} goals reached`)
-  if (missed.length > 0) yield* Console.log(`never reached: ${missed.join("; ")}`)
+  if (missed.length === 0) return
+  const { neededFor } = yield* Effect.promise(() => import("#sim/explore/goals.ts"))
+  for (const name of missed) yield* Console.log(`never reached: ${name}; it takes ${neededFor(name)}`)
 })

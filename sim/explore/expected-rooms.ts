@@ -167,6 +167,9 @@ const stateSet: Readonly<Record<string, string>> = {
   "set-history-visibility": "m.room.history_visibility",
 }
 
+/** Who can be removed: members, and those whose invite or knock is taken back or turned down so. */
+const present: ReadonlySet<Membership | undefined> = new Set(["join", "invite", "knock"] as const)
+
 const mayActInside = (action: Action, room: ExpectedRoom): boolean => {
   const { user } = action
   switch (action.act) {
@@ -176,7 +179,11 @@ const mayActInside = (action: Action, room: ExpectedRoom): boolean => {
       return isOutside && room.isOpenTo(action.target) && room.mayAct(user, "invite")
     }
     case "kick":
-      return room.isIn(action.target) && isAbove(room, user, action.target) && room.mayAct(user, "kick")
+      return (
+        present.has(room.members.get(action.target)) &&
+        isAbove(room, user, action.target) &&
+        room.mayAct(user, "kick")
+      )
     case "ban":
       return (
         room.members.get(action.target) !== "ban" &&

@@ -18,6 +18,8 @@ const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000
 /** What is otherwise on one server; fields are those of its settings. */
 const ServerSettings = Schema.Struct({
   missingEventsLimit: Schema.optionalKey(Count),
+  /** One of its readings (`spec-impl/core/readings.ts`). */
+  unfillableGap: Schema.optionalKey(Schema.Literals(["drop", "accept"])),
   partialStateJoins: Schema.optionalKey(Schema.Boolean),
   fullStateShareMin: Schema.optionalKey(Share),
   retryMsMax: Schema.optionalKey(Milliseconds),
@@ -50,6 +52,10 @@ const Options = Schema.Struct({
   burstMax: Count,
   /** The part of the users who have power from the start. */
   levelsShare: Schema.optionalKey(Share),
+  /** The part of the actions in a room that are by who made it, beside those that fall to them anyway. */
+  creatorShare: Schema.optionalKey(Share),
+  /** The part of the users who go for good in the course of the story. */
+  turnoverShare: Schema.optionalKey(Share),
   /** The part of the story before anything goes wrong. */
   calmShare: Schema.optionalKey(Share),
   /** The part of the actions that take no heed of whether they are possible. */

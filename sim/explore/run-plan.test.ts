@@ -1,7 +1,7 @@
 /** A plan is run in three phases, the same each time; what the rules forbid is noted, and checks tell what fails. */
 import { describe, expect, test } from "vitest"
 import type { TraceRecord } from "../kernel/trace.ts"
-import { goalNames } from "./goals.ts"
+import { goalNames, neededFor } from "./goals.ts"
 import { makePlan } from "./make-plan.ts"
 import type { Plan, PlanEntry } from "./plan.ts"
 import { runPlan } from "./run-plan.ts"
@@ -116,7 +116,8 @@ describe("verdicts", () => {
   })
 })
 
-test("there are forty goals at least, each with a name of its own", () => {
+test("there are forty goals at least, each with a name of its own and a word on what it takes", () => {
   expect(goalNames.length).toBeGreaterThanOrEqual(40)
   expect(new Set(goalNames).size).toBe(goalNames.length)
+  expect(goalNames.filter((name) => neededFor(name) === "")).toEqual([])
 })

@@ -3,6 +3,7 @@
  * the others stay cut off; then all are healed, each says something that settles it, and the verdicts are read.
  */
 import { Cause, Effect, Exit, Scope } from "effect"
+import { readingsDefault } from "#spec-impl/core/readings.ts"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
 import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
 import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
@@ -82,9 +83,11 @@ const problemsMax = 5
 
 /** A setting that a plan does not say is the default; keys are asked of any other server that has them. */
 const settingsOf = (plan: Plan, name: string): Partial<HomeserverSettings> => {
-  const { settings, roomVersions } = plan.servers.find((server) => server.name === name)!
+  const { settings = {}, roomVersions } = plan.servers.find((server) => server.name === name)!
+  const { unfillableGap, ...others } = settings
   return {
-    ...settings,
+    ...others,
+    ...(unfillableGap === undefined ? {} : { readings: { ...readingsDefault, unfillableGap } }),
     ...(roomVersions === undefined
       ? {}
       : { roomVersions: roomVersions.flatMap((id) => roomVersion(id) ?? []) }),

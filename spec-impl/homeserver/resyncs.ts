@@ -142,7 +142,7 @@ const backfillOfEach = Effect.fnUntraced(function* (room: Room, server: string, 
 const gapsIn = ({ dag, partial }: Room, serverName: string): ReadonlyMap<string, readonly string[]> => {
   const gaps = new Map<string, string[]>()
   if (partial !== undefined) return gaps
-  for (const record of dag.records()) {
+  for (const record of dag.held.allInMemory()) {
     if (record.place === "outlier" || record.stateSource.kind === "computed") continue
     const { event, stateSource } = record
     const isOwn = domainOf(event.sender) === serverName

@@ -2,9 +2,19 @@
 import { Result, Schema } from "effect"
 import type { ActionDefinition, WrittenAction } from "./action.ts"
 import { addDevice, claimKeys, deleteDevice, renameDevice, sendToDevice } from "./devices.ts"
-import { ban, invite, join, kick, knock, leave, rename, unban } from "./memberships.ts"
+import { ban, blockInvites, invite, join, kick, knock, leave, rename, unban } from "./memberships.ts"
 import { message, read, redact, typing } from "./messages.ts"
-import { create, setAcl, setJoinRule, setLevels, setName, setState, setTopic, upgrade } from "./rooms.ts"
+import {
+  create,
+  setAcl,
+  setHistoryVisibility,
+  setJoinRule,
+  setLevels,
+  setName,
+  setState,
+  setTopic,
+  upgrade,
+} from "./rooms.ts"
 
 const definitions = [
   create,
@@ -15,12 +25,14 @@ const definitions = [
   kick,
   ban,
   unban,
+  blockInvites,
   rename,
   setLevels,
   setJoinRule,
   setAcl,
   setTopic,
   setName,
+  setHistoryVisibility,
   setState,
   message,
   redact,

@@ -15,7 +15,7 @@ const algorithm = "curve25519"
 export const addDevice = defineAction({
   name: "add-device",
   about: "logs in with a device, and gives it one-time keys",
-  weight: 2,
+  weight: 1,
   fields: {
     ...device,
     keys: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100 }))),
@@ -56,7 +56,7 @@ export const deleteDevice = defineAction({
 export const sendToDevice = defineAction({
   name: "send-to-device",
   about: "sends a message to a device of another user",
-  weight: 1.5,
+  weight: 1,
   fields: { target: Text, targetDevice: Text },
   makesEvent: false,
   draw: someOther,

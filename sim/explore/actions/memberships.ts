@@ -1,5 +1,6 @@
 /** How users come into rooms, and go (client-server API §Room membership). */
-import { Effect, Schema } from "effect"
+import { Context, Effect, Schema } from "effect"
+import { InvitePermission } from "#spec-impl/homeserver/invite-permission.ts"
 import { type Acting, type Cast, defineAction } from "./action.ts"
 
 const { String: Text } = Schema
@@ -54,7 +55,7 @@ export const knock = defineAction({
 export const leave = defineAction({
   name: "leave",
   about: "leaves, turns an invite down, or takes a knock back",
-  weight: 2,
+  weight: 4,
   fields: room,
   draw: someRoom,
   perform: Effect.fnUntraced(function* ({ user, roomId, made }, action) {
@@ -65,7 +66,7 @@ export const leave = defineAction({
 export const rename = defineAction({
   name: "rename",
   about: "takes another display name in a room",
-  weight: 1,
+  weight: 0.5,
   fields: { ...room, displayName: Text },
   draw: (cast) => ({ ...someRoom(cast), displayName: `name ${cast.draws.integer(1_000, "name")}` }),
   perform: Effect.fnUntraced(function* ({ user, roomId, made }, action) {
@@ -75,6 +76,19 @@ export const rename = defineAction({
 })
 
 export const invite = toTarget("invite", 2, "invites a user")
-export const kick = toTarget("kick", 1, "removes a user")
-export const ban = toTarget("ban", 1, "bans a user")
+export const kick = toTarget("kick", 1.5, "removes a user")
+export const ban = toTarget("ban", 1.5, "bans a user")
 export const unban = toTarget("unban", 1, "lifts a ban")
+
+export const blockInvites = defineAction({
+  name: "block-invites",
+  about: "wants no invites any more, or wants them again",
+  weight: 0.3,
+  fields: { block: Schema.Boolean },
+  makesEvent: false,
+  draw: ({ draws }) => ({ block: draws.chance(0.7, "block") }),
+  perform: ({ user, server }, { block }) =>
+    Context.get(server.services, InvitePermission).configure(user.userId, {
+      default_action: block ? "block" : "allow",
+    }),
+})

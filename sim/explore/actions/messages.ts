@@ -6,14 +6,14 @@ const { String: Text } = Schema
 const room = { room: Text }
 const someRoom = ({ draws, rooms }: Cast) => ({ room: draws.pick(rooms, "room") })
 
-/** Most say one thing, some say many. */
+/** Some say one thing, some say many. */
 const someCount = ({ draws, burstMax }: Cast): number =>
-  draws.chance(0.7, "single") ? 1 : 1 + draws.integer(burstMax, "count")
+  draws.chance(0.45, "single") ? 1 : 1 + draws.integer(burstMax, "count")
 
 export const message = defineAction({
   name: "message",
   about: "says something, `count` times, one after the other",
-  weight: 8,
+  weight: 6,
   fields: {
     ...room,
     count: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000 }))),

@@ -79,7 +79,7 @@ const edit = Effect.fnUntraced(function* (
 export const setLevels = defineAction({
   name: "set-levels",
   about: "changes power levels: of those users, and what is asked for those events and acts",
-  weight: 3,
+  weight: 5,
   fields: {
     ...room,
     users: Schema.optionalKey(Levels),
@@ -88,7 +88,7 @@ export const setLevels = defineAction({
   },
   draw: (cast) => ({
     ...someRoom(cast),
-    ...(cast.draws.chance(0.8, "of-users") ? { users: someLevels(cast, 0.2) } : {}),
+    ...(cast.draws.chance(0.8, "of-users") ? { users: someLevels(cast, 0.3) } : {}),
     ...(cast.draws.chance(0.2, "of-events")
       ? {
           events: {
@@ -122,15 +122,17 @@ export const setLevels = defineAction({
 export const setJoinRule = defineAction({
   name: "set-join-rule",
   about: "says who may come in; members of the rooms of `allow`, where that is restricted",
-  weight: 3,
+  weight: 5,
   fields: { ...room, rule: JoinRule, allow: Schema.optionalKey(Schema.Array(Text)) },
   draw: (cast) => {
     const rule = cast.draws.pick(joinRules, "rule")
     const isRestricted = rule === "restricted" || rule === "knock_restricted"
+    const { room } = someRoom(cast)
+    const others = cast.rooms.filter((name) => name !== room)
     return {
-      ...someRoom(cast),
+      room,
       rule,
-      ...(isRestricted ? { allow: [cast.draws.pick(cast.rooms, "allow")] } : {}),
+      ...(isRestricted ? { allow: [cast.draws.pick(others.length > 0 ? others : [room], "allow")] } : {}),
     }
   },
   perform: Effect.fnUntraced(function* (acting, { room: name, rule, allow }) {
@@ -175,13 +177,27 @@ const told = <const N extends string>(name: N, type: string, key: string, weight
     },
   })
 
-export const setTopic = told("set-topic", "m.room.topic", "topic", 2)
-export const setName = told("set-name", "m.room.name", "name", 1)
+export const setTopic = told("set-topic", "m.room.topic", "topic", 1.5)
+export const setName = told("set-name", "m.room.name", "name", 0.5)
+
+const visibilities = ["invited", "joined", "shared", "world_readable"] as const
+
+export const setHistoryVisibility = defineAction({
+  name: "set-history-visibility",
+  about: "says who may see what was said (m.room.history_visibility)",
+  weight: 0.5,
+  fields: { ...room, visibility: Schema.Literals(visibilities) },
+  draw: (cast) => ({ ...someRoom(cast), visibility: cast.draws.pick(visibilities, "visibility") }),
+  perform: (acting, action) =>
+    edit(acting, action.room, "m.room.history_visibility", () => ({
+      history_visibility: action.visibility,
+    })),
+})
 
 export const setState = defineAction({
   name: "set-state",
   about: "sets a piece of state of any type",
-  weight: 1,
+  weight: 0.5,
   fields: { ...room, type: Text, stateKey: Text, content: Schema.Record(Text, Schema.Json) },
   draw: (cast) => ({
     ...someRoom(cast),
@@ -195,6 +211,9 @@ export const setState = defineAction({
   }),
 })
 
+/** What a plan puts behind a room's name to call the one that replaces it. */
+export const replaced = "+"
+
 export const upgrade = defineAction({
   name: "upgrade",
   about: "replaces a room by one of that version, which the plan calls by the name in `as`",
@@ -203,7 +222,7 @@ export const upgrade = defineAction({
   makesEvent: false,
   draw: (cast) => {
     const { room: old } = someRoom(cast)
-    return { room: old, version: cast.draws.pick(cast.roomVersions, "version"), as: `${old}+` }
+    return { room: old, version: cast.draws.pick(cast.roomVersions, "version"), as: `${old}${replaced}` }
   },
   perform: Effect.fnUntraced(function* ({ user, roomId, nameRoom }, action) {
     nameRoom(action.as, yield* user.upgradeRoom(yield* roomId(action.room), action.version))

@@ -59,8 +59,8 @@ const drawTimes = (draws: Draws) =>
   draws.chance(0.3, "steady")
     ? {}
     : {
-        cutMs: [drawMs(draws, 500, 30_000, "cut"), drawMs(draws, 30_000, 300_000, "cut-max")] as const,
-        wholeMs: [drawMs(draws, 500, 5_000, "whole"), drawMs(draws, 5_000, 60_000, "whole-max")] as const,
+        cutMs: [drawMs(draws, 500, 30_000, "cut"), drawMs(draws, 30_000, 120_000, "cut-max")] as const,
+        wholeMs: [drawMs(draws, 500, 5_000, "whole"), drawMs(draws, 5_000, 40_000, "whole-max")] as const,
       }
 
 const groupsField = wanted(

@@ -23,9 +23,9 @@ const stateFields = {
 
 /** Whoever lies does so to all, mostly, and each time; a little of the state is wrong, or much of it. */
 const drawTold = (draws: Draws, servers: readonly string[]) => ({
-  ...(draws.chance(0.6, "everywhere") ? {} : drawLinks(draws, servers)),
-  ...(draws.chance(0.6, "always") ? {} : { share: drawShare(draws, 0.3, 1) }),
-  keysShare: drawShare(draws, 0.1, 0.8, "keys"),
+  ...(draws.chance(0.75, "everywhere") ? {} : drawLinks(draws, servers)),
+  ...(draws.chance(0.75, "always") ? {} : { share: drawShare(draws, 0.3, 1) }),
+  keysShare: drawShare(draws, 0.1, 0.6, "keys"),
 })
 
 /** The events that once stood where `event` does, oldest first. */
