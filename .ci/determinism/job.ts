@@ -40,9 +40,9 @@ export interface Range {
 }
 
 /** Each story takes so many of its seeds as bytes, which costs the more; all of them by typed calls. */
-const httpStorySeeds = 4
+const httpStorySeeds = 3
 /** Every so many random plans one runs as bytes, too. */
-const httpPlanEvery = 10
+const httpPlanEvery = 20
 
 /** Room versions are mixed within a plan. */
 const ofPlan = (seed: number, transport: Transport): Job => ({
