@@ -5,7 +5,12 @@ const folders = "{spec-impl,sim,cli,results,loadtest,.ci}"
 // One isolate for all files: the tests share no state, and start-up is most of the time (DESIGN.md).
 // Three projects, so that `.ci/run` can time them apart: `npm test -- --project unit`. `real` are the tests of real
 // sockets, processes and disks, which take real time.
-const real = ["cli/serve*.test.ts", "loadtest/**/*.test.ts", "spec-impl/https/**/*.test.ts"]
+const real = [
+  "cli/serve*.test.ts",
+  "cli/sweep/{signals,cluster/*}.test.ts",
+  "loadtest/**/*.test.ts",
+  "spec-impl/https/**/*.test.ts",
+]
 
 export default defineConfig({
   test: {

@@ -2,6 +2,7 @@
 import { Option } from "effect"
 import { Flag } from "effect/cli"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
+import { parseSeeds } from "./sweep/seed-ranges.ts"
 
 const parseInteger = (word: string, min: number): Option.Option<number> => {
   const value = /^\d+$/.test(word) ? Number(word) : Number.NaN
@@ -51,17 +52,28 @@ export const durationFlag = (name: string) =>
     Flag.filterMap(parseDurationMs, () => "a time such as 90s, 5m or 1h"),
   )
 
-const parseSeeds = (word: string): Option.Option<readonly [number, number]> => {
-  const [, first, last = first] = /^(\d+)(?:\.\.(\d+))?$/.exec(word) ?? []
-  const [from, to] = [Number(first), Number(last)]
-  return Number.isSafeInteger(from) && Number.isSafeInteger(to) && from <= to
-    ? Option.some([from, to] as const)
+/** `--seeds A..B`, both included; several with commas between them. */
+export const seedsFlag = Flag.String("seeds").pipe(
+  Flag.withMetavar("A..B"),
+  Flag.withDescription("The seeds, from A to B, both included; 7,9,20..90 are several such"),
+  Flag.filterMap(
+    (words) => Option.fromNullishOr(parseSeeds(words)),
+    () => "seeds such as 1..1000",
+  ),
+)
+
+const parseDatabase = (word: string): Option.Option<URL> => {
+  const url = URL.parse(word)
+  return url !== null && /^postgres(ql)?:$/.test(url.protocol) && url.username !== ""
+    ? Option.some(url)
     : Option.none()
 }
 
-/** `--seeds A..B`, both included. */
-export const seedsFlag = Flag.String("seeds").pipe(
-  Flag.withMetavar("A..B"),
-  Flag.withDescription("The seeds, from A to B, both included"),
-  Flag.filterMap(parseSeeds, () => "seeds such as 1..1000"),
+/** `--cluster postgres://…` */
+export const clusterFlag = Flag.String("cluster").pipe(
+  Flag.withMetavar("URL"),
+  Flag.withDescription(
+    "The PostgreSQL database over which sweeps and workers meet; PGPASSWORD is taken where it has no password",
+  ),
+  Flag.filterMap(parseDatabase, () => "a database such as postgres://user@host/name"),
 )

@@ -3,6 +3,7 @@ import { CliConfig, CliError, CliOutput, Command, Flag, GlobalFlag, TerminalCapa
 import manifest from "../package.json" with { type: "json" }
 import { bench } from "./bench.ts"
 import { describeCliError } from "./describe-cli-error.ts"
+import { exportCase } from "./export.ts"
 import { load } from "./load.ts"
 import { exitCodeOfError, exitCodeUsage, NotAsExpected, UsageError } from "./outcome.ts"
 import { Argv } from "./recording/recorded.ts"
@@ -16,6 +17,7 @@ import { scenarios } from "./scenarios.ts"
 import { serve } from "./serve.ts"
 import { shrink } from "./shrink.ts"
 import { sweep } from "./sweep.ts"
+import { worker } from "./worker.ts"
 
 const debug = GlobalFlag.Setting("debug")({
   flag: Flag.Boolean("debug").pipe(
@@ -33,7 +35,20 @@ const command = Command.make("netsplit").pipe(
     },
     { command: "netsplit scenarios", description: "See which stories there are" },
   ]),
-  Command.withSubcommands([run, sweep, replay, shrink, scenarios, resolve, serve, bench, load, results]),
+  Command.withSubcommands([
+    run,
+    sweep,
+    worker,
+    replay,
+    shrink,
+    exportCase,
+    scenarios,
+    resolve,
+    serve,
+    bench,
+    load,
+    results,
+  ]),
   Command.withGlobalFlags([debug, resultsFlag, noRecordFlag]),
 )
 

@@ -9,6 +9,8 @@ import { integerFlag } from "./flags.ts"
 import { jsonFlag } from "./json-flag.ts"
 import { NotAsExpected } from "./outcome.ts"
 import { presentReport } from "./present-report.ts"
+import { type Recording, recorded } from "./recording/recorded.ts"
+import { runRows } from "./recording/run-rows.ts"
 import { findScenario } from "./run.ts"
 import { exitCodeOfReport, reportToJson } from "./run-json.ts"
 import { loadCase } from "./sweep/case-files.ts"
@@ -26,6 +28,7 @@ const parameters = {
 }
 
 const replayScenario = Effect.fnUntraced(function* (
+  recording: Recording,
   found: ScenarioCase,
   until: number | undefined,
   json: boolean,
@@ -38,12 +41,18 @@ const replayScenario = Effect.fnUntraced(function* (
     transport,
     ...(until === undefined ? {} : { until }),
   })
+  yield* recording.add("runs", runRows(report))
   yield* Console.log(json ? reportToJson(report) : presentReport(report, scenario, false))
   const exitCode = exitCodeOfReport(report)
   if (exitCode !== 0) return yield* new NotAsExpected({ exitCode })
 })
 
-const replayPlan = Effect.fnUntraced(function* (found: PlanCase, until: number | undefined, json: boolean) {
+const replayPlan = Effect.fnUntraced(function* (
+  recording: Recording,
+  found: PlanCase,
+  until: number | undefined,
+  json: boolean,
+) {
   const { plan, transport } = found
   let view = ""
   const run = yield* Effect.promise(() =>
@@ -55,6 +64,7 @@ const replayPlan = Effect.fnUntraced(function* (found: PlanCase, until: number |
       },
     }),
   )
+  yield* recording.report(contract(run))
   if (json) yield* Console.log(JSON.stringify(contract(run)))
   else yield* present(found, run, view)
   if (run.failures.length > 0) return yield* new NotAsExpected({ exitCode: 1 })
@@ -118,7 +128,12 @@ export const replay = Command.make(
   Effect.fnUntraced(function* ({ file, until, json }) {
     const found = yield* loadCase(file)
     const step = Option.getOrUndefined(until)
-    yield* "plan" in found ? replayPlan(found, step, json) : replayScenario(found, step, json)
+    const seed = "plan" in found ? found.plan.seed : found.seed
+    yield* recorded({ command: "replay", seed, options: { file, until: step } }, (recording) =>
+      "plan" in found
+        ? replayPlan(recording, found, step, json)
+        : replayScenario(recording, found, step, json),
+    )
   }),
 ).pipe(
   Command.withDescription(

@@ -88,6 +88,10 @@ describe("a command keeps", () => {
     expect(showCommandLine(line)).toBe(
       String.raw`./netsplit load keys --access-token … --access-token=… --corpus 'it'\''s here'`,
     )
+    const urls = ["--cluster=postgres://me:s3cr:t@db/x", "postgresql://me:@db", "postgres://me@db:5432/x@y"]
+    expect(showCommandLine(urls)).toBe(
+      "./netsplit --cluster=postgres://me@db/x postgresql://me@db postgres://me@db:5432/x@y",
+    )
   })
 })
 

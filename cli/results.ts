@@ -44,7 +44,7 @@ const list = Command.make(
   {
     command: Flag.String("command").pipe(
       Flag.withMetavar("NAME"),
-      Flag.withDescription("Only of this command: run, resolve, bench, load"),
+      Flag.withDescription("Only of this command: run, sweep, replay, shrink, resolve, bench, load"),
       Flag.optional,
     ),
     since: Flag.String("since").pipe(
@@ -146,7 +146,7 @@ const exportTables = Command.make(
 /** `netsplit results`: what was run before, and what came of it. */
 export const results = Command.make("results").pipe(
   Command.withDescription(
-    "Read the results database, which every run, resolve, bench and load writes: " +
+    "Read the results database, which every run, sweep, replay, shrink, resolve, bench and load writes: " +
       "what was run, on which commit and machine, and what came of it. Exit code: 0 told, 64 no such result.",
   ),
   Command.withShortDescription("Read what was run before"),

@@ -1,9 +1,10 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { Console, Deferred, Effect, Option } from "effect"
+import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { jsonFlag } from "./json-flag.ts"
 import { UsageError } from "./outcome.ts"
+import { stopSignal } from "./stop-signal.ts"
 
 const text = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
@@ -38,29 +39,6 @@ const flags = {
   config: text("config", "FILE", "These same names in a JSON object; flags win"),
   json: jsonFlag,
 }
-
-/** Waits for SIGINT or SIGTERM; the second one ends the process at once. */
-const stopSignal = Effect.gen(function* () {
-  const stopped = yield* Deferred.make<void>()
-  let isStopping = false
-  const stop = () => {
-    if (isStopping) process.exit(130)
-    isStopping = true
-    Deferred.doneUnsafe(stopped, Effect.void)
-  }
-  yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      process.on("SIGINT", stop)
-      process.on("SIGTERM", stop)
-    }),
-    () =>
-      Effect.sync(() => {
-        process.off("SIGINT", stop)
-        process.off("SIGTERM", stop)
-      }),
-  )
-  return Deferred.await(stopped)
-})
 
 /**
  * To begin with, most of the heap is what was left behind by starting. V8 keeps the room for it, unless it is told that

@@ -1,9 +1,7 @@
 /** Seeds are searched on threads, failures become files that are replayed and shrunk: as a shell sees it. */
-import { spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Plan } from "#sim/explore/plan.ts"
 import { Engine } from "./engine.ts"
@@ -81,22 +79,6 @@ describe("netsplit sweep", () => {
   ])("%s is wrong usage", async (words, message) => {
     expect(await line(words)).toEqual({ exitCode: 64, stdout: "", stderr: `netsplit: ${message}\n` })
   })
-
-  test("that is interrupted keeps what was done, and says how to go on", async () => {
-    const launcher = fileURLToPath(new URL("../netsplit", import.meta.url))
-    const child = spawn(launcher, "sweep random --seeds 1..100000 --workers 1 --json".split(" "))
-    let stdout = ""
-    let stderr = ""
-    child.stdout.on("data", (text) => (stdout += text))
-    child.stderr.on("data", (text) => (stderr += text))
-    const ended = new Promise((done) => child.on("close", done))
-    await new Promise((done) => setTimeout(done, 4_000))
-    child.kill("SIGINT")
-    await ended
-    const { seedsRun } = JSON.parse(stdout)
-    expect(seedsRun).toBeGreaterThan(0)
-    expect(stderr).toBe(`netsplit: ended early (interrupt); go on with --seeds ${seedsRun + 1}..100000\n`)
-  }, 30_000)
 })
 
 describe("netsplit replay", () => {

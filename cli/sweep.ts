@@ -1,12 +1,18 @@
 import { availableParallelism } from "node:os"
-import { Console, Effect, Option } from "effect"
+import { Console, Effect, Option, type Scope } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { durationFlag, integerFlag, roomVersionFlag, seedsFlag } from "./flags.ts"
+import { clusterFlag, durationFlag, integerFlag, roomVersionFlag, seedsFlag } from "./flags.ts"
 import { jsonFlag } from "./json-flag.ts"
-import { NotAsExpected } from "./outcome.ts"
+import { NotAsExpected, UsageError } from "./outcome.ts"
+import { resumeLine, showCommandLine } from "./recording/command-line.ts"
+import { Argv, recorded } from "./recording/recorded.ts"
+import { sweepKeeper } from "./recording/sweep-rows.ts"
 import { findScenario } from "./run.ts"
-import type { SweepSummary } from "./sweep/job.ts"
-import { runSweep, type SweepOutcome } from "./sweep/run-sweep.ts"
+import { stopSignal } from "./stop-signal.ts"
+import type { SweepJob, SweepSummary } from "./sweep/job.ts"
+import { runSweep, type SeedRunner, type SweepOutcome } from "./sweep/run-sweep.ts"
+import { countSeeds, showSeeds } from "./sweep/seed-ranges.ts"
+import { runOnThreads } from "./sweep/threads.ts"
 
 const parameters = {
   what: Argument.String("scenario|random").pipe(
@@ -17,9 +23,12 @@ const parameters = {
     "Room versions: of a scenario one run for each; of random plans those that their rooms may have",
   ),
   workers: integerFlag("workers", 1).pipe(
-    Flag.withDescription("How many threads; one for each core unless given"),
+    Flag.withDescription(
+      "How many threads; one for each core unless given. With --cluster: how many seeds under way, 256",
+    ),
     Flag.optional,
   ),
+  cluster: Flag.optional(clusterFlag),
   timeLimit: durationFlag("time-limit").pipe(
     Flag.withDescription("When to stop, whatever is left: 90s, 5m, 1h"),
     Flag.optional,
@@ -36,22 +45,46 @@ const parameters = {
     Flag.withDescription("Let random plans have servers that sign what the rules forbid"),
     Flag.withDefault(false),
   ),
+  faults: Flag.String("faults").pipe(
+    Flag.withMetavar("NAME,NAME…"),
+    Flag.withDescription(
+      "The faults that random plans have, when and where is drawn; else which ones is drawn too",
+    ),
+    Flag.optional,
+  ),
+  mutant: Flag.String("mutant").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("One server of each random plan is that mutant (docs/mutants.md)"),
+    Flag.optional,
+  ),
   json: jsonFlag,
 }
 
-/** Ends with the first SIGINT; the second one ends the process at once. */
-const interruptSignal = Effect.acquireRelease(
-  Effect.sync(() => {
-    const controller = new AbortController()
-    const stop = (): void => {
-      if (controller.signal.aborted) process.exit(130)
-      controller.abort()
-    }
-    process.on("SIGINT", stop)
-    return { signal: controller.signal, stop }
-  }),
-  ({ stop }) => Effect.sync(() => void process.off("SIGINT", stop)),
-)
+/** Names of faults, with commas between them. Fails for one that random plans do not have. */
+const readFaults = Effect.fnUntraced(function* (list: string) {
+  const { plannableFaults, unknownPlannableFault } = yield* Effect.promise(
+    () => import("#sim/explore/make-plan.ts"),
+  )
+  const names = [...new Set(list.split(","))]
+  const unknown = names.find((name) => !plannableFaults.includes(name))
+  return unknown === undefined ? names : yield* new UsageError({ message: unknownPlannableFault(unknown) })
+})
+
+/** Fails for a name that no mutant has. */
+const checkMutant = Effect.fnUntraced(function* (name: string) {
+  const { mutantNamed, unknownMutant } = yield* Effect.promise(() => import("#sim/mutants/catalogue.ts"))
+  if (mutantNamed(name) === undefined) return yield* new UsageError({ message: unknownMutant(name) })
+})
+
+const makeRunner = Effect.fnUntraced(function* (
+  job: SweepJob,
+  cluster: URL | undefined,
+  workers: number,
+): Effect.fn.Return<SeedRunner<UsageError>, UsageError, Scope.Scope> {
+  if (cluster === undefined) return yield* runOnThreads(job, workers)
+  const { runOnCluster } = yield* Effect.promise(() => import("./sweep/cluster/run-on-cluster.ts"))
+  return yield* runOnCluster(job, cluster, workers)
+})
 
 /** `netsplit sweep`: searches seeds for failures, on all cores. */
 export const sweep = Command.make(
@@ -59,38 +92,47 @@ export const sweep = Command.make(
   parameters,
   Effect.fnUntraced(function* (input) {
     const scenario = input.what === "random" ? undefined : (yield* findScenario(input.what)).name
-    const [from, to] = input.seeds
-    const outcome = yield* Effect.scoped(
-      Effect.flatMap(interruptSignal, ({ signal }) =>
-        Effect.promise(() =>
-          runSweep({
-            job: {
-              scenario,
-              roomVersions: Option.getOrUndefined(input.roomVersion),
-              transport: input.transport,
-              hostile: input.hostile,
-            },
-            from,
-            to,
-            workers: Option.getOrElse(input.workers, availableParallelism),
-            failuresMax: input.failuresMax,
-            timeLimitMs: Option.getOrUndefined(input.timeLimit),
-            signal,
-          }),
-        ),
-      ),
-    )
-    yield* input.json ? Console.log(JSON.stringify(contract(outcome))) : present(outcome)
-    if (outcome.resumeFrom !== undefined) {
-      const rest = `--seeds ${outcome.resumeFrom}..${to}`
-      yield* Console.error(`netsplit: ended early (${outcome.endedBy}); go on with ${rest}`)
+    const mutant = Option.getOrUndefined(input.mutant)
+    if (mutant !== undefined) yield* checkMutant(mutant)
+    const faults = Option.isSome(input.faults) ? yield* readFaults(input.faults.value) : undefined
+    if (faults !== undefined && scenario !== undefined)
+      return yield* new UsageError({ message: "--faults is for random plans: a scenario has its own" })
+    const { seeds, failuresMax } = input
+    const job: SweepJob = {
+      scenario,
+      roomVersions: Option.getOrUndefined(input.roomVersion),
+      transport: input.transport,
+      hostile: input.hostile,
+      faults,
+      mutant,
     }
-    if (outcome.failures.length > 0) return yield* new NotAsExpected({ exitCode: 1 })
-    if (outcome.endedBy === "interrupt") return yield* new NotAsExpected({ exitCode: 2 })
+    const timeLimitMs = Option.getOrUndefined(input.timeLimit)
+    const workers = Option.getOrElse(input.workers, () =>
+      Option.isSome(input.cluster) ? 256 : availableParallelism(),
+    )
+    const options = { ...job, seeds: showSeeds(seeds), workers, failuresMax, timeLimitMs }
+    yield* recorded(
+      { command: "sweep", options },
+      Effect.fnUntraced(function* (recording) {
+        const outcome = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const interrupted = yield* stopSignal
+            const runner = yield* makeRunner(job, Option.getOrUndefined(input.cluster), workers)
+            const keep = sweepKeeper(recording, input.what, seeds)
+            return yield* runSweep({ seeds, runner, failuresMax, timeLimitMs, interrupted, keep })
+          }),
+        )
+        yield* input.json ? Console.log(JSON.stringify(contract(outcome))) : present(outcome)
+        if (outcome.left.length > 0) yield* Console.error(adviseToResume(outcome, yield* Argv))
+        if (outcome.failures.length > 0) return yield* new NotAsExpected({ exitCode: 1 })
+        if (outcome.endedBy === "interrupt") return yield* new NotAsExpected({ exitCode: 2 })
+      }),
+    )
   }),
 ).pipe(
   Command.withDescription(
-    "Search seeds for failures, on all cores. Each failure is written as a case file, with the command that repeats it. " +
+    "Search seeds for failures, on all cores, or with --cluster on all machines where a `netsplit worker` runs. " +
+      "Each failure is written as a case file, with the command that repeats it. " +
       "Exit code: 0 no failure, 1 failures, 2 interrupted before any, 64 wrong usage.",
   ),
   Command.withShortDescription("Search seeds for failures"),
@@ -101,6 +143,9 @@ export const sweep = Command.make(
     },
   ]),
 )
+
+const adviseToResume = ({ endedBy, left }: SweepOutcome, argv: readonly string[]): string =>
+  `netsplit: ended early (${endedBy}), ${countSeeds(left)} seeds left; go on with: ${resumeLine(showCommandLine(argv), showSeeds(left))}`
 
 const contract = ({ seedsRun, seconds, failures, goals }: SweepOutcome): SweepSummary => ({
   seedsRun,

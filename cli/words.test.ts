@@ -1,6 +1,6 @@
 // Shows the small parts of the command line: lists after one flag, names that are nearly right, tables.
 import { describe, expect, test } from "vitest"
-import { suggestName } from "./nearest-name.ts"
+import { suggestName } from "#sim/explore/nearest-name.ts"
 import { repeatListFlags } from "./repeat-list-flags.ts"
 import { layOutTable } from "./table.ts"
 

@@ -89,7 +89,7 @@ const pdus: readonly Row[] = [
     test: `${dag} > room 10 > soft-fails by the current state (check 6), as in the specification's example`,
     removal: {
       file: "spec-impl/core/room-dag/room-dag.ts",
-      from: "? objectionByPresent(this, event, stateBefore)",
+      from: "? objectionByPresent(this, event, stateBefore, claimed)",
       to: "? [objectionByPresent].map(() => undefined)[0]",
     },
   },

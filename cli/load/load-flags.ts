@@ -4,8 +4,8 @@ import { resolve } from "node:path"
 import { findK6 } from "#loadtest/engine/k6-engine.ts"
 import type { EngineName } from "#loadtest/engine/result.ts"
 import { type LoadOptions, paces } from "#loadtest/launch/load-options.ts"
+import { suggestName } from "#sim/explore/nearest-name.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
-import { suggestName } from "../nearest-name.ts"
 import { UsageError } from "../outcome.ts"
 
 /** By the name of the flag; undefined where it was not given. */

@@ -1,5 +1,6 @@
 /** Keeps what a command comes to in the results database. */
 import { Cause, Clock, Console, Context, Effect } from "effect"
+import type { SqlError } from "effect/sql"
 import type { NewRow, TableName } from "#results/database/tables.ts"
 import { exitCodeOfExit } from "../outcome.ts"
 import { showCommandLine } from "./command-line.ts"
@@ -11,18 +12,41 @@ export class Argv extends Context.Service<Argv, readonly string[]>()("netsplit/c
 /** What a row needs of who writes it. */
 type Part<T extends TableName> = Omit<NewRow<T>, "command_id">
 
-/** A command that is being kept. */
-export interface Recording {
-  /** Writes rows, all or none, and gives their ids; no ids where they are not kept. */
-  readonly add: <T extends Exclude<TableName, "commands">>(
+/** Tables that a command adds rows to: `commands` has the one of the command itself. */
+type OwnTable = Exclude<TableName, "commands">
+
+/** The rows of a command that is being kept. */
+export interface Rows {
+  /** Writes rows, and gives their ids. */
+  readonly add: <T extends OwnTable>(
     table: T,
     rows: readonly Part<T>[],
-  ) => Effect.Effect<readonly number[]>
+  ) => Effect.Effect<readonly number[], SqlError.SqlError>
+  /** Changes the given columns of a row. */
+  readonly change: <T extends OwnTable>(
+    table: T,
+    id: number,
+    changes: Partial<Part<T>>,
+  ) => Effect.Effect<void, SqlError.SqlError>
+}
+
+/** A command that is being kept. */
+export interface Recording {
+  /** Writes what belongs together, all or nothing; gives undefined where it is not kept. */
+  readonly write: <A>(
+    writes: (rows: Rows) => Effect.Effect<A, SqlError.SqlError>,
+  ) => Effect.Effect<A | undefined>
+  /** Writes rows of one table, all or none. */
+  readonly add: <T extends OwnTable>(table: T, rows: readonly Part<T>[]) => Effect.Effect<void>
   /** Keeps what the command tells, where no table has a place for it. */
   readonly report: (report: unknown) => Effect.Effect<void>
 }
 
-const notKept: Recording = { add: () => Effect.succeed([]), report: () => Effect.void }
+const notKept: Recording = {
+  write: () => Effect.succeed(undefined),
+  add: () => Effect.void,
+  report: () => Effect.void,
+}
 
 /** What a command is asked for, and how it is called. */
 export interface Asked {
@@ -41,9 +65,14 @@ const begin = Effect.fnUntraced(function* (filename: string, asked: Asked) {
   // git looks at the files while SQLite opens its own.
   const [sql, origin] = yield* Effect.all([openForWriting(filename), provenance], { concurrency: 2 })
   const [id] = yield* insertRows(sql, "commands", [{ ...asked, line, started_ts, ...origin }])
+  const rows: Rows = {
+    add: (table, parts) =>
+      insertRows(sql, table, parts.map((part) => ({ ...part, command_id: id! })) as never),
+    change: (table, row, changes) => updateRow(sql, table, row, changes as never),
+  }
   return {
-    add: <T extends TableName>(table: T, rows: readonly Part<T>[]) =>
-      insertRows(sql, table, rows.map((row) => ({ ...row, command_id: id! })) as never),
+    write: <A>(writes: (rows: Rows) => Effect.Effect<A, SqlError.SqlError>) =>
+      sql.withTransaction(writes(rows)),
     change: (changes: Partial<NewRow<"commands">>) => updateRow(sql, "commands", id!, changes),
     finish: Effect.fnUntraced(function* (exit_code: number) {
       const duration_ms = (yield* Clock.currentTimeMillis) - started_ts
@@ -78,9 +107,11 @@ export const recorded = <A, E, R>(asked: Asked, work: (recording: Recording) => 
         Effect.catchCause((cause) => Effect.as(warn(cause), undefined)),
       )
       if (begun === undefined) return yield* work(notKept)
+      const write: Recording["write"] = (writes) =>
+        begun.write(writes).pipe(Effect.catchCause((cause) => Effect.as(warn(cause), undefined)))
       const recording: Recording = {
-        add: (table, rows) =>
-          begun.add(table, rows).pipe(Effect.catchCause((cause) => Effect.as(warn(cause), []))),
+        write,
+        add: (table, parts) => Effect.asVoid(write((rows) => rows.add(table, parts))),
         report: (report) => begun.change({ report }).pipe(Effect.catchCause(warn)),
       }
       return yield* work(recording).pipe(

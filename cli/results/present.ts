@@ -4,6 +4,7 @@ import type { CommandResults } from "#results/database/read.ts"
 import type { Row } from "#results/database/tables.ts"
 import type { RunReport } from "#sim/world/report.ts"
 import { presentRun } from "../present-report.ts"
+import { resumeLine } from "../recording/command-line.ts"
 import { layOutTable } from "../table.ts"
 
 type Command = Omit<Row<"commands">, "report">
@@ -65,11 +66,12 @@ const presentRuns = ({ command, runs }: CommandResults, colours: boolean): reado
 const section = (rows: readonly (readonly string[])[]): readonly string[] =>
   rows.length > 1 ? ["", ...layOutTable(rows)] : []
 
-const presentSweeps = ({ sweeps }: CommandResults): readonly string[] =>
+const presentSweeps = ({ command, sweeps }: CommandResults): readonly string[] =>
   sweeps.flatMap((sweep) => [
     "",
     `sweep of ${sweep.scenario}: ${sweep.seeds_run} seeds of ${sweep.first_seed}..${sweep.last_seed}`,
-    ...section([["goal", "seeds"], ...sweep.goals.map(({ goal, count }) => [goal, `${count}`])]),
+    ...(sweep.seeds_left === undefined ? [] : [`Go on with: ${resumeLine(command.line, sweep.seeds_left)}`]),
+    ...section([["goal", "times"], ...sweep.goals.map(({ goal, count }) => [goal, `${count}`])]),
     ...section([
       ["seed", "room version", "check", "shape", "why"],
       ...sweep.failures.map(({ seed, room_version, check, shape, why }) => [
@@ -80,6 +82,7 @@ const presentSweeps = ({ sweeps }: CommandResults): readonly string[] =>
         why,
       ]),
     ]),
+    ...section([["seed", "repeat it"], ...sweep.failures.map(({ seed, replay }) => [`${seed}`, replay])]),
   ])
 
 /** Everything of one command, or of one run of it. */

@@ -1,6 +1,7 @@
 /** The settings and readings of a homeserver, as the file of `netsplit serve` may have them. */
+
+import { suggestName } from "#sim/explore/nearest-name.ts"
 import { type HomeserverSettings, homeserverSettingsDefault } from "#spec-impl/homeserver/settings.ts"
-import { suggestName } from "../nearest-name.ts"
 import { UsageError } from "../outcome.ts"
 import { parseReadings } from "../resolve/parse-readings.ts"
 

@@ -3,19 +3,28 @@ import { mkdir, readFile, writeFile } from "node:fs/promises"
 import { basename, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect } from "effect"
-import type { Case } from "#sim/explore/case.ts"
+import type { Case, PlanCase } from "#sim/explore/case.ts"
 import { UsageError } from "../outcome.ts"
 
 const folder = fileURLToPath(new URL("../../results/runs/", import.meta.url))
 
 const seedOf = (found: Case): number => ("plan" in found ? found.plan.seed : found.seed)
 
-const versionsOf = (found: Case): string =>
-  "plan" in found ? (found.plan.options?.roomVersions ?? []).join("-") : found.roomVersion
+/** Of a scenario the one of its run, of a plan those that its rooms may have. */
+export const roomVersionsOf = (found: Case): readonly string[] =>
+  "plan" in found ? (found.plan.options?.roomVersions ?? []) : [found.roomVersion]
+
+const mutantsIn = ({ plan }: PlanCase): readonly string[] => plan.servers.flatMap(({ mutant = [] }) => mutant)
 
 const nameOf = (found: Case): string => {
-  const story = "plan" in found ? "random" : found.scenario
-  return [story, `v${versionsOf(found)}`, found.transport, `seed-${seedOf(found)}`, found.check].join("_")
+  const story = "plan" in found ? ["random", ...mutantsIn(found)].join("-") : found.scenario
+  return [
+    story,
+    `v${roomVersionsOf(found).join("-")}`,
+    found.transport,
+    `seed-${seedOf(found)}`,
+    found.check,
+  ].join("_")
 }
 
 const write = async (name: string, found: Case): Promise<string> => {

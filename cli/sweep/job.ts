@@ -7,12 +7,24 @@ export interface SweepJob {
   readonly roomVersions: readonly string[] | undefined
   readonly transport: "http" | "direct"
   readonly hostile: boolean
+  /** Those of random plans; drawn where it is undefined. */
+  readonly faults: readonly string[] | undefined
+  /** What one server of each random plan is. */
+  readonly mutant: string | undefined
+}
+
+/** What a thread is asked for. */
+export interface SeedTask {
+  readonly job: SweepJob
+  readonly seed: number
 }
 
 /** What one seed came to. */
 export interface SeedResult {
   readonly seed: number
   readonly cases: readonly Case[]
+  /** How many events its run had; 0 where that was not counted. */
+  readonly events: number
   readonly goals: Readonly<Record<string, number>>
 }
 

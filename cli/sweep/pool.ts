@@ -14,49 +14,52 @@ interface Waiting<Task, Result> {
   readonly fail: (error: unknown) => void
 }
 
-/** Threads that each run `file`: it gets tasks as messages, and answers each with one. */
-export const openPool = <Task, Result>(
-  file: URL,
-  workers: number,
-  workerData?: unknown,
-): Pool<Task, Result> => {
+/**
+ * Threads that each run `file`: it gets tasks as messages, and answers each with one. They are started as they are
+ * needed; one that throws fails what it was at, and makes room for another.
+ */
+export const openPool = <Task, Result>(file: URL, workers: number): Pool<Task, Result> => {
   const waiting: Waiting<Task, Result>[] = []
-  const idle: Worker[] = []
+  const threads = new Set<Worker>()
+  const idle = new Set<Worker>()
   const atWork = new Map<Worker, Waiting<Task, Result>>()
-  let failure: unknown
+  const start = (): Worker | undefined => {
+    if (threads.size === workers) return undefined
+    const thread = new Worker(file)
+    threads.add(thread)
+    thread.on("message", (result: Result) => {
+      const { done } = atWork.get(thread)!
+      atWork.delete(thread)
+      idle.add(thread)
+      done(result)
+      deal()
+    })
+    thread.on("error", (error) => {
+      const task = atWork.get(thread)
+      for (const threadsOfAKind of [threads, idle, atWork]) threadsOfAKind.delete(thread)
+      task?.fail(error)
+      deal()
+    })
+    return thread
+  }
   const deal = (): void => {
-    while (idle.length > 0 && waiting.length > 0) {
-      const thread = idle.pop()!
+    while (waiting.length > 0) {
+      const [thread = start()] = idle
+      if (thread === undefined) return
+      idle.delete(thread)
       const next = waiting.shift()!
       atWork.set(thread, next)
       thread.postMessage(next.task)
     }
   }
-  const threads = Array.from({ length: workers }, () => {
-    const thread = new Worker(file, { workerData })
-    thread.on("message", (result: Result) => {
-      const { done } = atWork.get(thread)!
-      atWork.delete(thread)
-      idle.push(thread)
-      done(result)
-      deal()
-    })
-    thread.on("error", (error) => {
-      failure = error
-      for (const { fail } of [...atWork.values(), ...waiting.splice(0)]) fail(error)
-    })
-    idle.push(thread)
-    return thread
-  })
   return {
     run: (task) =>
       new Promise((done, fail) => {
-        if (failure !== undefined) return fail(failure)
         waiting.push({ task, done, fail })
         deal()
       }),
     close: async () => {
-      await Promise.all(threads.map((thread) => thread.terminate()))
+      await Promise.all([...threads].map((thread) => thread.terminate()))
     },
   }
 }

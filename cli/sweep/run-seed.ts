@@ -6,9 +6,14 @@ import type { SeedResult, SweepJob } from "./job.ts"
 
 /** Runs one seed of a sweep. */
 export const runSeed = (job: SweepJob, seed: number): Promise<SeedResult> => {
-  const { scenario, roomVersions, transport, hostile } = job
+  const { scenario, roomVersions, transport, hostile, faults, mutant } = job
   if (scenario !== undefined) return runScenarioSeed(scenario, job, seed)
-  const wishes = { hostile, ...(roomVersions === undefined ? {} : { roomVersions }) }
+  const wishes = {
+    hostile,
+    ...(roomVersions === undefined ? {} : { roomVersions }),
+    ...(faults === undefined ? {} : { faults }),
+    ...(mutant === undefined ? {} : { mutant }),
+  }
   return searchSeed(seed, wishes, transport)
 }
 
@@ -33,5 +38,5 @@ const runScenarioSeed = async (name: string, job: SweepJob, seed: number): Promi
       cases.push({ ...said, check: "no-defect", why: error.message.split("\n")[0] ?? "" })
     }
   }
-  return { seed, cases, goals: {} }
+  return { seed, cases, events: 0, goals: {} }
 }

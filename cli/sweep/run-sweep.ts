@@ -1,97 +1,134 @@
-/** Deals the seeds of a sweep to threads, and sums up what they found. */
-
-import { writeCase } from "./case-files.ts"
-import type { SeedResult, SweepFailure, SweepJob, SweepSummary } from "./job.ts"
-import { openPool } from "./pool.ts"
+/** Deals the seeds of a sweep to those who run them, and sums up what they found. */
+import { Deferred, Effect, Fiber, type Scope } from "effect"
+import { roomVersionsOf, writeCase } from "./case-files.ts"
+import type { SeedResult, SweepFailure, SweepSummary } from "./job.ts"
 import { showProgress } from "./progress.ts"
+import { countSeeds, dealSeeds, type SeedRange } from "./seed-ranges.ts"
 
-export interface SweepOptions {
-  readonly job: SweepJob
-  readonly from: number
-  readonly to: number
-  readonly workers: number
+/** Who runs seeds: threads of this process, or the workers of a cluster. */
+export interface SeedRunner<E = never> {
+  /** Waits for a place, and for what the seed comes to. */
+  readonly run: (seed: number) => Effect.Effect<SeedResult, E>
+  /** How many seeds it takes at once. */
+  readonly places: number
+}
+
+export interface FoundFailure extends SweepFailure {
+  readonly roomVersions: readonly string[]
+  /** How many events its run had. */
+  readonly events: number
+}
+
+/** What a sweep has come to. */
+export interface SweepState {
+  readonly seedsRun: number
+  readonly left: readonly SeedRange[]
+  /** In the order of their coming. Their cases are in files: there may be thousands. */
+  readonly failures: readonly FoundFailure[]
+  readonly goals: Readonly<Record<string, number>>
+}
+
+export interface SweepOptions<E> {
+  readonly seeds: readonly SeedRange[]
+  readonly runner: SeedRunner<E>
   readonly failuresMax: number
   readonly timeLimitMs: number | undefined
-  /** Ends the sweep; what was done counts. */
-  readonly signal: AbortSignal
+  /** Ends the sweep when it ends; what was done counts. */
+  readonly interrupted: Effect.Effect<void>
+  /** Is told the state every second, and at the end, also where a runner fails. */
+  readonly keep: (state: SweepState) => Effect.Effect<void>
 }
 
 export interface SweepOutcome extends SweepSummary {
-  /** The first seed that was not run, where the sweep ended early. */
-  readonly resumeFrom: number | undefined
+  /** Seeds that were not run, where the sweep ended early. */
+  readonly left: readonly SeedRange[]
   readonly endedBy: "done" | "interrupt" | "time limit" | "failures"
 }
 
 /** What is at work when a sweep is ended early has so long to end by itself. */
-const graceMs = 3_000
+const grace = "3 seconds"
+const keepEvery = "1 second"
 
-export const runSweep = async (options: SweepOptions): Promise<SweepOutcome> => {
-  const { job, from, to, failuresMax } = options
+/** Runs the seeds, in order but many at once. Fails where the runner does. */
+export const runSweep = <E>(options: SweepOptions<E>): Effect.Effect<SweepOutcome, E> =>
+  Effect.scoped(sweepSeeds(options))
+
+const sweepSeeds = Effect.fnUntraced(function* <E>({
+  seeds,
+  runner,
+  failuresMax,
+  timeLimitMs,
+  interrupted,
+  keep,
+}: SweepOptions<E>): Effect.fn.Return<SweepOutcome, E, Scope.Scope> {
   const startedMs = performance.now()
-  const progress = showProgress(to - from + 1, "seeds")
-  const stop = new AbortController()
-  let endedBy: SweepOutcome["endedBy"] = "done"
-  const end = (why: SweepOutcome["endedBy"]): void => {
-    if (stop.signal.aborted) return
-    endedBy = why
-    stop.abort()
-  }
-  options.signal.addEventListener("abort", () => end("interrupt"))
-  const timer =
-    options.timeLimitMs === undefined ? undefined : setTimeout(() => end("time limit"), options.timeLimitMs)
-  const results = new Map<number, SeedResult>()
-  let failures = 0
-  let next = from
-  const workers = Math.min(options.workers, to - from + 1)
-  const pool = openPool<number, SeedResult>(new URL("worker.ts", import.meta.url), workers, job)
-  const work = async (): Promise<void> => {
-    while (next <= to && !stop.signal.aborted) {
-      const seed = next++
-      const result = await pool.run(seed)
-      results.set(seed, result)
-      failures += result.cases.length
-      progress.update(results.size, failures)
-      if (failures >= failuresMax) end("failures")
-    }
-  }
-  try {
-    const all = Promise.all(Array.from({ length: workers }, work))
-    await Promise.race([all, graceOver(stop.signal)])
-  } finally {
-    clearTimeout(timer)
-    progress.end()
-    await pool.close()
-  }
-  return {
-    ...(await summed(results)),
-    seconds: Math.round((performance.now() - startedMs) / 10) / 100,
-    resumeFrom: firstNotRun(results, from, to),
-    endedBy: results.size === to - from + 1 ? "done" : endedBy,
-  }
-}
-
-const graceOver = (signal: AbortSignal): Promise<void> =>
-  new Promise((done) => {
-    signal.addEventListener("abort", () => void setTimeout(done, graceMs).unref())
+  const seedsInAll = countSeeds(seeds)
+  const progress = showProgress(seedsInAll, "seeds")
+  const dealer = dealSeeds(seeds)
+  let seedsRun = 0
+  const failures: FoundFailure[] = []
+  const goals: Record<string, number> = {}
+  const stateNow = (): SweepState => ({
+    ...{ seedsRun, left: dealer.left(), failures: [...failures], goals: { ...goals } },
   })
 
-const firstNotRun = (results: ReadonlyMap<number, unknown>, from: number, to: number): number | undefined => {
-  for (let seed = from; seed <= to; seed++) if (!results.has(seed)) return seed
-  return undefined
-}
+  const ended = yield* Deferred.make<SweepOutcome["endedBy"]>()
+  const endBy = (why: SweepOutcome["endedBy"]) => Deferred.succeed(ended, why)
+  yield* Effect.forkScoped(Effect.andThen(interrupted, endBy("interrupt")))
+  if (timeLimitMs !== undefined) yield* Effect.forkScoped(Effect.delay(endBy("time limit"), timeLimitMs))
 
-/** In the order of seeds, whichever thread was the faster. */
-const summed = async (
-  results: ReadonlyMap<number, SeedResult>,
-): Promise<Pick<SweepSummary, "seedsRun" | "failures" | "goals">> => {
-  const failures: SweepFailure[] = []
-  const goals: Record<string, number> = {}
-  for (const [seed, { cases, goals: reached }] of [...results].sort(([a], [b]) => a - b)) {
-    for (const [name, count] of Object.entries(reached)) goals[name] = (goals[name] ?? 0) + count
-    for (const found of cases) {
-      const { check, why, shape } = found
-      failures.push({ seed, check, why, shape, caseFile: await writeCase(found) })
+  const take = Effect.fnUntraced(function* (result: SeedResult) {
+    const written = yield* Effect.promise(() => writeCases(result))
+    seedsRun++
+    dealer.done(result.seed)
+    failures.push(...written)
+    for (const [name, count] of Object.entries(result.goals)) goals[name] = (goals[name] ?? 0) + count
+    progress.update(seedsRun, failures.length)
+    if (failures.length >= failuresMax) yield* endBy("failures")
+  })
+  const work = Effect.gen(function* () {
+    while (!Deferred.isDoneUnsafe(ended)) {
+      const seed = dealer.deal()
+      if (seed === undefined) return
+      yield* Effect.flatMap(runner.run(seed), take)
     }
+  })
+  const places = Array.from({ length: Math.min(runner.places, seedsInAll) }, () => work)
+  const all = Effect.all(places, { concurrency: "unbounded", discard: true })
+  const keeper = yield* Effect.suspend(() => keep(stateNow())).pipe(
+    Effect.andThen(Effect.sleep(keepEvery)),
+    Effect.forever,
+    Effect.forkScoped,
+  )
+  yield* Effect.raceFirst(all, Effect.andThen(Deferred.await(ended), Effect.sleep(grace))).pipe(
+    Effect.ensuring(
+      Effect.suspend(() => {
+        progress.end()
+        return Effect.andThen(Fiber.interrupt(keeper), keep(stateNow()))
+      }),
+    ),
+  )
+  yield* endBy("done")
+  const left = dealer.left()
+  return {
+    seedsRun,
+    seconds: Math.round((performance.now() - startedMs) / 10) / 100,
+    failures: inOrder(failures),
+    goals,
+    left,
+    endedBy: left.length === 0 ? "done" : yield* Deferred.await(ended),
   }
-  return { seedsRun: results.size, failures, goals }
-}
+})
+
+const writeCases = ({ seed, cases, events }: SeedResult): Promise<readonly FoundFailure[]> =>
+  Promise.all(
+    cases.map(async (found) => {
+      const { check, why, shape } = found
+      const caseFile = await writeCase(found)
+      return { seed, check, why, shape, caseFile, roomVersions: roomVersionsOf(found), events }
+    }),
+  )
+
+/** In the order of seeds, whichever was the faster. */
+const inOrder = (failures: readonly SweepFailure[]): readonly SweepFailure[] =>
+  failures.toSorted((a, b) => a.seed - b.seed)

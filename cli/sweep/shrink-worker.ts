@@ -21,6 +21,8 @@ export interface Tried {
   }[]
   readonly events: number
   readonly steps: number
+  /** Entries that were refused or never begun. */
+  readonly idle: readonly string[]
 }
 
 parentPort?.on("message", async ({ plan, transport, stepsMax }: Trial) => {
@@ -34,6 +36,9 @@ parentPort?.on("message", async ({ plan, transport, stepsMax }: Trial) => {
     })),
     events: run.storyEvents,
     steps: run.steps,
+    idle: plan.entries
+      .map(({ id }) => id)
+      .filter((id) => (run.outcomes.get(id) ?? "refused").startsWith("refused")),
   }
   parentPort?.postMessage(tried)
 })

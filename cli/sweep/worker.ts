@@ -1,9 +1,13 @@
 /** One thread of a sweep: runs the seeds that it is sent, one after the other. */
-import { parentPort, workerData } from "node:worker_threads"
-import type { SweepJob } from "./job.ts"
+import { parentPort } from "node:worker_threads"
+import type { SeedTask } from "./job.ts"
 import { runSeed } from "./run-seed.ts"
 
-const job = workerData as SweepJob
-parentPort?.on("message", async (seed: number) => {
-  parentPort?.postMessage(await runSeed(job, seed))
+parentPort?.on("message", async ({ job, seed }: SeedTask) => {
+  try {
+    parentPort?.postMessage(await runSeed(job, seed))
+  } catch (error) {
+    if (error instanceof Error) error.message = `seed ${seed}: ${error.message}`
+    throw error
+  }
 })

@@ -4,8 +4,9 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { Effect, type Scope } from "effect"
-import type { SqlClient } from "effect/sql"
+import { SqlClient } from "effect/sql"
 import { describe, expect, test } from "vitest"
+import { migrateBy } from "#spec-impl/store/sqlite/migrations.ts"
 import { makeSqliteClient } from "#spec-impl/store/sqlite/sqlite-client.ts"
 import { makeSqliteStore } from "#spec-impl/store/sqlite/sqlite-store.ts"
 import { temporaryFiles } from "#spec-impl/store/sqlite/testing/files.ts"
@@ -13,6 +14,7 @@ import { readme, renewTables } from "./describe.ts"
 import { openForReading, openForWriting } from "./open.ts"
 import { exportRows, listCommands, nearestId, readCommand } from "./read.ts"
 import { insertRows, updateRow } from "./rows.ts"
+import { migrations } from "./schema.ts"
 import { readKind, type TableName, tableNames, tables } from "./tables.ts"
 import { aCommand, oneOfEach } from "./testing/rows.ts"
 
@@ -114,12 +116,27 @@ describe("a file", () => {
     await run(
       Effect.flatMap(
         makeSqliteClient({ filename }),
-        (sql) => sql`INSERT INTO migrations (migration_id, name) VALUES (2, 'later')`,
+        (sql) => sql`INSERT INTO migrations (migration_id, name) VALUES (3, 'later')`,
       ),
     )
-    const message = `${filename}: it is of a newer netsplit (version 2; this one knows 1): run that one`
+    const message = `${filename}: it is of a newer netsplit (version 3; this one knows 2): run that one`
     expect(await refusal(openForWriting(filename))).toBe(message)
     expect(await refusal(openForReading(filename))).toBe(message)
+  })
+
+  test("of an older netsplit is brought up to date, also where it is only to be read", async () => {
+    const filename = newFile()
+    const { "1_results": first } = migrations
+    const { seeds_left: _, ...sweep } = oneOfEach.sweeps
+    const older = Effect.gen(function* () {
+      const sql = yield* makeSqliteClient({ filename })
+      yield* Effect.provideService(migrateBy({ "1_results": first! }), SqlClient.SqlClient, sql)
+      yield* insertRows(sql, "commands", [aCommand])
+      yield* insertRows(sql, "sweeps", [sweep])
+    })
+    await run(older)
+    const rows = await run(Effect.flatMap(openForReading(filename), (sql) => exported(sql, "sweeps")))
+    expect(rows).toEqual([{ table: "sweeps", id: 1, ...sweep }])
   })
 
   test("without tables gets them, also where it is only to be read", async () => {

@@ -30,4 +30,5 @@ export const migrations: Migrations = {
        events INTEGER NOT NULL, servers INTEGER NOT NULL, faults INTEGER NOT NULL, plan BLOB NOT NULL)`,
     "CREATE INDEX cases_by_command ON cases (command_id)",
   ),
+  "2_seeds_left": statements("ALTER TABLE sweeps ADD COLUMN seeds_left TEXT"),
 }

@@ -86,6 +86,7 @@ export const tables = {
       first_seed: ["integer", "Where the search began"],
       last_seed: ["integer", "Where it was to end"],
       seeds_run: ["integer", "How many were done"],
+      seeds_left: ["text?", "Those that were not, as `--seeds` takes them; missing where all were"],
     },
   },
   goals: {
@@ -94,7 +95,7 @@ export const tables = {
       id,
       sweep_id: ofSweep,
       goal: ["text", "Its name"],
-      count: ["integer", "In how many seeds"],
+      count: ["integer", "How often, in all seeds together"],
     },
   },
   failures: {
@@ -103,7 +104,7 @@ export const tables = {
       id,
       sweep_id: ofSweep,
       seed,
-      room_version: roomVersion,
+      room_version: ["text", "`1` to `12`, with commas between those that the rooms of a plan may have"],
       check,
       why: ["text", "One or two sentences"],
       shape,

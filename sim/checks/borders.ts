@@ -1,6 +1,7 @@
 /** Rooms that shut servers out: a room that is not federated stays where it was made, and whom the ACL denies is answered 403. */
 import { domainOf } from "#spec-impl/core/identifiers.ts"
-import { aclAllows } from "#spec-impl/homeserver/room-acl.ts"
+import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
+import { serverIsAllowed } from "#spec-impl/core/server-acl.ts"
 import type { Check, CheckedWorld } from "./check.ts"
 
 export const borders: Check = {
@@ -51,7 +52,14 @@ const askedFor = (fields: readonly (string | number)[]): Asked | undefined => {
 
 const isDenied = ({ servers }: CheckedWorld, { source, destination, roomId }: Asked): boolean => {
   const room = servers.get(destination)?.rooms.find(roomId)
-  return room !== undefined && !aclAllows(room.dag, source)
+  return room !== undefined && isDeniedIn(room.dag, source)
+}
+
+/** By the list itself, whatever the server makes of it. */
+const isDeniedIn = (dag: RoomDag, source: string): boolean => {
+  const index = dag.currentState().get(dag.graph.knownKeyIndex("m.room.server_acl", ""))
+  const acl = index < 0 ? undefined : dag.redactions.shown(dag.graph.event(index))
+  return !serverIsAllowed(acl?.content, source, dag.rules.readings.aclCase)
 }
 
 /** Events of other servers in a room that its creator keeps to its own (rooms §Authorization rules, m.federate). */

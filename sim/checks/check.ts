@@ -1,4 +1,7 @@
 /** What a checker is: something that must hold in every run, whatever goes wrong in it. */
+import type { Resolve } from "#spec-impl/core/state-resolution/resolve.ts"
+import type { Signatures } from "#spec-impl/homeserver/signatures/signatures.ts"
+import type { StoreGroup } from "#spec-impl/store/event-store.ts"
 import type { Kernel } from "../kernel/kernel.ts"
 import type { TraceRecord } from "../kernel/trace.ts"
 import type { VirtualServer } from "../world/world.ts"
@@ -15,6 +18,9 @@ export interface CheckedWorld {
   readonly kernel: Kernel
   /** The boot of each server that is up, or was up last. */
   readonly servers: ReadonlyMap<string, VirtualServer>
+  /** State resolution and the verifying of signatures as they are without a mutant. */
+  readonly resolve: Resolve
+  readonly verify: Signatures["Service"]["verify"]
   /** Servers that sign nothing that the rules forbid. */
   readonly honest: readonly string[]
   /** All users that there may be. */
@@ -33,6 +39,8 @@ export interface CheckedWorld {
 export interface Watch {
   /** After each thing that goes into the trace. */
   readonly onRecord?: (record: TraceRecord) => readonly string[]
+  /** After each group that a server has kept. */
+  readonly onCommit?: (server: string, group: StoreGroup) => readonly string[]
   /** When all is healed and quiet. */
   readonly atEnd?: () => readonly string[]
 }

@@ -1,4 +1,4 @@
-/** What may happen once at most, however often requests come: a message to a device, and the giving of a one-time key. */
+/** What may happen once at most, however often requests come: a transaction, a message to a device, and the giving of a one-time key. */
 import { Context } from "effect"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import { canonicalJson } from "#spec-impl/core/json/encode.ts"
@@ -9,19 +9,32 @@ import type { Check } from "./check.ts"
 
 export const onceOnly: Check = {
   name: "once-only",
-  about: "a message to a device comes once, and a one-time key is given to one claimer",
-  watch: ({ servers, honest, claimed, users, rolledBack }) => ({
-    atEnd: () => [
-      ...repeated(claimed.filter((key) => !rolledBack.has(domainOf(key.split(" ")[0] ?? "") ?? ""))).map(
-        (key) => `the one-time key ${key} was given twice`,
-      ),
-      // Servers on a backup send again what they have forgotten to have sent.
-      ...(rolledBack.size > 0 ? [] : honest).flatMap((name) => {
-        const server = servers.get(name)
-        return server === undefined ? [] : users.flatMap((userId) => inboxProblems(server, userId))
-      }),
-    ],
-  }),
+  about:
+    "a transaction is taken in once, a message to a device comes once, and a one-time key is given to one claimer",
+  watch: ({ servers, honest, claimed, users, rolledBack }) => {
+    const taken = new Set<string>()
+    return {
+      onCommit: (server, { answers = [] }) =>
+        answers
+          .map(({ origin, transactionId }) => `${server} the transaction ${transactionId} of ${origin}`)
+          .filter((name) => {
+            if (taken.has(name)) return !rolledBack.has(server)
+            taken.add(name)
+            return false
+          })
+          .map((name) => `${name} was taken in twice`),
+      atEnd: () => [
+        ...repeated(claimed.filter((key) => !rolledBack.has(domainOf(key.split(" ")[0] ?? "") ?? ""))).map(
+          (key) => `the one-time key ${key} was given twice`,
+        ),
+        // Servers on a backup send again what they have forgotten to have sent.
+        ...(rolledBack.size > 0 ? [] : honest).flatMap((name) => {
+          const server = servers.get(name)
+          return server === undefined ? [] : users.flatMap((userId) => inboxProblems(server, userId))
+        }),
+      ],
+    }
+  },
 }
 
 const repeated = (items: readonly string[]): readonly string[] => {

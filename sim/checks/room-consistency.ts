@@ -12,21 +12,42 @@ import { domainOf } from "#spec-impl/core/identifiers.ts"
 import { canonicalJson } from "#spec-impl/core/json/encode.ts"
 import { redact } from "#spec-impl/core/redaction.ts"
 import type { EventRecord, TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
-import { objectionByCitations } from "#spec-impl/core/room-dag/objections.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
-import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
+import type { Resolve } from "#spec-impl/core/state-resolution/resolve.ts"
+import { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
+import { contextByTheRules, objectionOfCitations } from "./by-the-rules.ts"
 
 /** What is wrong with the room, one sentence each; none where it is sound. */
 export const findInconsistencies = (dag: RoomDag): readonly string[] => [
+  ...findGraphProblems(dag),
+  ...findStateProblems(dag, dag.rules.resolve),
+  ...findUnauthorisedStates(dag),
+  ...findRedactionProblems(dag),
+]
+
+/** Events, what they cite, and the forward extremities. */
+export const findGraphProblems = (dag: RoomDag): readonly string[] => [
   ...[...dag.records()].flatMap((record) => [
     ...idProblems(dag, record),
     ...graphProblems(dag, record),
     ...citationProblems(dag, record),
-    ...stateProblems(dag, record),
-    ...redactionProblems(dag, record),
   ]),
-  ...extremityProblems(dag),
+  ...findTipProblems(dag),
 ]
+
+/** The states around events, and the current one, as `resolve` has it. */
+export const findStateProblems = (dag: RoomDag, resolve: Resolve): readonly string[] => [
+  ...[...dag.records()].flatMap((record) => stateProblems(dag, resolve, record)),
+  ...currentStateProblems(dag, resolve),
+]
+
+/** What has a place in a state, and no right to it. */
+export const findUnauthorisedStates = (dag: RoomDag): readonly string[] =>
+  [...dag.records()].flatMap((record) => rejectionProblems(dag, record))
+
+/** What is shown redacted, and what is not. */
+export const findRedactionProblems = (dag: RoomDag): readonly string[] =>
+  [...dag.records()].flatMap((record) => redactionProblems(dag, record))
 
 const idProblems = (dag: RoomDag, { event }: EventRecord): readonly string[] => {
   const { version, readings } = dag.rules
@@ -58,16 +79,14 @@ const citationProblems = (dag: RoomDag, record: EventRecord): readonly string[] 
   ]
 }
 
-const stateProblems = (dag: RoomDag, record: EventRecord): readonly string[] => {
+const stateProblems = (dag: RoomDag, resolve: Resolve, record: EventRecord): readonly string[] => {
   if (record.place === "outlier") return []
   const { event, stateBefore, stateAfter, stateSource, verdict, index } = record
   const after = verdict === "rejected" || index < 0 ? stateBefore : dag.applied(stateBefore, index)
   const isFollowing =
-    stateSource.kind === "claimed" || dag.stateBeforeChildOf(event.prevEvents).digest === stateBefore.digest
+    stateSource.kind === "claimed" ||
+    stateAfterAll(dag, resolve, event.prevEvents).digest === stateBefore.digest
   return [
-    ...[...rejectedIn(dag, stateBefore), ...rejectedIn(dag, stateAfter)].map(
-      (eventId) => `the state at ${event.eventId} holds ${eventId}, which its own auth_events reject`,
-    ),
     ...(isFollowing
       ? []
       : [`the state before ${event.eventId} is not what those after its parents resolve to`]),
@@ -77,6 +96,25 @@ const stateProblems = (dag: RoomDag, record: EventRecord): readonly string[] => 
   ]
 }
 
+const currentStateProblems = (dag: RoomDag, resolve: Resolve): readonly string[] =>
+  stateAfterAll(dag, resolve, dag.forwardExtremities()).digest === dag.currentState().digest
+    ? []
+    : ["the current state is not what those after the forward extremities resolve to"]
+
+const stateAfterAll = (dag: RoomDag, resolve: Resolve, eventIds: readonly string[]): StateMap => {
+  const states = eventIds.flatMap((eventId) => dag.timeline(eventId)?.stateAfter ?? [])
+  const [first = StateMap.empty] = states
+  return states.every((state) => state === first) ? first : resolve(dag.graph, states, contextByTheRules(dag))
+}
+
+const rejectionProblems = (dag: RoomDag, record: EventRecord): readonly string[] =>
+  record.place === "outlier"
+    ? []
+    : [...rejectedIn(dag, record.stateBefore), ...rejectedIn(dag, record.stateAfter)].map(
+        (eventId) =>
+          `the state at ${record.event.eventId} holds ${eventId}, which its own auth_events reject`,
+      )
+
 const soundStates = new WeakSet<StateMap>()
 
 /** States are shared by many events: each is looked through once. */
@@ -85,7 +123,7 @@ const rejectedIn = (dag: RoomDag, state: StateMap): readonly string[] => {
   const rejected = dag.eventIdsIn(state).filter((eventId) => {
     const event = dag.record(eventId)?.event
     if (event === undefined) return true
-    return objectionByCitations(dag, event) !== undefined && !restsOnRejectedSince(dag, event)
+    return objectionOfCitations(dag, event) !== undefined && !restsOnRejectedSince(dag, event)
   })
   if (rejected.length === 0) soundStates.add(state)
   return rejected
@@ -118,28 +156,25 @@ const mayRedact = (dag: RoomDag, record: EventRecord, author: string): boolean =
 }
 
 /**
- * By definition, not by how they are kept: what is accepted and has no accepted descendant, through any others. What a
- * server held when it came back may be none where it could not fetch what came between.
+ * The forward extremities. By definition, not by how they are kept: what is accepted and has no accepted descendant,
+ * through any others. What a server held when it came back may be none where it could not fetch what came between. What
+ * was fetched as history is none, though all that builds on it be soft-failed, or not to be had.
  */
-const extremityProblems = (dag: RoomDag): readonly string[] => {
+export const findTipProblems = (dag: RoomDag): readonly string[] => {
   const timeline = [...dag.records()].filter(
     (record): record is TimelineRecord => record.place === "timeline",
   )
-  const covered = new Set<string>()
-  for (const { event } of timeline.filter(({ verdict }) => verdict === "accepted")) {
-    const waiting = [...event.prevEvents]
-    for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
-      if (covered.has(eventId)) continue
-      covered.add(eventId)
-      waiting.push(...(dag.timeline(eventId)?.event.prevEvents ?? []))
-    }
-  }
+  const covered = before(
+    dag,
+    timeline.filter(({ verdict }) => verdict === "accepted"),
+  )
   const wanted = timeline
-    .filter(({ verdict, event }) => verdict === "accepted" && !covered.has(event.eventId))
+    .filter(({ verdict, arrival }) => verdict === "accepted" && arrival !== "historical")
     .map(({ event }) => event.eventId)
+    .filter((eventId) => !covered.has(eventId))
   const kept = dag.forwardExtremities()
-  const lastEntry = timeline.findLastIndex(({ arrival }) => arrival === "entry")
-  const mayBeGone = new Set(timeline.slice(0, lastEntry).map(({ event }) => event.eventId))
+  const lastEntry = timeline.findLastIndex(mayBeEntry)
+  const mayBeGone = new Set(timeline.slice(0, Math.max(0, lastEntry)).map(({ event }) => event.eventId))
   return [
     ...wanted
       .filter((eventId) => !kept.includes(eventId) && !mayBeGone.has(eventId))
@@ -148,4 +183,21 @@ const extremityProblems = (dag: RoomDag): readonly string[] => {
       .filter((eventId) => !wanted.includes(eventId))
       .map((eventId) => `${eventId} is an extremity, and should not be`),
   ]
+}
+
+/** A join of which the state was told; that it was this server's way in is not known any more after a restart. */
+const mayBeEntry = ({ arrival, stateSource, event: { type, content } }: TimelineRecord): boolean =>
+  arrival === "entry" ||
+  (stateSource.kind === "claimed" && type === "m.room.member" && content.membership === "join")
+
+/** All that comes before those events, as far as it is known. */
+const before = (dag: RoomDag, records: readonly TimelineRecord[]): ReadonlySet<string> => {
+  const found = new Set<string>()
+  const waiting = records.flatMap(({ event }) => event.prevEvents)
+  for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
+    if (found.has(eventId)) continue
+    found.add(eventId)
+    waiting.push(...(dag.timeline(eventId)?.event.prevEvents ?? []))
+  }
+  return found
 }

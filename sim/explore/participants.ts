@@ -27,8 +27,9 @@ export const holdersOf = (roomId: string, servers: readonly VirtualServer[]): re
 
 /**
  * Those that hold the room and are in it, by their own word or that of another that is: nobody tells a server that has
- * left what goes on. Whom an access control list shuts out, in anybody's eyes, is told and not heard. The word of a
- * server that came back on a backup does not count: that it was removed since it may never hear again.
+ * left what goes on. Whom an access control list shuts out, in anybody's eyes, is told and not heard; nor can it ask for
+ * what it lacks, so that its word does not count. Nor does that of a server that came back on a backup: that it was
+ * removed since it may never hear again.
  */
 export const participantsOf = (
   roomId: string,
@@ -37,8 +38,10 @@ export const participantsOf = (
 ): readonly VirtualServer[] => {
   const holders = holdersOf(roomId, servers)
   const within = holders.filter(({ server: { name }, joined }) => joined.has(name) && !rolledBack.has(name))
+  const isHeard = ({ server: { name } }: Holder) => within.every(({ dag }) => aclAllows(dag, name))
+  const heard = within.filter(isHeard)
   return holders
+    .filter(isHeard)
     .map(({ server }) => server)
-    .filter(({ name }) => within.some(({ joined }) => joined.has(name)))
-    .filter(({ name }) => within.every(({ dag }) => aclAllows(dag, name)))
+    .filter(({ name }) => heard.some(({ joined }) => joined.has(name)))
 }

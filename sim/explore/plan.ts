@@ -7,17 +7,19 @@ import { Data, Effect, Result, Schema } from "effect"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
 import { Fault } from "../faults/catalogue.ts"
+import { mutantNamed, unknownMutant } from "../mutants/catalogue.ts"
 import { Action } from "./actions/catalogue.ts"
 
 const { String: Text } = Schema
 const Milliseconds = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 10 * 366 * 86_400_000 }))
+const Share = Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
 const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000 }))
 
 /** What is otherwise on one server; fields are those of its settings. */
 const ServerSettings = Schema.Struct({
   missingEventsLimit: Schema.optionalKey(Count),
   partialStateJoins: Schema.optionalKey(Schema.Boolean),
-  fullStateShareMin: Schema.optionalKey(Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1 }))),
+  fullStateShareMin: Schema.optionalKey(Share),
   retryMsMax: Schema.optionalKey(Milliseconds),
 })
 
@@ -26,6 +28,8 @@ const PlannedServer = Schema.Struct({
   /** Those that it knows; all where it says nothing. */
   roomVersions: Schema.optionalKey(Schema.Array(Text)),
   settings: Schema.optionalKey(ServerSettings),
+  /** What is wrong with it: a mutant of the catalogue (docs/mutants.md). */
+  mutant: Schema.optionalKey(Text),
 })
 
 const entryFields = { id: Text, atMs: Milliseconds }
@@ -44,6 +48,12 @@ const Options = Schema.Struct({
   actions: Schema.Record(Text, Schema.Number),
   faults: Schema.Array(Text),
   burstMax: Count,
+  /** The part of the users who have power from the start. */
+  levelsShare: Schema.optionalKey(Share),
+  /** The part of the story before anything goes wrong. */
+  calmShare: Schema.optionalKey(Share),
+  /** The part of the actions that take no heed of whether they are possible. */
+  heedlessShare: Schema.optionalKey(Share),
 })
 
 export const Plan = Schema.Struct({
@@ -78,6 +88,9 @@ const problemOfEntry = (entry: unknown): string | undefined => {
   return `entry${id}: ${oneLine(result.failure.message)}`
 }
 
+/** Whether that is an entry, whoever it names. */
+export const isEntry = (entry: unknown): entry is PlanEntry => problemOfEntry(entry) === undefined
+
 const strictly = { onExcessProperty: "error" } as const
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ")
 
@@ -94,6 +107,8 @@ const problemOfNames = ({ servers, users, core, entries }: Plan): string | undef
   if (stranger !== undefined) return `the core holds ${stranger}, and there is no such server`
   const version = servers.flatMap(({ roomVersions = [] }) => roomVersions).find((id) => !roomVersion(id))
   if (version !== undefined) return `there is no room version ${version}`
+  const mutant = servers.flatMap(({ mutant = [] }) => mutant).find((name) => !mutantNamed(name))
+  if (mutant !== undefined) return unknownMutant(mutant)
   const known = new Set(users)
   for (const user of users) {
     if (!names.has(domainOf(user) ?? "")) return `${user} is a user of no server of the plan`

@@ -4,12 +4,16 @@
  */
 import { Cause, Effect, Exit, Scope } from "effect"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
+import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
 import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
+import type { StoreGroup } from "#spec-impl/store/event-store.ts"
 import type { Acknowledged, CheckedWorld, Watch } from "../checks/check.ts"
 import { checks } from "../checks/checks.ts"
 import { findMissing } from "../checks/liveness.ts"
+import { AmbientSource } from "../kernel/guard.ts"
 import { Kernel, KernelExhausted, StoppedAtStep } from "../kernel/kernel.ts"
-import type { TraceRecord } from "../kernel/trace.ts"
+import type { Trace, TraceRecord } from "../kernel/trace.ts"
+import { mutantNamed } from "../mutants/catalogue.ts"
 import { Network } from "../network/network.ts"
 import { judge } from "../world/judge.ts"
 import { makeStage, untilQuiet } from "../world/make-stage.ts"
@@ -31,6 +35,8 @@ export interface PlanRunOptions {
   readonly memo?: boolean
   /** Told of all that goes into the trace, as it happens. */
   readonly onRecord?: (record: TraceRecord) => void
+  /** What the trace goes into, where it is to be looked at step by step. */
+  readonly trace?: Trace
   /** More may be asked of the servers while they are there. */
   readonly onEnd?: (world: CheckedWorld, lastServer: string) => void
   /** No run that comes to an end takes more steps. */
@@ -91,6 +97,7 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
     seed: plan.seed,
     stepsMax: options.stepsMax ?? stepsMaxDefault,
     ...(options.until === undefined ? {} : { stopAtStep: options.until }),
+    ...(options.trace === undefined ? {} : { trace: options.trace }),
   })
   if (options.onRecord !== undefined) kernel.trace.listen(options.onRecord)
   const network = Network.make(kernel)
@@ -105,7 +112,10 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
   const rolledBack = new Set<string>()
   const honest = plan.servers.map(({ name }) => name).filter((name) => !hostile.has(name))
   const isAltered = plan.entries.some((entry) => isFault(entry) && entry.fault.fault === "reply-altered")
+  const shared = sharedResults(options)
   const world: CheckedWorld = {
+    resolve: shared.settings.resolve,
+    verify: shared.signatures.verify,
     isAltered,
     kernel,
     servers,
@@ -128,14 +138,25 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
       for (const why of onRecord?.(record) ?? []) failures.push({ check: name, why, shape: null })
     }
   })
+  const onCommit = (server: string, group: StoreGroup): void => {
+    for (const { name, onCommit } of watches) {
+      for (const why of onCommit?.(server, group) ?? []) failures.push({ check: name, why, shape: null })
+    }
+  }
   const exit = await kernel.run(
     Effect.scoped(
       Effect.gen(function* () {
-        const shared = sharedResults(options)
-        for (const { name } of plan.servers) {
-          const settings = { ...shared.settings, ...settingsOf(plan, name) }
+        for (const { name, mutant } of plan.servers) {
+          const mutation = mutant === undefined ? undefined : mutantNamed(mutant)?.mutation
+          const settings = {
+            ...shared.settings,
+            // What a mutant makes of it is nobody else's.
+            ...(mutation === undefined ? {} : { resolve }),
+            ...settingsOf(plan, name),
+          }
           const { signatures } = shared
-          const parts = { kernel, network, signatures, settings, transport: options.transport }
+          const { transport } = options
+          const parts = { kernel, network, signatures, settings, transport, onCommit, mutation }
           servers.set(name, yield* bootServer(name, parts))
         }
         const scope = yield* Scope.make()
@@ -181,7 +202,7 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
     failures.push({ check: "comes-to-an-end", why: stop.message, shape: null })
   else if (stop !== undefined && !stopped) {
     failures.push({
-      check: "no-defect",
+      check: stop instanceof AmbientSource ? "determinism" : "no-defect",
       why: stop instanceof Error ? stop.message : String(stop),
       shape: null,
     })

@@ -1,12 +1,18 @@
 /** One seed of a search: what a random plan comes to, and its plan where it fails. */
+import { determinism, findDivergence } from "../checks/determinism.ts"
 import type { Transport } from "../world/world.ts"
 import type { PlanCase } from "./case.ts"
 import { makePlan, type PlanWishes } from "./make-plan.ts"
-import { runPlan } from "./run-plan.ts"
+import type { Plan } from "./plan.ts"
+import { type PlanRun, type PlanRunOptions, runPlan } from "./run-plan.ts"
+
+/** Of so many seeds one is run twice, to see whether it is the same. */
+const repeatedEvery = 20
 
 export interface SeedFound {
   readonly seed: number
   readonly cases: readonly PlanCase[]
+  readonly events: number
   /** How often each goal was reached. */
   readonly goals: Readonly<Record<string, number>>
 }
@@ -18,13 +24,28 @@ export const searchSeed = async (
   transport: Transport,
 ): Promise<SeedFound> => {
   const plan = makePlan(seed, wishes)
-  const { failures, goals } = await runPlan(plan, { transport })
+  const { failures, goals, storyEvents } = await (seed % repeatedEvery === 0 ? runPlanTwice : runPlan)(plan, {
+    transport,
+  })
   const byCheck = new Map(failures.toReversed().map((failure) => [failure.check, failure]))
   return {
     seed,
     cases: [...byCheck.values()]
       .toReversed()
       .map(({ check, why, shape }) => ({ check, why, shape, transport, plan })),
+    events: storyEvents,
     goals,
   }
+}
+
+/** Runs a plan, and once more to see whether that is the same. */
+export const runPlanTwice = async (
+  plan: Plan,
+  options: Pick<PlanRunOptions, "transport" | "stepsMax">,
+): Promise<PlanRun> => {
+  const run = await runPlan(plan, options)
+  const why = await findDivergence((onRecord) => runPlan(plan, { ...options, onRecord }), run.traceHash)
+  return why === undefined
+    ? run
+    : { ...run, failures: [...run.failures, { check: determinism.name, why, shape: null }] }
 }

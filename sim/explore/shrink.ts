@@ -1,109 +1,233 @@
 /**
- * Delta debugging of a plan: the smallest that can be found in which the same check fails for the same reason. What is
- * left out changes no draw of what stays (DESIGN.md, principle 4), so most of what does not matter can go.
+ * The smallest plan that can be found in which the same check fails for the same reason. What is left out changes no
+ * draw of what stays (DESIGN.md, principle 4), so most of what does not matter can go.
  */
 import { Effect, Result } from "effect"
-import { type Plan, readPlan } from "./plan.ts"
+import { type Attempt, afterYes, attempts, type Doubts } from "./doubts.ts"
+import { plainerFields } from "./plainer-fields.ts"
+import { isAction, type Plan, type PlanEntry, readPlan } from "./plan.ts"
 import {
+  withMergedRooms,
+  withMergedServers,
+  withMergedUsers,
+  withoutCore,
   withoutEntries,
+  withoutRooms,
   withoutServers,
   withoutUsers,
-  withSimplerEntries,
-  withSimplerFrame,
+  withPlainerFaults,
+  withShorterTimes,
+  withSmallerNumbers,
 } from "./smaller-plans.ts"
 
+/** What is said of a plan that fails in the same way. */
+export interface Answer {
+  /** How long it took, in steps. */
+  readonly steps: number
+  /** Entries that were refused or never begun. */
+  readonly idle: readonly string[]
+}
+
 export interface ShrinkOptions {
-  /** Whether a plan fails in the same way. Many are asked at once. */
-  readonly failsSo: (plan: Plan) => Promise<boolean>
+  /** Runs a plan, in so many steps at most; undefined where it does not fail in the same way. Many are asked at once. */
+  readonly ask: (plan: Plan, stepsMax: number) => Promise<Answer | undefined>
+  /** What was said of the whole plan. */
+  readonly first: Answer
   /** How many are asked at once. */
   readonly parallel: number
   /** Ends the search: what was found so far is what there is. */
   readonly isOver: () => boolean
   /** Told of each smaller plan. */
-  readonly onSmaller: (plan: Plan, tried: number) => void
+  readonly onSmaller: (plan: Plan, asked: number) => void
 }
 
-/** Gives the smallest plan that was found; the plan itself where none is smaller. */
+/**
+ * Gives the smallest plan that was found; the plan itself where none is smaller. The result depends on what is answered,
+ * and not on how many are asked at once or on which answer comes first.
+ */
 export const shrinkPlan = async (plan: Plan, options: ShrinkOptions): Promise<Plan> => {
-  let best = plan
-  const search = new Search(options)
-  for (;;) {
-    const before = best
-    best = await search.descend(best, withoutServers)
-    best = await search.thinOut(best)
-    best = await search.descend(best, withoutUsers)
-    best = await search.descend(best, withSimplerFrame)
-    best = await search.descend(best, withSimplerEntries)
-    if (best === before || options.isOver()) return best
+  const search = new Search(plan, options)
+  for (let round = 1; ; round++) {
+    const before = search.best
+    await search.descend(withoutIdle(search.answer))
+    await search.descend(withoutCore)
+    await search.descend(withoutServers)
+    await search.descend(withoutRooms)
+    await search.leaveOut(round === 1 ? firstDoubts : () => laterDoubt)
+    await search.descend(withoutUsers)
+    await search.descend(withMergedServers)
+    await search.descend(withMergedUsers)
+    await search.descend(withMergedRooms)
+    await search.makePlainer()
+    await search.descend(withSmallerNumbers)
+    await search.descend(withPlainerFaults)
+    await search.descend(withShorterTimes)
+    if (search.best === before || options.isOver()) return search.best
   }
+}
+
+/** What was refused, all at once. */
+const withoutIdle =
+  ({ idle }: Answer) =>
+  (plan: Plan): readonly Plan[] => {
+    const without = withoutEntries(plan, new Set(idle))
+    return without.entries.length < plan.entries.length ? [without] : []
+  }
+
+/** How likely it is that an entry is needed, before anything was tried. */
+const firstDoubts = (entry: PlanEntry): number => {
+  if (!isAction(entry)) return 0.1
+  return doubtOf[entry.do.act] ?? 0.03
+}
+const doubtOf: Readonly<Record<string, number>> = {
+  create: 0.9,
+  join: 0.3,
+  "set-levels": 0.06,
+  message: 0.005,
+  rename: 0.005,
+  typing: 0.002,
+  read: 0.002,
+}
+/** What is left after a round is needed, most likely. */
+const laterDoubt = 0.4
+const plainerDoubt = 0.1
+
+/** A smaller plan takes no longer than this many times what the smallest so far took, and something. */
+const stepsFactor = 2
+const stepsMore = 2_000
+
+interface Found {
+  readonly plan: Plan
+  readonly answer: Answer
+  readonly at: number
 }
 
 class Search {
   readonly #options: ShrinkOptions
-  readonly #tried = new Set<string>()
+  readonly #asked = new Map<string, Promise<Answer | undefined>>()
+  #best: Plan
+  #answer: Answer
+  #stepsMax = Number.POSITIVE_INFINITY
 
-  constructor(options: ShrinkOptions) {
+  constructor(plan: Plan, options: ShrinkOptions) {
+    // Nothing is read from what a seed has drawn the plan from, and it does not describe what is left.
+    const { options: _, ...bare } = plan
+    this.#best = bare
+    this.#answer = options.first
     this.#options = options
+    this.#limitSteps()
   }
 
-  /** Leaves out long runs of entries first, then shorter ones, down to each by itself. */
-  async thinOut(plan: Plan): Promise<Plan> {
-    let best = plan
-    for (let length = Math.ceil(plan.entries.length / 2); length >= 1; length = Math.floor(length / 2)) {
-      best = await this.descend(best, (from) => withoutEntries(from, Math.min(length, from.entries.length)))
+  get best(): Plan {
+    return this.#best
+  }
+
+  get answer(): Answer {
+    return this.#answer
+  }
+
+  /** Leaves out entries, as many as can go. */
+  leaveOut(doubtOf: (entry: PlanEntry) => number): Promise<void> {
+    const doubts = new Map(this.#best.entries.map((entry) => [entry.id, doubtOf(entry)]))
+    return this.#leaveOut(doubts, (plan, ids) => withoutEntries(plan, new Set(ids)))
+  }
+
+  /** Leaves out what entries and servers say beyond what they must. */
+  makePlainer(): Promise<void> {
+    const fields = plainerFields(this.#best).filter(({ apply }) => isReadable(apply(this.#best)))
+    const byKey = new Map(fields.map((field) => [field.key, field]))
+    return this.#leaveOut(new Map(fields.map(({ key }) => [key, plainerDoubt])), (plan, keys) =>
+      keys.reduce((from, key) => {
+        const plainer = byKey.get(key)!.apply(from)
+        return isReadable(plainer) ? plainer : from
+      }, plan),
+    )
+  }
+
+  /** Leaves out as many of the keys as can go. */
+  async #leaveOut(start: Doubts, without: (plan: Plan, keys: readonly string[]) => Plan): Promise<void> {
+    for (let doubts = start; ; ) {
+      const plan = this.#best
+      const tried: Attempt[] = []
+      const candidates = function* (): Generator<Plan> {
+        for (const attempt of attempts(doubts)) {
+          tried.push(attempt)
+          yield without(plan, attempt.keys)
+        }
+      }
+      const found = await this.#first(candidates())
+      if (found === undefined) return
+      doubts = afterYes(tried[found.at]!)
+      this.#take(found)
     }
-    return best
   }
 
   /** Goes from plan to smaller plan as long as one of the candidates fails in the same way. */
-  async descend(plan: Plan, candidatesOf: (plan: Plan) => readonly Plan[]): Promise<Plan> {
-    let best = plan
-    let skip = 0
-    for (;;) {
-      const candidates = candidatesOf(best)
-      const found = await this.#first(candidates, skip)
+  async descend(candidatesOf: (plan: Plan) => readonly Plan[]): Promise<void> {
+    for (let skip = 0; ; ) {
+      const candidates = candidatesOf(this.#best)
+      const found = await this.#first(candidates.slice(skip))
       if (found === undefined) {
-        if (skip === 0) return best
+        if (skip === 0) return
         skip = 0
         continue
       }
-      best = candidates[found]!
       // What came before did not help a moment ago: it is tried again only when all others are through.
-      skip = found
-      this.#options.onSmaller(best, this.#tried.size)
+      skip += found.at
+      this.#take(found)
     }
   }
 
-  /**
-   * The first candidate that fails in the same way. Later ones are asked ahead, and their answers forgotten where an
-   * earlier one will do: so the result does not depend on how many are asked at once.
-   */
-  async #first(candidates: readonly Plan[], skip: number): Promise<number | undefined> {
-    const { failsSo, parallel, isOver } = this.#options
-    const answers: { readonly at: number; readonly fails: Promise<boolean> }[] = []
-    let next = skip
-    const ask = (): void => {
-      while (answers.length < parallel && next < candidates.length) {
-        const at = next++
-        const candidate = candidates[at]!
-        if (this.#isNew(candidate)) answers.push({ at, fails: failsSo(candidate) })
+  #take({ plan, answer }: Found): void {
+    this.#best = plan
+    this.#answer = answer
+    this.#limitSteps()
+    this.#options.onSmaller(plan, this.#asked.size)
+  }
+
+  /** Never to more than before: so an answer that is kept is what would be said now. */
+  #limitSteps(): void {
+    this.#stepsMax = Math.min(this.#stepsMax, this.#answer.steps * stepsFactor + stepsMore)
+  }
+
+  /** The first candidate that fails in the same way. Later ones are asked ahead, on the guess that those before do not. */
+  async #first(candidates: Iterable<Plan>): Promise<Found | undefined> {
+    const { parallel, isOver } = this.#options
+    const ahead: { readonly at: number; readonly plan: Plan; readonly said: Promise<Answer | undefined> }[] =
+      []
+    const rest = candidates[Symbol.iterator]()
+    let at = 0
+    let isThrough = false
+    const askAhead = (): void => {
+      while (ahead.length < parallel && !isThrough) {
+        const next = rest.next()
+        if (next.done === true) {
+          isThrough = true
+          return
+        }
+        const said = this.#ask(next.value)
+        if (said !== undefined) ahead.push({ at, plan: next.value, said })
+        at += 1
       }
     }
-    for (ask(); answers.length > 0 && !isOver(); ask()) {
-      const { at, fails } = answers.shift()!
-      if (await fails) {
-        for (const ahead of answers) this.#tried.delete(JSON.stringify(candidates[ahead.at]))
-        return at
-      }
+    for (askAhead(); ahead.length > 0 && !isOver(); askAhead()) {
+      const { said, ...candidate } = ahead.shift()!
+      const answer = await said
+      if (answer !== undefined && answer.steps <= this.#stepsMax) return { ...candidate, answer }
     }
     return undefined
   }
 
-  /** Whether it can be read at all, and was not tried before. */
-  #isNew(plan: Plan): boolean {
+  /** What is said of a plan, now or before; undefined where it need not be asked. */
+  #ask(plan: Plan): Promise<Answer | undefined> | undefined {
     const text = JSON.stringify(plan)
-    if (this.#tried.has(text)) return false
-    this.#tried.add(text)
-    return Result.isSuccess(Effect.runSync(Effect.result(readPlan(plan))))
+    const before = this.#asked.get(text)
+    if (before !== undefined) return before
+    if (text === JSON.stringify(this.#best) || !isReadable(plan)) return undefined
+    const said = this.#options.ask(plan, this.#stepsMax)
+    this.#asked.set(text, said)
+    return said
   }
 }
+
+const isReadable = (plan: Plan): boolean => Result.isSuccess(Effect.runSync(Effect.result(readPlan(plan))))

@@ -18,6 +18,7 @@ import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { findInconsistencies } from "../checks/room-consistency.ts"
+import type { Kernel } from "../kernel/kernel.ts"
 import { alterRequest, reply } from "../network/rules.ts"
 import { makeStage } from "./make-stage.ts"
 import type { Stage } from "./stage.ts"
@@ -48,6 +49,7 @@ const deeds = fc.array(
 
 /** Three servers on disks of their own, of which each can end and boot anew. */
 interface World {
+  readonly kernel: Kernel
   readonly stage: Stage
   readonly servers: ReadonlyMap<string, VirtualServer>
   readonly send: (request: WireRequest) => Effect.Effect<unknown>
@@ -64,7 +66,13 @@ const inWorld = (options: PlayOptions, story: (world: World) => Effect.Effect<vo
       const disks = new Map(names.map((name) => [name as string, new MemoryDisk()]))
       const boot = Effect.fnUntraced(function* (name: string) {
         const own = yield* Scope.fork(scope)
-        const parts = { kernel, network, signatures, settings: {}, disk: disks.get(name)! }
+        const parts = {
+          kernel,
+          network,
+          signatures,
+          settings: options.settings ?? {},
+          disk: disks.get(name)!,
+        }
         servers.set(name, yield* bootServer(name, parts).pipe(Scope.provide(own)))
         boots.set(name, own)
       })
@@ -80,6 +88,7 @@ const inWorld = (options: PlayOptions, story: (world: World) => Effect.Effect<vo
         scope,
       })
       yield* story({
+        kernel,
         stage,
         servers,
         send: (request) => Effect.ignore(network.send(request)),
@@ -127,7 +136,8 @@ const perform = (
       })
     case "redact": {
       const held = [...(world.servers.get(names[user]!)!.rooms.find(roomId)?.dag.records() ?? [])]
-      return actor.redact(roomId, held[(at * 7) % Math.max(held.length, 1)]?.event.eventId ?? "$none")
+      const ids = held.map(({ event }) => event.eventId).sort()
+      return actor.redact(roomId, ids[(at * 7) % Math.max(ids.length, 1)] ?? "$none")
     }
     case "cut":
       return stage.partition(
@@ -183,7 +193,8 @@ const sendEach = Effect.fnUntraced(function* (
       [...(rooms.find(roomId)?.dag.records() ?? [])].map(({ event }) => [event.eventId, event] as const),
     ),
   )
-  for (const { eventId, sender, pdu } of shuffled([...events.values()], numbers)) {
+  const sorted = [...events.values()].sort((one, other) => (one.eventId < other.eventId ? -1 : 1))
+  for (const { eventId, sender, pdu } of shuffled(sorted, numbers)) {
     const origin = domainOf(sender)!
     for (const name of names.filter((one) => one !== origin)) {
       const payload = { origin, origin_server_ts: 1, pdus: [pdu] }
@@ -201,12 +212,14 @@ const sendEach = Effect.fnUntraced(function* (
 const viewOf = (dag: RoomDag) => ({
   tips: dag.forwardExtremities(),
   state: dag.currentState().digest,
-  records: [...dag.records()].map((record) => [
-    record.event.eventId,
-    record.place,
-    record.verdict,
-    ...(record.place === "timeline" ? [record.stateBefore.digest, record.stateAfter.digest] : []),
-  ]),
+  records: [...dag.records()]
+    .map((record) => [
+      record.event.eventId,
+      record.place,
+      record.verdict,
+      ...(record.place === "timeline" ? [record.stateBefore.digest, record.stateAfter.digest] : []),
+    ])
+    .sort(([one], [other]) => (one! < other! ? -1 : 1)),
 })
 
 /** Looks each server's room through, and once more after a restart, by which nothing may change. */
@@ -223,41 +236,84 @@ const expectSound = Effect.fnUntraced(function* ({ servers, reboot }: World, roo
   }
 })
 
+/** A room for all, what they do in it, and then everything once more in another order. */
+const tellAll = (
+  world: World,
+  roomVersion: string,
+  plan: readonly Deed[],
+  order: readonly number[],
+): Effect.Effect<string, unknown> =>
+  Effect.gen(function* () {
+    const { stage } = world
+    const sent: WireRequest[] = []
+    const powerLevels = {
+      users: { ...(roomVersion === "12" ? {} : { [users[0]]: 100 }), [users[1]]: 100 },
+    }
+    const roomId = yield* stage.user(users[0]).createRoom({ powerLevels })
+    yield* stage.user(users[1]).join(roomId, "s1")
+    yield* stage.user(users[2]).join(roomId, "s1")
+    yield* stage.quiet
+    const noted = alterRequest((request) => {
+      sent.push(request)
+      return request
+    })
+    yield* stage.rule("listen", { path: /\/(?:send|invite)/ }, noted)
+    for (const [at, deed] of plan.entries()) yield* Effect.ignore(perform(world, roomId, deed, at))
+    const handshakes = sent.length
+    yield* stage.heal
+    yield* sendEach(world, roomId, order)
+    yield* stage.quiet
+    for (const request of shuffled(sent.slice(0, handshakes), order)) yield* world.send(request)
+    yield* stage.quiet
+    yield* expectSound(world, roomId)
+    return roomId
+  })
+
 describe("any requests, in any order, any number of times", () => {
+  const numbers = fc.array(fc.nat(100), { minLength: 5, maxLength: 20 })
   for (const { id: roomVersion } of roomVersions) {
     it(`room ${roomVersion}: leave every server's room sound, and a restart leaves it as it was`, async () => {
-      const numbers = fc.array(fc.nat(100), { minLength: 5, maxLength: 20 })
       await fc.assert(
         fc.asyncProperty(deeds, numbers, fc.nat(1_000), async (plan, order, seed) => {
           await inWorld({ roomVersion, seed }, (world) =>
-            Effect.gen(function* () {
-              const { stage } = world
-              const sent: WireRequest[] = []
-              const powerLevels = {
-                users: { ...(roomVersion === "12" ? {} : { [users[0]]: 100 }), [users[1]]: 100 },
-              }
-              const roomId = yield* stage.user(users[0]).createRoom({ powerLevels })
-              yield* stage.user(users[1]).join(roomId, "s1")
-              yield* stage.user(users[2]).join(roomId, "s1")
-              yield* stage.quiet
-              const noted = alterRequest((request) => {
-                sent.push(request)
-                return request
-              })
-              yield* stage.rule("listen", { path: /\/(?:send|invite)/ }, noted)
-              for (const [at, deed] of plan.entries()) yield* Effect.ignore(perform(world, roomId, deed, at))
-              const handshakes = sent.length
-              yield* stage.heal
-              yield* sendEach(world, roomId, order)
-              yield* stage.quiet
-              for (const request of shuffled(sent.slice(0, handshakes), order)) yield* world.send(request)
-              yield* stage.quiet
-              yield* expectSound(world, roomId)
-            }),
+            Effect.asVoid(tellAll(world, roomVersion, plan, order)),
           )
         }),
         { ...propertyRuns(6, 17), endOnFailure: true },
       )
+    })
+  }
+
+  for (const roomVersion of ["3", "10", "12"]) {
+    it(`room ${roomVersion}: nobody can tell which messages are out of memory`, async () => {
+      const told = async (plan: readonly Deed[], order: readonly number[], seed: number, held: number) => {
+        const outcome: unknown[] = []
+        let evicted = 0
+        await inWorld({ roomVersion, seed, settings: { heldMessagesMax: held } }, (world) =>
+          Effect.gen(function* () {
+            const roomId = yield* tellAll(world, roomVersion, plan, order)
+            for (const [name, { rooms }] of world.servers) {
+              const { dag, timeline } = rooms.find(roomId)!
+              evicted += dag.held.evicted.size
+              const places = [...timeline].map(({ position, record }) => [position, record.event.eventId])
+              outcome.push([name, viewOf(dag), places])
+            }
+            outcome.push(world.kernel.trace.hash())
+          }),
+        )
+        return { outcome, evicted }
+      }
+      let evicted = 0
+      await fc.assert(
+        fc.asyncProperty(deeds, numbers, fc.nat(1_000), fc.nat(3), async (plan, order, seed, held) => {
+          const limited = await told(plan, order, seed, held)
+          const { outcome } = await told(plan, order, seed, Number.POSITIVE_INFINITY)
+          expect(limited.outcome).toEqual(outcome)
+          evicted += limited.evicted
+        }),
+        { ...propertyRuns(6, 17), endOnFailure: true },
+      )
+      expect(evicted).toBeGreaterThan(0)
     })
   }
 })

@@ -193,7 +193,7 @@ describe("positions", () => {
         yield* say(bob, room, "3")
         const places = (server: string) => {
           const { timeline } = servers.get(server)!.rooms.find(idOf(room))!
-          return timeline.history.map(({ position, record }) => [record.event.eventId, position] as const)
+          return [...timeline].map(({ position, record }) => [record.event.eventId, position] as const)
         }
         for (const server of ["s1", "s2"]) {
           const before = places(server)

@@ -44,6 +44,8 @@ export class Host {
       get rooms() {
         return read(store.rooms)
       },
+      events: (which, visit) => read(store.events(which, visit)),
+      eventsNow: store.eventsNow,
       get states() {
         return read(store.states)
       },

@@ -88,6 +88,22 @@ describe("coming back after an absence", () => {
     })
   }
 
+  it("is by a server in the room, and not by what was held of it: a membership is set by those in it alone", async () => {
+    await afterAbsence("11", leave, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const join = stage.user(bob).setState(roomId, "m.room.member", { membership: "join" }, bob)
+        expect(yield* refusal(join)).toContain("403 M_FORBIDDEN: s2 is not in room")
+        yield* stage.quiet
+        expect(stage.stateOf("s2", roomId, "m.room.member", bob)?.content.membership).toBe("leave")
+        yield* stage.user(bob).join(roomId, "s1")
+        const renamed = { membership: "join", displayname: "Bobby" }
+        yield* stage.user(bob).setState(roomId, "m.room.member", renamed, bob)
+        yield* expectWhole(played, roomId)
+      }),
+    )
+  })
+
   it("works by way of another server than before", async () => {
     await afterAbsence("11", leave, (played, roomId) =>
       Effect.gen(function* () {

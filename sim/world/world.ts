@@ -19,10 +19,14 @@ import { LocalUsers } from "#spec-impl/homeserver/local-users.ts"
 import { Outside } from "#spec-impl/homeserver/outside.ts"
 import { Resyncs } from "#spec-impl/homeserver/resyncs.ts"
 import { type RoomListener, Rooms } from "#spec-impl/homeserver/rooms.ts"
-import { type HomeserverSettings, Settings } from "#spec-impl/homeserver/settings.ts"
+import {
+  type HomeserverSettings,
+  homeserverSettingsDefault,
+  Settings,
+} from "#spec-impl/homeserver/settings.ts"
 import { Signatures } from "#spec-impl/homeserver/signatures/signatures.ts"
 import { makeSigningKey } from "#spec-impl/homeserver/signatures/signing-key.ts"
-import { EventStore, type StoreFailure } from "#spec-impl/store/event-store.ts"
+import { EventStore, type StoreFailure, type StoreGroup } from "#spec-impl/store/event-store.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { Fence } from "../kernel/fence.ts"
 import type { Kernel } from "../kernel/kernel.ts"
@@ -31,6 +35,7 @@ import type { Names } from "../network/names.ts"
 import type { Network } from "../network/network.ts"
 import { groupBytes } from "./group-bytes.ts"
 import { Host } from "./host.ts"
+import type { Mutation } from "./mutation.ts"
 
 /** A virtual homeserver, as the stage and the checks see it. */
 export interface VirtualServer {
@@ -71,6 +76,10 @@ export interface WorldParts {
   readonly disk?: MemoryDisk
   /** The machine that an earlier boot ran on, with its disk. */
   readonly host?: Host
+  /** Told of each group that the server has kept. */
+  readonly onCommit?: (server: string, group: StoreGroup) => void
+  /** What is otherwise in this server. */
+  readonly mutation?: Mutation | undefined
 }
 
 /** What carries requests between servers: whole ones, as bytes, or typed calls (DESIGN.md, principle 11). */
@@ -170,15 +179,21 @@ const bootBehind = Effect.fnUntraced(function* (
   name: string,
   parts: WorldParts & { readonly host: Host },
 ) {
-  const { kernel, network, signatures } = parts
+  const { kernel, network, mutation } = parts
+  const signatures = mutation?.signatures?.(parts.signatures) ?? parts.signatures
+  const settings = { ...homeserverSettingsDefault, ...parts.settings }
   const chance = Chance.of({ bytes: (length, ...key) => kernel.chance.bytes(length, name, ...key) })
   const { disk, keyFile } = parts.host
+  const store = parts.host.store(disk)
   const seed = chance.bytes(32, "signing-key", ...keyFile.label)
   const surroundings = Layer.mergeAll(
     Layer.succeed(Chance, chance),
     Layer.succeed(Signatures, signatures),
-    Settings.layer(parts.settings),
-    Layer.succeed(EventStore, fencedStore(fence, tracedStore(name, kernel, parts.host.store(disk)))),
+    Settings.layer({ ...settings, ...mutation?.settings?.(settings) }),
+    Layer.succeed(
+      EventStore,
+      fencedStore(fence, tracedStore(name, parts, mutation?.store?.(store) ?? store)),
+    ),
   )
   const identity = ServerIdentity.layer({
     serverName: name,
@@ -195,16 +210,22 @@ const bootBehind = Effect.fnUntraced(function* (
     Layer.provideMerge(identity),
     Layer.provideMerge(surroundings),
   )
-  const services = yield* kernel.buildLayer(name, homeserver)
+  const built = yield* kernel.buildLayer(name, homeserver)
+  const services = Context.merge(built, mutation?.services?.(built) ?? Context.empty())
+  // Handlers keep the scheduler and the clock with which they are built.
   const handler =
     parts.transport === "direct"
-      ? yield* Effect.provide(directHandler(layerChapters), services)
-      : yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
+      ? yield* directHandler(layerChapters).pipe(Effect.provide(services), kernel.within(name))
+      : yield* wireHandler(federationRoutes(layerChapters)).pipe(
+          Effect.provide(services),
+          kernel.within(name),
+        )
   const fenced: WireHandler = (request) => fence.guard(handler(request))
   yield* network.attach(name, parts.names?.front(name, fenced) ?? fenced)
   const clientApi = yield* Effect.cached(
     wireHandler(clientRoutes).pipe(
       Effect.provide(services),
+      kernel.within(name),
       Effect.map(
         (answer): WireHandler =>
           (request) =>
@@ -232,6 +253,8 @@ const bootBehind = Effect.fnUntraced(function* (
 const fencedStore = (fence: Fence, store: EventStore["Service"]): EventStore["Service"] => ({
   commit: (group) => fence.guard(store.commit(group)),
   rooms: fence.guard(store.rooms),
+  events: (which, visit) => fence.guard(store.events(which, visit)),
+  eventsNow: store.eventsNow,
   states: fence.guard(store.states),
   destinations: fence.guard(store.destinations),
   records: (collection) => fence.guard(store.records(collection)),
@@ -242,14 +265,22 @@ const fencedStore = (fence: Fence, store: EventStore["Service"]): EventStore["Se
 })
 
 /** The store, with a seam before each commit, and each group in the trace. */
-const tracedStore = (name: string, kernel: Kernel, store: EventStore["Service"]): EventStore["Service"] => ({
+const tracedStore = (
+  name: string,
+  { kernel, onCommit }: WorldParts,
+  store: EventStore["Service"],
+): EventStore["Service"] => ({
   ...store,
   commit: (group) =>
     kernel
       .seam("store")
       .pipe(
         Effect.andThen(Effect.sync(() => kernel.trace.record("store", name, groupBytes(group)))),
-        Effect.andThen(store.commit(group)),
+        Effect.andThen(
+          onCommit === undefined
+            ? store.commit(group)
+            : Effect.tap(store.commit(group), () => Effect.sync(() => onCommit(name, group))),
+        ),
       ),
 })
 

@@ -25,6 +25,7 @@ export interface Readings {
   readonly foreignAuthEvents: "rejected" | "taken"
   readonly aclCase: "either" | "as-written"
   readonly softFailedEvents: "take-part" | "as-rejected"
+  readonly presentBehindGap: "with-told" | "held-alone"
   readonly repeatedKeys: "refused" | "last-wins"
   readonly nonCanonicalPdu: "discard-event" | "refuse-transaction"
   readonly unfillableGap: "drop" | "accept"
@@ -215,6 +216,16 @@ export const readingDefinitions: readonly ReadingDefinition[] = [
     takenBy: { spec: "take-part", synapse: "take-part" },
   },
   {
+    name: "present-behind-gap",
+    field: "presentBehindGap",
+    about: "by what current state an event is soft-failed where history before it is missing (§Soft failure)",
+    values: {
+      "with-told": "the forward extremities resolved with the state before it, as its sender told it",
+      "held-alone": "the forward extremities alone",
+    },
+    takenBy: { spec: "held-alone", synapse: "with-told" },
+  },
+  {
     name: "repeated-keys",
     field: "repeatedKeys",
     about: "a key that stands twice in an event of rooms 6+ (matrix-spec#1246, MSC4458)",
@@ -327,6 +338,7 @@ export const readingsDefault: Readings = {
   foreignAuthEvents: "rejected",
   aclCase: "either",
   softFailedEvents: "take-part",
+  presentBehindGap: "with-told",
   repeatedKeys: "refused",
   nonCanonicalPdu: "discard-event",
   unfillableGap: "drop",

@@ -90,9 +90,7 @@ export const admitInTurn = Effect.fnUntraced(function* (
         () => room.dag.examineInTurn(events, isReady),
         (records) => records.length,
       )
-      const records = [...new Set(taken)].filter(
-        (record) => room.dag.timeline(record.event.eventId) !== record,
-      )
+      const records = [...new Set(taken)].filter(({ event }) => !room.dag.isInHistory(event.eventId))
       if (records.length > 0) yield* rooms.commit(room, records, more(taken.length))
       return taken.length
     }),
@@ -129,7 +127,7 @@ export const admitOutliers = Effect.fnUntraced(function* (room: Room, events: re
     room,
     Effect.gen(function* () {
       for (const event of parentsFirst(events)) {
-        if (room.dag.record(event.eventId) !== undefined && !room.dag.bettersOutlier(event)) continue
+        if (room.dag.holds(event.eventId) && !room.dag.bettersOutlier(event)) continue
         if (room.dag.missingAuthEvents(event).length > 0) continue
         yield* rooms.commit(room, [room.dag.examineOutlier(event)])
       }

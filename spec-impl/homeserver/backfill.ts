@@ -60,7 +60,7 @@ const askBack = Effect.fnUntraced(function* (room: Room, origin: string, latest:
   const asked = new Set<string>()
   const wanted = new Set(latest)
   for (let request = 0; request < requestsMax; request++) {
-    const lacked = [...wanted].filter((id) => !asked.has(id) && room.dag.timeline(id) === undefined)
+    const lacked = [...wanted].filter((id) => !asked.has(id) && !room.dag.isInHistory(id))
     const v = lacked.filter((id) => !found.has(id)).slice(0, idsPerRequest)
     if (v.length === 0) break
     for (const id of v) asked.add(id)
@@ -71,7 +71,7 @@ const askBack = Effect.fnUntraced(function* (room: Room, origin: string, latest:
       break
     }
     for (const event of yield* vetAnswered(room, answer.success.pdus.slice(0, eventsPerRequest))) {
-      if (room.dag.timeline(event.eventId) !== undefined || found.has(event.eventId)) continue
+      if (room.dag.isInHistory(event.eventId) || found.has(event.eventId)) continue
       found.set(event.eventId, event)
       for (const id of event.prevEvents) wanted.add(id)
     }

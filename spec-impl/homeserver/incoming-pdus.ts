@@ -41,9 +41,9 @@ export const receivePdus = Effect.fnUntraced(function* (
   pdus: readonly JsonValue[],
   more: ((results: readonly PduResult[]) => StoreGroup) | undefined,
 ) {
-  const room = (yield* Rooms).find(roomId)
-  const receive = receiveInOrder(origin, roomId, pdus, more)
-  return yield* room === undefined ? receive : Semaphore.withPermits(room.arriving, 1)(receive)
+  const arriving = (yield* Rooms).find(roomId)?.arriving
+  const receive = receiveInOrder(origin, roomId, pdus, more, arriving)
+  return yield* arriving === undefined ? receive : Semaphore.withPermits(arriving, 1)(receive)
 })
 
 const receiveInOrder = Effect.fnUntraced(function* (
@@ -51,13 +51,16 @@ const receiveInOrder = Effect.fnUntraced(function* (
   roomId: string,
   pdus: readonly JsonValue[],
   more: ((results: readonly PduResult[]) => StoreGroup) | undefined,
+  arriving: Semaphore.Semaphore | undefined,
 ) {
   const rooms = yield* Rooms
   const joins = yield* JoinsInFlight
+  const { parentsWaitMs } = yield* Settings
   const results: PduResult[] = []
   let read: readonly ReadPdu[] = []
   let readFor: Room | undefined
   let isSealed = false
+  let waitedAt = -1
 
   while (results.length < pdus.length) {
     yield* joins.settled(roomId)
@@ -95,10 +98,30 @@ const receiveInOrder = Effect.fnUntraced(function* (
     }
     const taken = yield* Semaphore.withPermits(room.receiving, 1)(admitInTurn(room, run, isAllowed, seal))
     results.push(...named.slice(0, taken))
-    if (taken === 0) results.push([eventId, yield* receiveAlone(room, origin, vetted.event)])
+    if (taken > 0) continue
+    const isEarly = () => room.dag.missingPrevEvents(vetted.event).length > 0
+    if (arriving !== undefined && parentsWaitMs > 0 && waitedAt !== at && isEarly()) {
+      waitedAt = at
+      yield* letOthersArrive(arriving, isEarly, parentsWaitMs)
+      continue
+    }
+    results.push([eventId, yield* receiveAlone(room, origin, vetted.event)])
   }
   return { results: results as readonly PduResult[], isSealed }
 })
+
+/** Of two requests on two connections, or from two servers, the later may be read first: the other gets its turn. */
+const letOthersArrive = (arriving: Semaphore.Semaphore, isEarly: () => boolean, waitMsMax: number) =>
+  Effect.acquireUseRelease(
+    arriving.release(1),
+    Effect.fnUntraced(function* () {
+      for (let waitedMs = 0; waitedMs < waitMsMax && isEarly(); waitedMs += lookedForEveryMs) {
+        yield* Effect.sleep(lookedForEveryMs)
+      }
+    }),
+    () => arriving.take(1),
+  )
+const lookedForEveryMs = 5
 
 /** The events up to the first PDU that is dropped. */
 const eventsOf = (read: readonly ReadPdu[]): readonly Event[] => {
@@ -133,7 +156,7 @@ const receiveAlone = Effect.fnUntraced(function* (room: Room, origin: string, ev
   const resyncs = yield* Resyncs
   const receive = Effect.gen(function* () {
     if (room.dag.holdsAnother(event)) return { error: "another event has this id" }
-    if (room.dag.timeline(event.eventId) !== undefined) return {}
+    if (room.dag.isInHistory(event.eventId)) return {}
     const claimed = yield* fillGap(room, origin, event)
     yield* admit(room, event, "new")
     if (room.partial === undefined) yield* resyncs.backfill(room, origin, claimed)

@@ -95,7 +95,7 @@ const takeUp = Effect.fnUntraced(function* (
   }
   const outliers: OutlierRecord[] = []
   for (const event of parentsFirst(events)) {
-    if (room.dag.record(event.eventId) !== undefined || room.dag.missingAuthEvents(event).length > 0) continue
+    if (room.dag.holds(event.eventId) || room.dag.missingAuthEvents(event).length > 0) continue
     const record = room.dag.examineOutlier(event)
     room.dag.apply(record)
     outliers.push(record)
@@ -114,7 +114,7 @@ const goBack = Effect.fnUntraced(function* (
   via: string,
 ) {
   const enter = Effect.gen(function* () {
-    if (room.dag.timeline(join.eventId) !== undefined) return
+    if (room.dag.isInHistory(join.eventId)) return
     yield* commitRecord(room, yield* examineEntry(room, join, stateIds, via))
   })
   yield* Semaphore.withPermits(room.receiving, 1)(admitOutliers(room, events))

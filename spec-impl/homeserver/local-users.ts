@@ -12,6 +12,7 @@ import type { Destinations } from "./destinations.ts"
 import { ServerIdentity } from "./identity.ts"
 import { invite } from "./invitations.ts"
 import type { InvitePermission } from "./invite-permission.ts"
+import { isResident } from "./joining.ts"
 import type { JoinsInFlight } from "./joins-in-flight.ts"
 import type { KeyRing } from "./key-ring.ts"
 import { type Draft, sendLocalEvent, type WithEvent } from "./local-events.ts"
@@ -55,6 +56,7 @@ export class LocalUsers extends Context.Service<
       content: JsonObject,
       kept?: WithEvent,
     ) => Action<Event>
+    /** As all that is said: 403 where this server is not in the room, by which alone a membership could be let in. */
     readonly setState: (
       sender: string,
       roomId: string,
@@ -113,10 +115,16 @@ export class LocalUsers extends Context.Service<
           Effect.flatMap(rooms.get(roomId), (room) => invite(room, sender, target, content)),
         )
 
+      /** A server without a member in the room hears nothing of it: what it holds is no ground to build on. */
+      const residentRoom = Effect.fnUntraced(function* (roomId: string) {
+        const room = yield* rooms.get(roomId)
+        return (yield* isResident(room)) ? room : yield* forbidden(`${serverName} is not in room ${roomId}`)
+      })
+
       const inRoom = (roomId: string, draft: Draft, kept?: WithEvent): Action<Event> =>
         act(
           draft.sender,
-          Effect.flatMap(rooms.get(roomId), (room) => sendLocalEvent(room, draft, kept)),
+          Effect.flatMap(residentRoom(roomId), (room) => sendLocalEvent(room, draft, kept)),
         )
 
       const setMembership = (

@@ -28,7 +28,7 @@ const isNamed = (dag: RoomDag, state: StateMap): boolean => {
  */
 const heroesOf = (dag: RoomDag, state: StateMap, except: string): readonly string[] => {
   const inState = new Set(dag.eventIdsIn(state))
-  const members = [...dag.records()].flatMap(({ event }) =>
+  const members = [...dag.held.allInMemory()].flatMap(({ event }) =>
     event.type === "m.room.member" && event.stateKey !== except && inState.has(event.eventId) ? event : [],
   )
   const present = members.filter(({ content }) => ["join", "invite"].includes(String(content.membership)))

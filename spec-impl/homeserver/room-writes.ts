@@ -86,7 +86,7 @@ const stateWritesOf = (dag: RoomDag, records: readonly EventRecord[]): readonly 
   const earlier = new Map<string, StateMap>()
   const inGroup = new Set(records.map(({ event }) => event.eventId))
   const stateAfter = (eventId: string) =>
-    earlier.get(eventId) ?? (inGroup.has(eventId) ? undefined : dag.timeline(eventId)?.stateAfter)
+    earlier.get(eventId) ?? (inGroup.has(eventId) ? undefined : dag.held.stateAfter(eventId))
   return records.flatMap((record) => {
     if (record.place !== "timeline") return []
     const writes = stateWrites(dag, record, stateAfter)

@@ -1,23 +1,25 @@
 import { Context, Effect, Layer, Semaphore } from "effect"
-import { keptEvent } from "../core/event-format.ts"
 import type { Readings } from "../core/readings.ts"
 import { journalEntry } from "../core/room-dag/decide-anew.ts"
 import type { EventRecord } from "../core/room-dag/event-record.ts"
-import { RoomDag } from "../core/room-dag/room-dag.ts"
+import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { roomVersion } from "../core/room-version.ts"
 import type { Resolve } from "../core/state-resolution/resolve.ts"
 import { type MatrixError, notFound } from "../federation/matrix-error.ts"
-import type { StateWrite, StoredRoom, StoreGroup } from "../store/event-store.ts"
+import type { StoreGroup } from "../store/event-store.ts"
 import { EventStore, StoreFailure } from "../store/event-store.ts"
 import { Changes } from "./changes.ts"
+import { Eviction } from "./eviction.ts"
+import { ServerIdentity } from "./identity.ts"
 import {
   keptPartialStates,
   type PartialState,
   partialStateRemovals,
   partialStateWrites,
 } from "./partial-states.ts"
-import { positionOf, statesFrom, writesOf } from "./room-writes.ts"
+import { Restorer } from "./restoring.ts"
+import { positionOf, writesOf } from "./room-writes.ts"
 import { Settings } from "./settings.ts"
 import { Signatures } from "./signatures/signatures.ts"
 import { Stopwatch } from "./stopwatch.ts"
@@ -37,7 +39,7 @@ export interface Room {
   readonly writing: Semaphore.Semaphore
   /** Held while one event from another server is taken in, its missing history fetched first. */
   readonly receiving: Semaphore.Semaphore
-  /** Held by the PDUs of one transaction, so that what comes later cannot overtake them while they are verified. */
+  /** Held by the PDUs of one transaction, so that what comes later overtakes them only while they wait for it. */
   readonly arriving: Semaphore.Semaphore
   /** The events that clients may be shown, in order. */
   readonly timeline: RoomTimeline
@@ -99,6 +101,9 @@ export class Rooms extends Context.Service<
         const forgotten = new WeakSet<Room>()
         const listeners = [listener]
         const positions = new Positions()
+        const { serverName } = yield* ServerIdentity
+        const eviction = new Eviction(serverName, settings.heldMessagesMax, store)
+        const isHeld = (room: Pick<Room, "roomId">): boolean => rooms.get(room.roomId) === room
 
         const resolve: Resolve = (...asked) => {
           const since = stopwatch.now()
@@ -107,22 +112,26 @@ export class Rooms extends Context.Service<
           return state
         }
 
-        const make = (roomId: string, version: RoomVersion): Room => ({
-          roomId,
-          version,
-          readings: settings.readings,
-          dag: new RoomDag({
+        const make = (roomId: string, version: RoomVersion): Room => {
+          const room: Room = {
+            roomId,
             version,
             readings: settings.readings,
-            resolve,
-            verify: signatures.verify,
-          }),
-          partial: undefined,
-          writing: Semaphore.makeUnsafe(1),
-          receiving: Semaphore.makeUnsafe(1),
-          arriving: Semaphore.makeUnsafe(1),
-          timeline: new RoomTimeline(),
-        })
+            dag: new settings.roomDag({
+              version,
+              readings: settings.readings,
+              resolve,
+              verify: signatures.verify,
+              recall: (...asked) => eviction.recall(roomId, version, ...asked),
+            }),
+            partial: undefined,
+            writing: Semaphore.makeUnsafe(1),
+            receiving: Semaphore.makeUnsafe(1),
+            arriving: Semaphore.makeUnsafe(1),
+            timeline: new RoomTimeline(() => room.dag),
+          }
+          return room
+        }
 
         const commit = Effect.fnUntraced(function* (
           room: Room,
@@ -170,10 +179,14 @@ export class Rooms extends Context.Service<
           for (const record of records) {
             room.dag.apply(record)
             const position = taken.get(record.event.eventId)
-            if (position !== undefined && record.place === "timeline")
-              room.timeline.add([{ position, record }])
+            if (position !== undefined && record.place === "timeline") {
+              const entry = { position, record }
+              room.timeline.add([entry])
+              eviction.note(room, entry)
+            }
             for (const listen of listeners) yield* listen(room, record)
           }
+          eviction.evict(isHeld)
         }, Effect.uninterruptible)
 
         const makeWhole = Effect.fnUntraced(function* (
@@ -221,17 +234,25 @@ export class Rooms extends Context.Service<
         }, Effect.uninterruptible)
 
         const partialStates = yield* keptPartialStates(store)
-        const states = new Map((yield* store.states).map((write) => [write.digest, write]))
         for (const stored of yield* store.rooms) {
-          const version = roomVersion(stored.roomVersion)
+          const isIts = ({ id }: RoomVersion): boolean => id === stored.roomVersion
+          const version = settings.roomVersions.find(isIts) ?? roomVersion(stored.roomVersion)
           if (version === undefined) continue
           const room = make(stored.roomId, version)
-          restore(room, stored, states)
-          for (const { position } of room.timeline.history) positions.restore(position)
+          room.dag.restoreExtremities(stored.extremities)
           room.partial = partialStates.get(stored.roomId)
           if (room.partial !== undefined) room.dag.presumedServers = new Set(room.partial.servers)
           rooms.set(room.roomId, room)
         }
+        const restorer = new Restorer(rooms, yield* store.states)
+        yield* store.events("state", (write) => restorer.takeState(write))
+        yield* store.events("all", (write) => {
+          const taken = restorer.take(write)
+          if (taken === undefined) return
+          positions.restore(taken.entry.position)
+          eviction.note(taken.room, taken.entry)
+          eviction.evict(isHeld)
+        })
 
         return Rooms.of({
           all: () => [...rooms.values()],
@@ -254,36 +275,3 @@ export class Rooms extends Context.Service<
 
 const roomForgotten = ({ roomId }: Room): StoreFailure =>
   new StoreFailure({ reason: "broken", detail: `room ${roomId} was left, and is another one now` })
-
-/** Applies what was kept of a room, in the order in which it was committed. */
-const restore = (room: Room, stored: StoredRoom, kept: ReadonlyMap<string, StateWrite>): void => {
-  const stateOf = statesFrom(kept, room.dag.graph)
-  const held = stored.events.map((write) => {
-    const event = keptEvent(write.pdu, write.eventId, room.version)
-    if (write.restrictedJoinSigned) room.dag.noteSignedRestrictedJoin(write.eventId)
-    const index =
-      event.stateKey === undefined || write.objection?.check === 4 ? -1 : room.dag.graph.add(event)
-    return { write, held: { event, verdict: write.verdict, objection: write.objection, index } }
-  })
-  const records = held.map(({ write: { history }, held: record }): EventRecord => {
-    if (history === undefined) return { place: "outlier", ...record }
-    const { stateBefore, stateAfter, claimedBy } = history
-    return {
-      place: "timeline",
-      ...record,
-      stateBefore: stateOf(stateBefore),
-      stateAfter: stateOf(stateAfter),
-      arrival: "historical",
-      stateSource: claimedBy === undefined ? computed : { kind: "claimed", by: claimedBy },
-    }
-  })
-  room.dag.restore(records, stored.extremities)
-  room.timeline.replace(
-    held.flatMap(({ write: { position, eventId } }) => {
-      const record = position === undefined ? undefined : room.dag.timeline(eventId)
-      return position === undefined || record === undefined ? [] : [{ position, record }]
-    }),
-  )
-}
-
-const computed = { kind: "computed" } as const

@@ -2,6 +2,7 @@ import { Context, Layer } from "effect"
 import type { Event } from "../core/event.ts"
 import type { Readings } from "../core/readings.ts"
 import { readingsDefault } from "../core/readings.ts"
+import { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { roomVersions } from "../core/room-version.ts"
 import { type Resolve, resolve } from "../core/state-resolution/resolve.ts"
@@ -18,6 +19,8 @@ export interface HomeserverSettings {
   readonly roomVersions: readonly RoomVersion[]
   /** State resolution; the simulator shares its results between virtual servers. */
   readonly resolve: Resolve
+  /** What keeps the graph of a room. */
+  readonly roomDag: typeof RoomDag
   /** Whether endpoints that the specification has removed are still answered. */
   readonly legacyEndpoints: boolean
   /** Whether this server's users may be invited at all (§PUT …/invite). */
@@ -31,6 +34,8 @@ export interface HomeserverSettings {
   readonly retryMsMax: number
   /** How many events `/get_missing_events` is asked for (Synapse asks 10, Dendrite 20). */
   readonly missingEventsLimit: number
+  /** How long an event that comes before its parents waits for another request to bring them, before they are asked for. */
+  readonly parentsWaitMs: number
   /** Servers that are asked, in turn, for the keys of servers that do not answer themselves. */
   readonly notaries: readonly string[]
   /** What a policy server thinks of events; without it this server is none. */
@@ -60,6 +65,11 @@ export interface HomeserverSettings {
   readonly mediaRequestsPerMinuteMax: number
   /** The largest image of which thumbnails are made. */
   readonly thumbnailPixelsMax: number
+  /**
+   * How many messages of rooms' histories are held in memory, on the whole: of those beyond, the oldest are read where
+   * they are kept when somebody asks for them.
+   */
+  readonly heldMessagesMax: number
   /** Whether anybody may register an account (client-server API §POST /register). */
   readonly enableRegistration: boolean
 }
@@ -68,12 +78,14 @@ export const homeserverSettingsDefault: HomeserverSettings = {
   readings: readingsDefault,
   roomVersions,
   resolve,
+  roomDag: RoomDag,
   legacyEndpoints: true,
   acceptsInvites: true,
   answersProfileQueries: true,
   retryMsMin: 1_000,
   retryMsMax: 300_000,
   missingEventsLimit: 10,
+  parentsWaitMs: 0,
   notaries: [],
   policy: undefined,
   policyRequestsPerMinuteMax: 600,
@@ -89,6 +101,7 @@ export const homeserverSettingsDefault: HomeserverSettings = {
   mediaTimeoutMsMax: 60_000,
   mediaRequestsPerMinuteMax: 600,
   thumbnailPixelsMax: 32_000_000,
+  heldMessagesMax: Number.POSITIVE_INFINITY,
   enableRegistration: false,
 }
 

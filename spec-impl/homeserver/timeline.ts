@@ -15,11 +15,13 @@
  * what was fetched of the past stands in the past.
  */
 import type { EventRecord, TimelineRecord } from "../core/room-dag/event-record.ts"
+import type { Ordinal } from "../core/room-dag/evicted-events.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 
 /** An event's place in both orders. */
 export interface TimelineEntry {
   readonly position: number
+  /** Of an evicted event it is read when it is asked for. */
   readonly record: TimelineRecord
 }
 
@@ -68,7 +70,7 @@ export class Positions {
     const taken = new Map<string, number>()
     for (const record of records) {
       if (!hasPosition(record)) continue
-      const isThere = dag.timeline(record.event.eventId) !== undefined
+      const isThere = dag.isInHistory(record.event.eventId)
       if (isThere && timeline.positionOf(record) !== undefined) continue
       this.#last += 1
       this.#unsettled.add(this.#last)
@@ -101,42 +103,96 @@ interface PlacedRoom {
 const hasPosition = (record: EventRecord): record is TimelineRecord =>
   record.place === "timeline" && record.verdict === "accepted"
 
+/** An entry, or the number of an event that was evicted. */
+type Slot = TimelineEntry | Ordinal
+
+/** The entry of an evicted event: a message. */
+class EvictedEntry implements TimelineEntry {
+  readonly #dag: RoomDag
+  readonly #ordinal: Ordinal
+
+  constructor(dag: RoomDag, ordinal: Ordinal) {
+    this.#dag = dag
+    this.#ordinal = ordinal
+  }
+
+  get position(): number {
+    return this.#dag.held.evicted.position(this.#ordinal)
+  }
+
+  get record(): TimelineRecord {
+    return this.#dag.timeline(this.#dag.held.evicted.eventId(this.#ordinal))!
+  }
+}
+
+/** Whether the entry is one of state; nothing is read for that. */
+export const isOfState = (entry: TimelineEntry): boolean =>
+  !(entry instanceof EvictedEntry) && entry.record.event.stateKey !== undefined
+
 /** The events of one room that clients may be shown, by their places. */
 export class RoomTimeline {
-  #live: TimelineEntry[] = []
-  #history: TimelineEntry[] = []
-
+  readonly #dagOf: () => RoomDag
   /** Live events in stream order. */
-  get live(): readonly TimelineEntry[] {
-    return this.#live
+  #live: Slot[] = []
+  /** All events in room order. */
+  #history: Slot[] = []
+
+  /** `dagOf` gives the room's events as they are now; without it none is evicted. */
+  constructor(dagOf: () => RoomDag = noDag) {
+    this.#dagOf = dagOf
+  }
+
+  /** The position of the last live event; 0 where there is none. */
+  get lastPosition(): number {
+    const last = this.#live.at(-1)
+    return last === undefined ? 0 : this.#placeOf(last).position
+  }
+
+  /** The last live event in stream order. */
+  get last(): TimelineEntry | undefined {
+    return this.#entryIn(this.#live.at(-1))
+  }
+
+  /** How many events there are. */
+  get length(): number {
+    return this.#history.length
+  }
+
+  /** The event at that index in room order; of a negative one from the end. */
+  at(index: number): TimelineEntry | undefined {
+    return this.#entryIn(this.#history.at(index))
   }
 
   /** All events in room order. */
-  get history(): readonly TimelineEntry[] {
-    return this.#history
+  *[Symbol.iterator](): Generator<TimelineEntry> {
+    for (const slot of this.#history) yield this.#entryIn(slot)!
   }
 
   /** Live events after position `since`, up to position `upTo`, in stream order. */
   after(since: number, upTo: number): readonly TimelineEntry[] {
-    return this.#live.slice(
-      countWhile(this.#live, ({ position }) => position <= since),
-      countWhile(this.#live, ({ position }) => position <= upTo),
+    const first = this.#countWhile(this.#live, ({ position }) => position <= since)
+    const slots = this.#live.slice(
+      first,
+      this.#countWhile(this.#live, ({ position }) => position <= upTo),
     )
+    return slots.map((slot) => this.#entryIn(slot)!)
   }
 
-  /** How many events come before `place` in room order: the index in `history` of what is there, or comes next. */
+  /** How many events come before `place` in room order: the index of what is there, or comes next. */
   indexOf(place: Place): number {
-    return countWhile(this.#history, (entry) => comparePlaces(placeOf(entry), place) < 0)
+    return this.#countWhile(this.#history, (other) => comparePlaces(other, place) < 0)
   }
 
   /** The entry of an event of the room; undefined where it has no position. */
   entryOf({ event }: EventRecord): TimelineEntry | undefined {
     const { depth, eventId } = event
-    const start = countWhile(this.#history, ({ record }) => record.event.depth < depth)
+    const start = this.#countWhile(this.#history, (place) => place.depth < depth)
     for (let at = start; at < this.#history.length; at++) {
-      const entry = this.#history[at]!
-      if (entry.record.event.eventId === eventId) return entry
-      if (entry.record.event.depth > depth) return undefined
+      const slot = this.#history[at]!
+      const id =
+        typeof slot === "number" ? this.#dagOf().held.evicted.eventId(slot) : slot.record.event.eventId
+      if (id === eventId) return this.#entryIn(slot)
+      if (this.#placeOf(slot).depth > depth) return undefined
     }
     return undefined
   }
@@ -149,41 +205,62 @@ export class RoomTimeline {
   /** Events that are seen by all from now on. */
   add(entries: readonly TimelineEntry[]): void {
     for (const entry of entries) {
-      if (entry.position > 0) this.#live.splice(this.#live.length - laterThan(this.#live, entry), 0, entry)
+      if (entry.position > 0) insert(this.#live, entry, this.#indexInStream(entry.position))
       const last = this.#history.at(-1)
-      if (last === undefined || comparePlaces(placeOf(last), placeOf(entry)) < 0) this.#history.push(entry)
-      else this.#history.splice(this.indexOf(placeOf(entry)), 0, entry)
+      const isLast = last === undefined || comparePlaces(this.#placeOf(last), placeOf(entry)) < 0
+      insert(this.#history, entry, isLast ? this.#history.length : this.indexOf(placeOf(entry)))
     }
   }
 
-  /** All events of the room, by positions as they were or are from now on. */
+  /** All events of the room, by positions as they were or are from now on; none of them is evicted. */
   replace(entries: readonly TimelineEntry[]): void {
     this.#live = entries
       .filter(({ position }) => position > 0)
       .sort((one, other) => one.position - other.position)
     this.#history = [...entries].sort((one, other) => comparePlaces(placeOf(one), placeOf(other)))
   }
-}
 
-/** How many entries at the end of `live` come after `entry`: mostly none. */
-const laterThan = (live: readonly TimelineEntry[], { position }: TimelineEntry): number => {
-  const last = live.at(-1)
-  return last === undefined || last.position < position
-    ? 0
-    : live.length - countWhile(live, (one) => one.position < position)
-}
-
-/** How many entries from the first on `isBefore` holds for, where it holds for none after one that it does not hold for. */
-const countWhile = (
-  entries: readonly TimelineEntry[],
-  isBefore: (entry: TimelineEntry) => boolean,
-): number => {
-  let low = 0
-  let high = entries.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (isBefore(entries[middle]!)) low = middle + 1
-    else high = middle
+  /** Lets go of the event of an entry, which was evicted under that number. */
+  evict(entry: TimelineEntry, ordinal: Ordinal): void {
+    this.#history[this.indexOf(placeOf(entry))] = ordinal
+    if (entry.position > 0) this.#live[this.#indexInStream(entry.position)] = ordinal
   }
-  return low
+
+  /** How many live events come before that position: mostly all. */
+  #indexInStream(position: number): number {
+    return this.lastPosition < position
+      ? this.#live.length
+      : this.#countWhile(this.#live, (place) => place.position < position)
+  }
+
+  #entryIn(slot: Slot | undefined): TimelineEntry | undefined {
+    return typeof slot === "number" ? new EvictedEntry(this.#dagOf(), slot) : slot
+  }
+
+  #placeOf(slot: Slot): Place {
+    if (typeof slot !== "number") return placeOf(slot)
+    const { evicted } = this.#dagOf().held
+    return { depth: evicted.depth(slot), position: evicted.position(slot) }
+  }
+
+  /** How many slots from the first on `isBefore` holds for, where it holds for none after one that it does not hold for. */
+  #countWhile(slots: readonly Slot[], isBefore: (place: Place) => boolean): number {
+    let low = 0
+    let high = slots.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (isBefore(this.#placeOf(slots[middle]!))) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+const insert = (slots: Slot[], slot: Slot, index: number): void => {
+  if (index === slots.length) slots.push(slot)
+  else slots.splice(index, 0, slot)
+}
+
+const noDag = (): never => {
+  throw new Error("nothing of this room is evicted")
 }

@@ -91,9 +91,7 @@ export const readAnswered = (room: Room, pdus: readonly JsonValue[]): readonly E
 
 /** Checks 2 and 3 of it. */
 export const vetRead = Effect.fnUntraced(function* (room: Room, events: readonly Event[]) {
-  const unknown = events.filter(
-    (event) => room.dag.record(event.eventId) === undefined || room.dag.bettersOutlier(event),
-  )
+  const unknown = events.filter((event) => !room.dag.holds(event.eventId) || room.dag.bettersOutlier(event))
   const vetted = yield* vetEvents(room, unknown)
   const outcomes = new Map(unknown.map((event, position) => [event, vetted[position]]))
   return events.flatMap((event) => {

@@ -2,7 +2,7 @@
 import type { ClientRequest, IncomingMessage } from "node:http"
 import { Agent, request as httpsRequest } from "node:https"
 import { isIP } from "node:net"
-import { getCACertificates } from "node:tls"
+import { createSecureContext, getCACertificates, type SecureContext } from "node:tls"
 import { Effect, Layer } from "effect"
 import { WireError, type WireRequest, type WireResponse } from "../federation/wire.ts"
 import { type AddressPolicy, allowing } from "./address-policy.ts"
@@ -73,11 +73,10 @@ const readAnswer = (
  * Connections that are kept for the next request to the same address, port and certificate name, and for no other: a
  * certificate that was good for one name says nothing of another.
  */
-const makeAgent = (ca: readonly string[]): Agent =>
+const makeAgent = (secureContext: SecureContext): Agent =>
   new Agent({
     keepAlive: true,
-    ca: [...ca],
-    minVersion: "TLSv1.2",
+    secureContext,
     maxSockets: 32,
     maxFreeSockets: 4,
     maxTotalSockets: 1_024,
@@ -104,9 +103,13 @@ export const layerHttpsTransport = (options: HttpsOptions = {}): Layer.Layer<Sec
     SecureTransport,
     Effect.gen(function* () {
       const allows = options.allows ?? allowing([])
-      const ca = [...getCACertificates("default"), ...(options.authorities ?? [])]
+      // Once: reading all authorities takes longer than the rest of a connection.
+      const secureContext = createSecureContext({
+        ca: [...getCACertificates("default"), ...(options.authorities ?? [])],
+        minVersion: "TLSv1.2",
+      })
       const agent = yield* Effect.acquireRelease(
-        Effect.sync(() => makeAgent(ca)),
+        Effect.sync(() => makeAgent(secureContext)),
         (made) => Effect.sync(() => made.destroy()),
       )
       return {
@@ -119,7 +122,7 @@ export const layerHttpsTransport = (options: HttpsOptions = {}): Layer.Layer<Sec
             }
             let outgoing: ClientRequest
             const attempt = (by: Agent | false): void => {
-              outgoing = send({ agent: by, ca, endpoint, request, answerBytesMax }, resume, () =>
+              outgoing = send({ agent: by, secureContext, endpoint, request, answerBytesMax }, resume, () =>
                 attempt(false),
               )
             }
@@ -132,7 +135,7 @@ export const layerHttpsTransport = (options: HttpsOptions = {}): Layer.Layer<Sec
 
 interface Sending {
   readonly agent: Agent | false
-  readonly ca: readonly string[]
+  readonly secureContext: SecureContext
   readonly endpoint: Endpoint
   readonly request: WireRequest
   readonly answerBytesMax: number
@@ -140,7 +143,7 @@ interface Sending {
 
 /** Sends once. `again` is called instead of `done` where a kept connection turned out to be closed. */
 const send = (
-  { agent, ca, endpoint, request, answerBytesMax }: Sending,
+  { agent, secureContext, endpoint, request, answerBytesMax }: Sending,
   done: (answer: Effect.Effect<WireResponse, WireError>) => void,
   again: () => void,
 ): ClientRequest => {
@@ -148,7 +151,7 @@ const send = (
   const { method, target, headers, body } = request
   const outgoing = httpsRequest({
     agent,
-    ...(agent === false ? { ca: [...ca], minVersion: "TLSv1.2" } : {}),
+    ...(agent === false ? { secureContext } : {}),
     // An address, so that no name is looked up once more after it was found to be allowed.
     host: address,
     port,

@@ -158,11 +158,10 @@ export interface StoreGroup {
   readonly answersForgottenBefore?: number
 }
 
-/** A room as it was kept; the events in the order in which they were committed. */
+/** A room as it was kept, without its events. */
 export interface StoredRoom {
   readonly roomId: string
   readonly roomVersion: string
-  readonly events: readonly EventWrite[]
   readonly extremities: readonly string[]
 }
 
@@ -179,6 +178,19 @@ export class EventStore extends Context.Service<
     readonly commit: (group: StoreGroup) => Effect.Effect<void, StoreFailure>
     /** All rooms, by room id in code-point order. */
     readonly rooms: Effect.Effect<readonly StoredRoom[], StoreFailure>
+    /**
+     * Gives `visit` the events of all rooms, those of each in the order in which they were first committed; of `state`
+     * those with a state key, and maybe some others. Few are in memory at a time.
+     */
+    readonly events: (
+      which: "all" | "state",
+      visit: (event: EventWrite) => void,
+    ) => Effect.Effect<void, StoreFailure>
+    /**
+     * Those of a room's events that are kept, in any order, at once: whoever asks waits for them, and so does all else.
+     * For what is rarely asked of events that are not in memory. Throws where the store cannot be read.
+     */
+    readonly eventsNow: (roomId: string, eventIds: readonly string[]) => readonly EventWrite[]
     /** All states as they were kept, each after the one that it is based on. */
     readonly states: Effect.Effect<readonly StateWrite[], StoreFailure>
     /** Destinations with something unsent, by name in code-point order. */

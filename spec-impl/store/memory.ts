@@ -67,12 +67,21 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
           ([roomId, room]): StoredRoom => ({
             roomId,
             roomVersion: room.roomVersion,
-            events: [...room.events.values()],
             extremities: room.extremities,
           }),
         )
         .sort((a, b) => compareCodePoints(a.roomId, b.roomId)),
     ),
+    events: (which, visit) =>
+      Effect.sync(() => {
+        for (const { events } of disk.rooms.values()) {
+          for (const event of events.values()) {
+            if (which === "all" || Object.hasOwn(event.pdu, "state_key")) visit(event)
+          }
+        }
+      }),
+    eventsNow: (roomId, eventIds) =>
+      eventIds.flatMap((eventId) => disk.rooms.get(roomId)?.events.get(eventId) ?? []),
     states: Effect.sync(() => [...disk.states.values()]),
     destinations: Effect.sync(() =>
       [...disk.destinations]

@@ -30,7 +30,10 @@ export const oneOfEach: { readonly [T in TableName]: NewRow<T> } = {
     ...{ trace_hash: "abc", replay: "./netsplit run story --seed 17", report: { state: { s1: {} } } },
   },
   samples: { command_id: 1, name: "verify", value: 121.5, unit: "µs", details: { limit: "sign" } },
-  sweeps: { command_id: 1, scenario: "random", first_seed: 1, last_seed: 1_000, seeds_run: 640 },
+  sweeps: {
+    ...{ command_id: 1, scenario: "random", first_seed: 1, last_seed: 1_000 },
+    ...{ seeds_run: 640, seeds_left: "641..1000" },
+  },
   goals: { sweep_id: 1, goal: "soft-failure", count: 3 },
   failures: {
     ...{ sweep_id: 1, seed: 9, room_version: "10", check: "agree", why: "s1 and s3 part." },

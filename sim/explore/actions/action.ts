@@ -44,6 +44,8 @@ export interface Cast {
   readonly earlier: readonly { readonly id: string; readonly room: string }[]
   /** How much a burst of messages may hold. */
   readonly burstMax: number
+  /** The part of the users who have power in a room from the start. */
+  readonly levelsShare: number
 }
 
 type Fields = Schema.Struct.Fields

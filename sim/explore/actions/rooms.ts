@@ -40,7 +40,7 @@ export const create = defineAction({
     ...someRoom(cast),
     version: cast.draws.pick(cast.roomVersions, "version"),
     joinRule: cast.draws.chance(0.8, "public") ? ("public" as const) : ("invite" as const),
-    levels: someLevels(cast, 0.5),
+    levels: someLevels(cast, cast.levelsShare),
     ...(cast.draws.chance(0.05, "alone") ? { federate: false } : {}),
   }),
   makesEvent: false,

@@ -56,11 +56,11 @@ const sever = (
 }
 
 const drawTimes = (draws: Draws) =>
-  draws.chance(0.6, "steady")
+  draws.chance(0.3, "steady")
     ? {}
     : {
-        cutMs: [drawMs(draws, 500, 30_000, "cut"), drawMs(draws, 30_000, 600_000, "cut-max")] as const,
-        wholeMs: [drawMs(draws, 500, 10_000, "whole"), drawMs(draws, 10_000, 120_000, "whole-max")] as const,
+        cutMs: [drawMs(draws, 500, 30_000, "cut"), drawMs(draws, 30_000, 300_000, "cut-max")] as const,
+        wholeMs: [drawMs(draws, 500, 5_000, "whole"), drawMs(draws, 5_000, 60_000, "whole-max")] as const,
       }
 
 const groupsField = wanted(

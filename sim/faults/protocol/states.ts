@@ -2,11 +2,12 @@
 import { Schema } from "effect"
 import type { Event } from "#spec-impl/core/event.ts"
 import type { JsonValue } from "#spec-impl/core/json/value.ts"
+import type { WireRequest } from "#spec-impl/federation/wire.ts"
 import type { Room } from "#spec-impl/homeserver/rooms.ts"
 import { drawLinks, drawShare } from "../draws.ts"
-import { type Draws, defineFault } from "../fault.ts"
+import { type Draws, defineFault, type FaultWorld, faultKey } from "../fault.ts"
 import { linkFields, requestFields, Share, shareOf, withDefault } from "../fields.ts"
-import { type Strike, striking } from "../strikes.ts"
+import { striking } from "../strikes.ts"
 import { idIn, inFormOf, roomAsked, withLists } from "./told.ts"
 
 const stateFields = {
@@ -20,10 +21,11 @@ const stateFields = {
   share: shareOf(1),
 }
 
+/** Whoever lies does so to all, mostly, and each time; a little of the state is wrong, or much of it. */
 const drawTold = (draws: Draws, servers: readonly string[]) => ({
-  ...drawLinks(draws, servers),
-  share: drawShare(draws, 0.3, 1),
-  keysShare: drawShare(draws, 0.05, 0.6, "keys"),
+  ...(draws.chance(0.6, "everywhere") ? {} : drawLinks(draws, servers)),
+  ...(draws.chance(0.6, "always") ? {} : { share: drawShare(draws, 0.3, 1) }),
+  keysShare: drawShare(draws, 0.1, 0.8, "keys"),
 })
 
 /** The events that once stood where `event` does, oldest first. */
@@ -39,17 +41,30 @@ const earlierThan = ({ type, stateKey, depth, eventId }: Event, { dag }: Room): 
   )
 }
 
+/** Chance for what a server tells of the state at one event: whoever asks, however often and where, is told the same. */
+const chanceOf = (
+  { kernel }: FaultWorld,
+  fault: Parameters<typeof faultKey>[0],
+  { destination, target }: WireRequest,
+): Draws => {
+  const key = [...faultKey(fault), destination, target.slice(target.lastIndexOf("/"))]
+  return {
+    unit: (...about) => kernel.chance.unit(...key, ...about),
+    integer: (end, ...about) => kernel.chance.integer(end, ...key, ...about),
+    chance: (share, ...about) => kernel.chance.chance(share, ...key, ...about),
+    pick: (items, ...about) => kernel.chance.pick(items, ...key, ...about),
+  }
+}
+
 const stale =
-  (room: Room, keysShare: number, { chance, between }: Strike) =>
+  (room: Room, keysShare: number, draws: Draws) =>
   (said: JsonValue): JsonValue => {
     const event = room.dag.record(idIn(said, room) ?? "")?.event
     if (event?.stateKey === undefined) return said
     const key = [event.type, event.stateKey]
-    if (!chance(keysShare, "stale", ...key)) return said
+    if (!draws.chance(keysShare, "stale", ...key)) return said
     const earlier = earlierThan(event, room)
-    return earlier.length === 0
-      ? said
-      : inFormOf(said, earlier[between(0, earlier.length - 1, "which", ...key)]!)
+    return earlier.length === 0 ? said : inFormOf(said, draws.pick(earlier, "which", ...key))
   }
 
 export const staleState = defineFault({
@@ -65,11 +80,11 @@ export const staleState = defineFault({
   draw: (draws, servers) => ({ fault: "stale-state", ...drawTold(draws, servers) }),
   apply: (world, fault) =>
     world.network.disturb(
-      striking(world, fault, (strike) => ({
+      striking(world, fault, () => ({
         alterReply: (response, request) => {
           const room = roomAsked(world, request)
           if (room === undefined) return response
-          const change = stale(room, fault.keysShare, strike)
+          const change = stale(room, fault.keysShare, chanceOf(world, fault, request))
           return withLists(response, (list) => list.map(change), "pdu_ids", "pdus")
         },
       })),
@@ -93,12 +108,13 @@ export const holedState = defineFault({
   }),
   apply: (world, fault) =>
     world.network.disturb(
-      striking(world, fault, ({ chance }) => ({
+      striking(world, fault, () => ({
         alterReply: (response, request) => {
           const room = roomAsked(world, request)
           if (room === undefined) return response
+          const draws = chanceOf(world, fault, request)
           const isLeft = (said: JsonValue, share: number): boolean =>
-            !chance(share, "hole", idIn(said, room) ?? "")
+            !draws.chance(share, "hole", idIn(said, room) ?? "")
           const state = withLists(
             response,
             (list) => list.filter((said) => isLeft(said, fault.keysShare)),

@@ -61,7 +61,6 @@ const wantedBy = ({ roomId, dag }: Room, { userId, filter }: PageWish) => {
 
 /** The entries between `from` and `to`, in the direction that is looked in. */
 function* entriesFrom({ timeline }: Room, { from, to, direction }: PageWish): Generator<TimelineEntry> {
-  const { history } = timeline
   const isBack = direction === "b"
   const indexOf = (point: Point | undefined, otherwise: number): number =>
     point !== undefined && "before" in point ? timeline.indexOf(point.before) : otherwise
@@ -69,9 +68,9 @@ function* entriesFrom({ timeline }: Room, { from, to, direction }: PageWish): Ge
     ? (position: number) => isUpTo(position, from) && !(isPosition(to) && isUpTo(position, to))
     : (position: number) => !(isPosition(from) && isUpTo(position, from)) && isUpTo(position, to)
   const first = isBack ? indexOf(to, 0) : indexOf(from, 0)
-  const beyond = isBack ? indexOf(from, history.length) : indexOf(to, history.length)
+  const beyond = isBack ? indexOf(from, timeline.length) : indexOf(to, timeline.length)
   for (let step = 0; step < beyond - first; step++) {
-    const entry = history[isBack ? beyond - 1 - step : first + step]!
+    const entry = timeline.at(isBack ? beyond - 1 - step : first + step)!
     if (isInside(entry.position)) yield entry
   }
 }

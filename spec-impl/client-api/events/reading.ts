@@ -101,7 +101,7 @@ const stateAtPoint = Effect.fnUntraced(function* (reader: Reader, point: Point) 
   if ("position" in point)
     return isAfterLeaving(point.position) ? stateFor(reader) : stateAt(room, point.position)
   const index = timeline.indexOf(point.before)
-  const entry = timeline.history[index]
+  const entry = timeline.at(index)
   if (entry === undefined || isAfterLeaving(entry.position)) return stateFor(reader)
   return entry.record.stateBefore
 })
@@ -180,13 +180,12 @@ export const readMessages = Effect.fnUntraced(function* (roomId: string, query: 
 
 /** What came before these may be what the page lacks: the event where it begins, and all that it looked at. */
 const lookedBackFrom = ({ timeline }: Reader["room"], { from }: PageWish, { scanned }: Page) => {
-  const at =
-    from !== undefined && "before" in from ? timeline.history[timeline.indexOf(from.before)] : undefined
+  const at = from !== undefined && "before" in from ? timeline.at(timeline.indexOf(from.before)) : undefined
   return at === undefined ? scanned : [at, ...scanned]
 }
 
 const startOf = ({ timeline }: Reader["room"], direction: "f" | "b"): string => {
-  const entry = direction === "b" ? timeline.history.at(-1) : timeline.history[0]
+  const entry = timeline.at(direction === "b" ? -1 : 0)
   if (entry === undefined) return "t0_0"
   return direction === "b" ? placeAfter(entry) : placeBefore(entry)
 }

@@ -33,14 +33,16 @@ const aliasesIn = ({ alias, alt_aliases: others }: JsonObject): readonly unknown
 
 /** §Avoiding duplicate annotations: 400 M_DUPLICATE_ANNOTATION where the user has said the same of the same event. */
 export const checkAnnotation = Effect.fnUntraced(function* (
-  { dag, timeline }: Room,
+  { dag }: Room,
   sender: string,
   type: string,
   content: JsonObject,
 ) {
   const said = annotationIn(content)
   if (said === undefined) return
-  const isSame = timeline.history.some(({ record: { event } }) => {
+  // What a user of this server says so is not evicted (`homeserver/eviction.ts`).
+  const isSame = [...dag.held.allInMemory()].some(({ place, verdict, event }) => {
+    if (place !== "timeline" || verdict !== "accepted") return false
     if (event.sender !== sender || event.type !== type) return false
     const other = annotationIn(dag.redactions.shown(event).content)
     return other?.eventId === said.eventId && other.key === said.key

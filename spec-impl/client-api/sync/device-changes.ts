@@ -2,7 +2,7 @@
 import { compareCodePoints } from "../../core/json/encode.ts"
 import type { Room } from "../../homeserver/rooms.ts"
 import { joinedMembers } from "../../homeserver/shared-rooms.ts"
-import type { TimelineEntry } from "../../homeserver/timeline.ts"
+import { isOfState, type TimelineEntry } from "../../homeserver/timeline.ts"
 import { stateAt } from "./room-at.ts"
 
 /** What happened in the room of a user, in a span. */
@@ -15,11 +15,13 @@ export interface RoomSpan {
 
 /** Those who came into a room, and those who went: users whose memberships are others than before. */
 const membershipChanges = ({ happened }: RoomSpan, isIn: boolean): readonly string[] =>
-  happened.flatMap(({ record: { event } }) =>
-    event.type === "m.room.member" && (event.content.membership === "join") === isIn
-      ? [event.stateKey ?? ""]
-      : [],
-  )
+  happened
+    .filter(isOfState)
+    .flatMap(({ record: { event } }) =>
+      event.type === "m.room.member" && (event.content.membership === "join") === isIn
+        ? [event.stateKey ?? ""]
+        : [],
+    )
 
 /** Users who may share a room with the user now, and did not before. */
 export const newcomersIn = (joined: readonly RoomSpan[]): ReadonlySet<string> =>

@@ -3,7 +3,7 @@ import type { Event } from "../../core/event.ts"
 import type { JsonObject } from "../../core/json/value.ts"
 import { StateMap } from "../../core/state-resolution/state-map.ts"
 import type { Room } from "../../homeserver/rooms.ts"
-import type { TimelineEntry } from "../../homeserver/timeline.ts"
+import { isOfState, type TimelineEntry } from "../../homeserver/timeline.ts"
 import { clientEventWithoutRoomId, type Viewer } from "../events/client-event.ts"
 import { placeAfter, placeBefore } from "../events/place.ts"
 import { stateAt, stateChanges } from "./room-at.ts"
@@ -29,7 +29,8 @@ export interface RoomNews {
 const membershipIn = ({ dag }: Room, state: StateMap, userId: string): unknown =>
   dag.eventIn(state, "m.room.member", userId)?.content.membership
 
-const isMemberEvent = ({ record: { event } }: TimelineEntry): boolean => event.type === "m.room.member"
+const isMemberEvent = (entry: TimelineEntry): boolean =>
+  isOfState(entry) && entry.record.event.type === "m.room.member"
 
 const isOwnMembership = (entry: TimelineEntry, userId: string): boolean =>
   isMemberEvent(entry) && entry.record.event.stateKey === userId
@@ -170,6 +171,6 @@ export const roomJson = (news: RoomNews, span: Span, viewer: Viewer): JsonObject
 const beginningOf = ({ room, timeline: { entries }, happened }: RoomNews): JsonObject => {
   const [first] = entries
   if (first !== undefined) return { prev_batch: placeBefore(first) }
-  const last = happened?.at(-1) ?? room.timeline.live.at(-1)
+  const last = happened?.at(-1) ?? room.timeline.last
   return last === undefined ? {} : { prev_batch: placeAfter(last) }
 }

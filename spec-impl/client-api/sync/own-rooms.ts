@@ -3,6 +3,7 @@
 import type { Outside } from "../../homeserver/outside.ts"
 import type { Room, Rooms } from "../../homeserver/rooms.ts"
 import { isJoined, joinedMembers } from "../../homeserver/shared-rooms.ts"
+import { isOfState } from "../../homeserver/timeline.ts"
 import type { Sharing } from "./device-changes.ts"
 import { newsOfJoined, newsOfLeft, type RoomNews } from "./joined-room.ts"
 import { stateAt } from "./room-at.ts"
@@ -47,7 +48,7 @@ export const ownRooms = (
   const atTheDoor = new Map<string, AtTheDoor>()
   for (const room of rooms.all()) {
     const { roomId, timeline } = room
-    const last = timeline.live.at(-1)?.position ?? 0
+    const last = timeline.lastPosition
     const hasHappened = since === undefined || last > since
     if (!hasHappened && !isTouched(roomId)) continue
     const stateNow = stateAt(room, until)
@@ -67,6 +68,7 @@ export const ownRooms = (
     } else {
       const isNew = timeline
         .after(since ?? 0, until)
+        .filter(isOfState)
         .some(({ record: { event } }) => event.type === "m.room.member" && event.stateKey === userId)
       const door = isNew || since === undefined ? atTheDoorOf(room, stateNow, userId) : undefined
       if (door !== undefined) atTheDoor.set(roomId, door)

@@ -1,5 +1,4 @@
 /** What the state of a room was here at a position of the past (`homeserver/timeline.ts`). */
-import type { EventRecord } from "../../core/room-dag/event-record.ts"
 import { StateMap } from "../../core/state-resolution/state-map.ts"
 import type { Room } from "../../homeserver/rooms.ts"
 
@@ -9,17 +8,22 @@ import type { Room } from "../../homeserver/rooms.ts"
  */
 export const stateAt = (room: Room, position: number): StateMap => {
   const { dag, timeline } = room
-  const last = timeline.live.at(-1)
-  if (last === undefined) return StateMap.empty
-  if (last.position <= position) return dag.currentState()
+  if (timeline.lastPosition === 0) return StateMap.empty
+  if (timeline.lastPosition <= position) return dag.currentState()
   const tips = tipsAt(room, position)
   return tips.length === 0 ? StateMap.empty : dag.stateBeforeChildOf(tips)
 }
 
 /** Goes back from the extremities of now, through what came later, to what was there already. */
 const tipsAt = ({ dag, timeline }: Room, position: number): readonly string[] => {
-  const wasThere = (record: EventRecord | undefined): boolean => {
-    const at = record === undefined ? undefined : timeline.positionOf(record)
+  const positionOf = (eventId: string): number | undefined => {
+    const evicted = dag.held.evicted.find(eventId)
+    if (evicted >= 0) return dag.held.evicted.position(evicted)
+    const record = dag.record(eventId)
+    return record === undefined ? undefined : timeline.positionOf(record)
+  }
+  const wasThere = (eventId: string): boolean => {
+    const at = positionOf(eventId)
     return at !== undefined && Math.abs(at) <= position
   }
   const tips = new Set<string>()
@@ -28,10 +32,9 @@ const tipsAt = ({ dag, timeline }: Room, position: number): readonly string[] =>
   for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
     if (visited.has(eventId)) continue
     visited.add(eventId)
-    const record = dag.timeline(eventId)
-    if (record === undefined) continue
-    if (!wasThere(record)) waiting.push(...record.event.prevEvents)
-    else if (!dag.childrenOf(eventId).some((child) => wasThere(dag.record(child)))) tips.add(eventId)
+    if (!dag.isInHistory(eventId)) continue
+    if (!wasThere(eventId)) waiting.push(...dag.held.parentsOf(eventId))
+    else if (!dag.held.childrenOf(eventId).some(wasThere)) tips.add(eventId)
   }
   return [...tips].sort()
 }

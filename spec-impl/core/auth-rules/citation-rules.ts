@@ -76,6 +76,10 @@ export const citationRulesOf = (version: RoomVersion): readonly NumberedCitation
   return list
 }
 
+/** Gives a derived version rules of its own. */
+export const setCitationRules = (version: RoomVersion, rules: readonly NumberedCitationRule[]): void =>
+  void lists.set(version, rules)
+
 const lists = new WeakMap<RoomVersion, readonly NumberedCitationRule[]>()
 
 /**

@@ -9,10 +9,21 @@ import { roomIdOfCreate } from "../event-id.ts"
 import { domainOf, isUserId } from "../identifiers.ts"
 import { isJsonArray } from "../json/value.ts"
 import { type RoomVersion, roomVersion } from "../room-version.ts"
+import { citationRulesOf, setCitationRules } from "./citation-rules.ts"
 import type { Facts } from "./facts.ts"
 import { memberRules } from "./member-rules.ts"
 import { powerLevelsRules } from "./power-levels-rules.ts"
-import { allow, allowIff, type Family, family, numbered, type Rule, type RuleList, reject } from "./rule.ts"
+import {
+  allow,
+  allowIff,
+  type Family,
+  family,
+  type NumberedRule,
+  numbered,
+  type Rule,
+  type RuleList,
+  reject,
+} from "./rule.ts"
 
 /** The rules of a version as numbered lists; the family on auth_events is there for its number only. */
 export const rulesOf = (version: RoomVersion): RuleList => {
@@ -24,6 +35,31 @@ export const rulesOf = (version: RoomVersion): RuleList => {
 }
 
 const lists = new WeakMap<RoomVersion, RuleList>()
+
+/**
+ * A version like that one without the rules that `isLeftOut` says: where one of them decided the next that applies
+ * does, and where none does the event is rejected by no rule. For mutants, and for tests of who would miss a rule.
+ */
+export const withoutRules = (
+  version: RoomVersion,
+  isLeftOut: (rule: Pick<NumberedRule, "number" | "says">) => boolean,
+): RoomVersion => {
+  const derived: RoomVersion = { ...version }
+  lists.set(derived, listWithout(rulesOf(version), isLeftOut))
+  setCitationRules(
+    derived,
+    citationRulesOf(version).filter((rule) => !isLeftOut(rule)),
+  )
+  return derived
+}
+
+const listWithout = (
+  rules: RuleList,
+  isLeftOut: (rule: Pick<NumberedRule, "number" | "says">) => boolean,
+): RuleList =>
+  rules
+    .filter((rule) => !("outcome" in rule && isLeftOut(rule)))
+    .map((rule) => ("outcome" in rule ? rule : { ...rule, rules: listWithout(rule.rules, isLeftOut) }))
 
 const page = (version: RoomVersion): readonly (Rule | Family)[] => {
   const { auth } = version

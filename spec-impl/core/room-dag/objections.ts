@@ -4,9 +4,10 @@ import type { Event } from "../event.ts"
 import type { Readings } from "../readings.ts"
 import type { RoomVersion } from "../room-version.ts"
 import type { AuthGraph } from "../state-resolution/auth-graph.ts"
+import type { Resolve } from "../state-resolution/resolve.ts"
 import type { StateMap } from "../state-resolution/state-map.ts"
 import { viewOfCitations, viewOfPartialState, viewOfState } from "./auth-views.ts"
-import type { EventRecord, Objection, Verdict } from "./event-record.ts"
+import type { Claim, EventRecord, Objection, TimelineRecord, Verdict } from "./event-record.ts"
 import type { PolicyServer } from "./policy-server.ts"
 
 /** What is asked of the room. */
@@ -17,6 +18,17 @@ interface JudgingRoom {
   readonly presumedServers: ReadonlySet<string> | undefined
   readonly record: (eventId: string) => EventRecord | undefined
   readonly create: () => Event | undefined
+}
+
+/** What is asked of it where an event is judged by the present. */
+interface PresentRoom extends JudgingRoom {
+  readonly rules: {
+    readonly version: RoomVersion
+    readonly readings: Readings
+    readonly resolve: Resolve
+  }
+  readonly timeline: (eventId: string) => TimelineRecord | undefined
+  readonly forwardExtremities: () => readonly string[]
   readonly currentState: () => StateMap
   readonly lackedPolicyServer: (event: Event) => PolicyServer | undefined
 }
@@ -53,17 +65,30 @@ export const objectionByState = (
 
 /** Checks 6 and 7: by the current state, unless check 5 was by that; and the room's policy server has not signed it. */
 export const objectionByPresent = (
-  room: JudgingRoom,
+  room: PresentRoom,
   event: Event,
   stateBefore: StateMap,
+  claimed: Claim | undefined,
 ): Objection | undefined => {
-  const current = room.currentState()
+  const current = presentFor(room, claimed)
   const byState = current === stateBefore ? undefined : objectionByState(room, event, current, 6)
   if (byState !== undefined) return byState
   const policy = room.lackedPolicyServer(event)
   return policy === undefined
     ? undefined
     : { check: 7, rule: "policy", reason: `the policy server ${policy.via} did not sign it` }
+}
+
+/**
+ * The current state as an event faces it (check 6). What this server goes by may be old news where it has not heard
+ * what came before the event: that may be the very thing that allows it, and once it is fetched it is history. So the
+ * state that was told is resolved with the present, and a ban holds against who leaves a gap to get round it.
+ */
+const presentFor = (room: PresentRoom, claimed: Claim | undefined): StateMap => {
+  const { readings, resolve } = room.rules
+  if (claimed === undefined || readings.presentBehindGap === "held-alone") return room.currentState()
+  const states = room.forwardExtremities().flatMap((eventId) => room.timeline(eventId)?.stateAfter ?? [])
+  return resolve(room.graph, [...states, claimed.state], room.context)
 }
 
 /** Whether what speaks against an event rejects it, or is seen only once it is part of the history (§Soft failure). */

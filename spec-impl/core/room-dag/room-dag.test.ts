@@ -3,9 +3,11 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { encodeBase64 } from "../base64.ts"
 import type { Event } from "../event.ts"
+import type { Readings } from "../readings.ts"
 import { withSignature } from "../signing.ts"
 import { StateMap } from "../state-resolution/state-map.ts"
 import { propertyRuns } from "../testing/property-runs.ts"
+import { claimedState } from "./decide-anew.ts"
 import type { RoomDag } from "./room-dag.ts"
 import { draftIn, emptyRoom, join, receive, roomWith, take } from "./testing/draft-room.ts"
 import { authChain, backfill, eventsOf, missingEvents, parentsFirst } from "./walks.ts"
@@ -116,6 +118,52 @@ for (const id of ["3", "10", "12"]) {
   })
 }
 
+describe("an event behind a gap", () => {
+  const member = (membership: string, sender = bob, stateKey = bob) => ({
+    type: "m.room.member",
+    sender,
+    stateKey,
+    content: { membership },
+  })
+  /** Takes in the newest event of `there` with the state before it as that room has it, and nothing else between. */
+  const takeTold = (there: RoomDag, here: RoomDag, event: Event): unknown => {
+    const stateIds = there.eventIdsIn(there.timeline(event.eventId)!.stateBefore)
+    const told = eventsOf(there, stateIds)
+    for (const held of parentsFirst([...authChain(there, stateIds), ...told])) {
+      if (here.record(held.eventId) === undefined) here.apply(here.examineOutlier(held))
+    }
+    here.apply(here.examine(event, "new", claimedState(here, stateIds, "two")))
+    return here.timeline(event.eventId)?.verdict
+  }
+  const copyOf = (there: RoomDag, readings?: Partial<Readings>): RoomDag => {
+    const here = emptyRoom(there.rules.version.id, readings)
+    for (const { event } of there.records()) receive(here, event)
+    return here
+  }
+
+  for (const id of ["2", "11", "12"]) {
+    it(`room ${id}: may be allowed by what the gap holds: its sender is back`, () => {
+      const there = roomWith(id, [bob])
+      take(there, member("leave"))
+      const [here, strict] = [copyOf(there), copyOf(there, { presentBehindGap: "held-alone" })]
+      const back = join(there, bob)
+      take(there, say(bob))
+      const spoken = take(there, say(bob))
+      expect(takeTold(there, here, spoken)).toBe("accepted")
+      expect(takeTold(there, strict, spoken)).toBe("soft-failed")
+      expect(here.eventIn(here.currentState(), "m.room.member", bob)?.eventId).toBe(back.eventId)
+    })
+
+    it(`room ${id}: is soft-failed where a ban stands against its sender, whatever the gap holds`, () => {
+      const there = roomWith(id, [bob])
+      const here = copyOf(there)
+      take(here, ban(bob))
+      take(there, say(bob))
+      expect(takeTold(there, here, take(there, say(bob)))).toBe("soft-failed")
+    })
+  }
+})
+
 describe("history that is fetched late", () => {
   it("is never a tip; once connected it covers the tips that came before it", () => {
     const there = roomWith("11", [bob])
@@ -224,7 +272,7 @@ describe("forward extremities", () => {
 const naiveExtremities = (dag: RoomDag): readonly string[] => {
   const records = [...dag.records()].filter((record) => record.place === "timeline")
   const hasAcceptedDescendant = (eventId: string): boolean =>
-    dag
+    dag.held
       .childrenOf(eventId)
       .some((child) => dag.timeline(child)?.verdict === "accepted" || hasAcceptedDescendant(child))
   return records

@@ -24,7 +24,8 @@ import type {
   StateSource,
   TimelineRecord,
 } from "./event-record.ts"
-import { extremitiesWith, type History } from "./forward-extremities.ts"
+import { extremitiesWith } from "./forward-extremities.ts"
+import { HeldEvents, type Recall } from "./held-events.ts"
 import {
   objectionByCitations,
   objectionByPresent,
@@ -41,6 +42,8 @@ export interface RoomRules {
   readonly readings: Readings
   readonly resolve: Resolve
   readonly verify: AuthContext["signatures"]["verify"]
+  /** Where events that were evicted are kept; without it none can be. */
+  readonly recall?: Recall
 }
 
 const computed: StateSource = { kind: "computed" }
@@ -50,10 +53,9 @@ export class RoomDag {
   readonly graph: AuthGraph
   /** What of the events is shown, and what not. */
   readonly redactions = new Redactions(this)
-  readonly #records = new Map<string, EventRecord>()
-  readonly #children = new Map<string, string[]>()
+  /** The events, in memory and out of it. */
+  readonly held: HeldEvents
   readonly #signedRestrictedJoins: Set<string>
-  readonly #history: History
   /** The events of the graph below this index are held; from it on they were examined, and are not applied yet. */
   #heldIndices = 0
   /** By what rules events of the room are judged. */
@@ -70,6 +72,7 @@ export class RoomDag {
     this.rules = rules
     this.#signedRestrictedJoins = signedRestrictedJoins
     this.graph = new AuthGraph(rules.version)
+    this.held = new HeldEvents(rules.version, rules.recall)
     this.context = {
       version: rules.version,
       readings: rules.readings,
@@ -78,37 +81,38 @@ export class RoomDag {
         verify: rules.verify,
       },
     }
-    this.#history = {
-      verdictOf: (eventId) => this.timeline(eventId)?.verdict,
-      parentsOf: (eventId) => this.timeline(eventId)?.event.prevEvents ?? [],
-      childrenOf: (eventId) => this.childrenOf(eventId),
-    }
   }
 
   /** The room without its events: as it was before the first came, but for the signatures that were noted. */
   withoutEvents(): RoomDag {
-    return new RoomDag(this.rules, this.#signedRestrictedJoins)
+    const Room = this.constructor as typeof RoomDag
+    return new Room(this.rules, this.#signedRestrictedJoins)
   }
 
-  /** What is held of `eventId`, outliers included. */
+  /** What is held of `eventId`, outliers included. What was evicted is read, and another object each time. */
   record(eventId: string): EventRecord | undefined {
-    return this.#records.get(eventId)
+    return this.held.record(eventId)
   }
 
   /** What is held of `eventId` as part of the history. */
   timeline(eventId: string): TimelineRecord | undefined {
-    const record = this.#records.get(eventId)
+    const record = this.held.record(eventId)
     return record?.place === "timeline" ? record : undefined
   }
 
-  /** All that is held, in the order in which it came. */
-  records(): IterableIterator<EventRecord> {
-    return this.#records.values()
+  /** Whether the event is held, in memory or not. */
+  holds(eventId: string): boolean {
+    return this.held.has(eventId)
   }
 
-  /** Timeline events that name `eventId` among their prev_events. */
-  childrenOf(eventId: string): readonly string[] {
-    return this.#children.get(eventId) ?? []
+  /** Whether the event is part of the history. */
+  isInHistory(eventId: string): boolean {
+    return this.held.verdictOf(eventId) !== undefined
+  }
+
+  /** All that is held, in the order in which it came; but first what was evicted, which is read one by one. */
+  records(): IterableIterator<EventRecord> {
+    return this.held.all()
   }
 
   /** Ids of the forward extremities, by code point. */
@@ -138,9 +142,9 @@ export class RoomDag {
   /** The state before an event whose parents are `prevEvents`, all of which must be part of the history. */
   stateBeforeChildOf(prevEvents: readonly string[]): StateMap {
     const states = prevEvents.map((eventId) => {
-      const parent = this.timeline(eventId)
-      if (parent === undefined) throw new Error(`no state is known after ${eventId}`)
-      return parent.stateAfter
+      const state = this.held.stateAfter(eventId)
+      if (state === undefined) throw new Error(`no state is known after ${eventId}`)
+      return state
     })
     if (states.length === 0) return StateMap.empty
     if (states.every((state) => state === states[0])) return states[0]!
@@ -164,12 +168,12 @@ export class RoomDag {
 
   /** Those parents of `event` that are not part of the history. */
   missingPrevEvents(event: Event): readonly string[] {
-    return event.prevEvents.filter((eventId) => this.timeline(eventId) === undefined)
+    return event.prevEvents.filter((eventId) => !this.isInHistory(eventId))
   }
 
   /** Those auth events of `event` that are not held at all. */
   missingAuthEvents(event: Event): readonly string[] {
-    return event.authEvents.filter((eventId) => !this.#records.has(eventId))
+    return event.authEvents.filter((eventId) => !this.holds(eventId))
   }
 
   /** Notes, as checked on receipt, that the server of `join_authorised_via_users_server` signed the event. */
@@ -184,16 +188,16 @@ export class RoomDag {
 
   /**
    * Whether another event is held under the id of this one: whoever makes an event of room 1 or 2 picks its id, and
-   * may do so twice. The one that came first stays; the other can have no place.
+   * may do so twice. The one that came first stays; the other can have no place. In such a room nothing is evicted.
    */
   holdsAnother(event: Event): boolean {
-    const held = this.#records.get(event.eventId)?.event
+    const held = this.held.inMemory(event.eventId)?.event
     return held !== undefined && !areCopies(held, event, this.rules.version)
   }
 
   /** The copy of the event that is to be kept: the given one, unless it is redacted and a whole one is held. */
   bestCopy(event: Event): Event {
-    const held = this.#records.get(event.eventId)?.event
+    const held = this.record(event.eventId)?.event
     return held === undefined || this.holdsAnother(event) ? event : betterCopy(held, event)
   }
 
@@ -202,7 +206,7 @@ export class RoomDag {
    * for whoever gave that copy may have meant to hide what it says.
    */
   bettersOutlier(event: Event): boolean {
-    const held = this.#records.get(event.eventId)
+    const held = this.held.inMemory(event.eventId)
     return (
       held?.place === "outlier" && !isWhole(held.event.pdu) && isWhole(event.pdu) && !this.holdsAnother(event)
     )
@@ -213,7 +217,7 @@ export class RoomDag {
    * copy of it was accepted that stands, as in `examine`.
    */
   examineOutlier(event: Event): OutlierRecord {
-    const held = this.#records.get(event.eventId)
+    const held = this.record(event.eventId)
     const objection = held?.verdict === "accepted" ? undefined : objectionByCitations(this, event)
     return {
       place: "outlier",
@@ -232,7 +236,7 @@ export class RoomDag {
    * stands, for others may rest on it (`event-record.ts`).
    */
   examine(offered: Event, arrival: Arrival, claimed?: Claim): TimelineRecord {
-    const held = this.#records.get(offered.eventId)
+    const held = this.record(offered.eventId)
     if (this.holdsAnother(offered)) throw new Error(`another event is held as ${offered.eventId}`)
     const event = this.bestCopy(offered)
     const stateBefore = claimed?.state ?? this.stateBeforeChildOf(event.prevEvents)
@@ -244,7 +248,7 @@ export class RoomDag {
       byCitations ??
       objectionByState(this, event, stateBefore, 5) ??
       (arrival === "new" && this.#extremities.size > 0 && this.presumedServers === undefined
-        ? objectionByPresent(this, event, stateBefore)
+        ? objectionByPresent(this, event, stateBefore, claimed)
         : undefined)
     const verdict = verdictBy(objection, this.rules.readings)
     const index = byCitations === undefined ? this.#intern(event) : -1
@@ -317,8 +321,8 @@ export class RoomDag {
   /** Gives how to take it back, the last one first; undefined where the event is part of the history already. */
   #place(record: EventRecord, movesExtremities = true): (() => void) | undefined {
     const { event, index } = record
-    const before = this.#records.get(event.eventId)
-    if (before?.place === "timeline") return undefined
+    const before = this.held.inMemory(event.eventId)
+    if (this.isInHistory(event.eventId)) return undefined
     if (index >= 0 && this.graph.indexOf(event.eventId) !== index) {
       throw new Error(`${event.eventId} must be examined anew`)
     }
@@ -327,28 +331,24 @@ export class RoomDag {
     const extremities = this.#extremities
     const currentState = this.#currentState
     const parents = record.place === "timeline" ? event.prevEvents : []
-    this.#records.set(event.eventId, record)
+    this.held.put(record)
     if (index >= 0) {
       this.#heldIndices = Math.max(heldIndices, index + 1)
       this.graph.replace(index, event)
       this.graph.setRejected(index, record.verdict === "rejected")
     }
-    for (const parent of parents) {
-      const siblings = this.#children.get(parent)
-      if (siblings === undefined) this.#children.set(parent, [event.eventId])
-      else siblings.push(event.eventId)
-    }
+    for (const parent of parents) this.held.addChild(parent, event.eventId)
     if (record.place === "timeline" && movesExtremities) {
       this.#extremities = this.#extremitiesWith(record)
       this.#currentState = undefined
     }
     return () => {
-      if (before === undefined) this.#records.delete(event.eventId)
-      else this.#records.set(event.eventId, before)
+      if (before === undefined) this.held.remove(event.eventId)
+      else this.held.put(before)
       if (index >= 0) this.graph.setRejected(index, wasRejected)
       if (before !== undefined && before.index >= 0) this.graph.replace(index, before.event)
       this.#heldIndices = heldIndices
-      for (const parent of parents) this.#children.get(parent)?.pop()
+      for (const parent of parents) this.held.removeLastChild(parent)
       this.#extremities = extremities
       this.#currentState = currentState
     }
@@ -368,11 +368,15 @@ export class RoomDag {
   }
 
   /**
-   * Takes up what was kept, in the order in which it was applied: the extremities too, for not all that they depend on
-   * is kept with the events.
+   * Takes up what was kept, in the order in which it was applied. The extremities are told before, for not all that they
+   * depend on is kept with the events.
    */
-  restore(records: Iterable<EventRecord>, extremities: readonly string[]): void {
-    for (const record of records) if (this.#place(record, false) !== undefined) this.redactions.note(record)
+  restore(record: EventRecord): void {
+    if (this.#place(record, false) !== undefined) this.redactions.note(record)
+  }
+
+  /** Takes up the forward extremities as they were kept. */
+  restoreExtremities(extremities: readonly string[]): void {
     this.#extremities = new Set(extremities)
     this.#currentState = undefined
   }
@@ -381,7 +385,7 @@ export class RoomDag {
     return extremitiesWith(
       this.#extremities,
       { eventId: event.eventId, verdict, arrival, prevEvents: event.prevEvents },
-      this.#history,
+      this.held,
     )
   }
 

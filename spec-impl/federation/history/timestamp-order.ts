@@ -4,6 +4,13 @@ import type { RoomDag } from "../../core/room-dag/room-dag.ts"
 /** Where to look from a time: forwards or backwards. */
 export type Direction = "f" | "b"
 
+/** What an event is ordered by. */
+interface Moment {
+  readonly originServerTs: number | bigint
+  readonly depth: number | bigint
+  readonly eventId: string
+}
+
 /**
  * The event of the history that is closest to `ts` (milliseconds since the epoch) in that direction, `ts` itself
  * included, of those that were accepted and that `counts` lets count. Of several at one time the shallowest is
@@ -16,17 +23,34 @@ export const closestEvent = (
   counts: (record: TimelineRecord) => boolean,
 ): TimelineRecord | undefined => {
   let closest: TimelineRecord | undefined
-  for (const record of dag.records()) {
+  const isCloser = (moment: Moment): boolean => {
+    const { originServerTs } = moment
+    if (direction === "f" ? originServerTs < ts : originServerTs > ts) return false
+    return closest === undefined || isBefore(moment, closest.event) === (direction === "f")
+  }
+  for (const record of dag.held.allInMemory()) {
     if (record.place !== "timeline" || record.verdict !== "accepted") continue
-    const { originServerTs } = record.event
+    if (isCloser(record.event) && counts(record)) closest = record
+  }
+  const { evicted } = dag.held
+  const candidates: Moment[] = []
+  for (let ordinal = 0; ordinal < evicted.size; ordinal++) {
+    const originServerTs = evicted.originServerTs(ordinal)
     if (direction === "f" ? originServerTs < ts : originServerTs > ts) continue
-    if (closest !== undefined && isBefore(record, closest) !== (direction === "f")) continue
-    if (counts(record)) closest = record
+    const moment = { originServerTs, depth: evicted.depth(ordinal), eventId: evicted.eventId(ordinal) }
+    if (isCloser(moment)) candidates.push(moment)
+  }
+  // From the closest on, so that few are read.
+  const order = direction === "f" ? 1 : -1
+  candidates.sort((one, other) => (isBefore(one, other) ? -order : order))
+  for (const { eventId } of candidates) {
+    const record = dag.timeline(eventId)
+    if (record !== undefined && counts(record)) return record
   }
   return closest
 }
 
-const isBefore = ({ event: one }: TimelineRecord, { event: other }: TimelineRecord): boolean => {
+const isBefore = (one: Moment, other: Moment): boolean => {
   if (one.originServerTs < other.originServerTs) return true
   if (one.originServerTs > other.originServerTs) return false
   if (one.depth < other.depth) return true

@@ -55,7 +55,7 @@ const isInvitedIn = (dag: RoomDag, state: StateMap, audience: Audience): boolean
 
 /** For those who have left since: whether one of them joined further on in the history. */
 const joinedAfter = (dag: RoomDag, { depth }: Event, audience: Audience): boolean => {
-  for (const record of dag.records()) {
+  for (const record of dag.held.allInMemory()) {
     if (record.place !== "timeline" || record.verdict !== "accepted" || record.event.depth <= depth) continue
     if (isMembership(record.event, "join", audience)) return true
   }

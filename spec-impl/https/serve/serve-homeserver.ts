@@ -28,6 +28,9 @@ import { type Listener, type ListenFailure, listen } from "./listener.ts"
 import { metricsHandler, withHealth } from "./metrics.ts"
 import { BadKeyFile, readOrMakeSigningKey } from "./signing-key-file.ts"
 
+/** About six kilobytes each. */
+const heldMessagesMax = 5_000
+
 /** An address to listen on; port 0 for one that the system chooses. */
 export interface ListenAddress {
   readonly host: string
@@ -65,6 +68,9 @@ export interface ServingHomeserver {
 /** What keeps it from starting; the message is one line for people. */
 export type ServeFailure = BadDirectory | StoreFailure | ListenFailure
 
+/** Several connections are read in no order, and a busy server reads late: by then the others are there. */
+const parentsWaitMs = 100
+
 /** Off the main thread only where there is another core to do it on: else it would cost a detour for each signature. */
 const layerSignatures = ({ signatures, settings }: ServeOptions): Layer.Layer<Signatures> => {
   const { signatureAcceptance } = settings.readings ?? readingsDefault
@@ -95,7 +101,7 @@ export const serveHomeserver = (
     const services = yield* Layer.build(
       layerRealHomeserver({
         identity: { serverName: options.serverName, signingKey, oldKeys: [] },
-        settings: options.settings,
+        settings: { heldMessagesMax, parentsWaitMs, ...options.settings },
         signatures: Layer.succeed(Signatures, signatures),
         store: layerSqliteStore({ filename: files.databaseFile }),
         authorities: options.authorities,

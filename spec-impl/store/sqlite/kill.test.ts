@@ -4,6 +4,7 @@ import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
+import { keptRooms } from "../testing/kept-rooms.ts"
 import { makeSqliteStore } from "./sqlite-store.ts"
 import { temporaryFiles } from "./testing/files.ts"
 
@@ -36,7 +37,7 @@ describe("a process that is killed", () => {
       const [numbers, rooms] = await Effect.runPromise(
         Effect.scoped(
           Effect.flatMap(makeSqliteStore({ filename }), (store) =>
-            Effect.all([store.records("numbers"), store.rooms]),
+            Effect.all([store.records("numbers"), keptRooms(store)]),
           ),
         ),
       )

@@ -18,18 +18,34 @@ import type {
 import { storeFailureOf } from "./failure.ts"
 import { readKept, readText, writeText } from "./kept-json.ts"
 
-type Reads = Omit<EventStore["Service"], "commit">
+type Reads = Omit<EventStore["Service"], "commit" | "eventsNow">
 
 /** So many events are held as text at a time, beside those that are read. */
 const eventsPerPage = 500
 
-/** All of `EventStore` but `commit`, on a client that reads. */
+/** All of `EventStore` but `commit` and what is told at once, on a client that reads. */
 export const makeReads = (sql: SqlClient.SqlClient): Reads => {
   const typed = <A>(effect: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, StoreFailure> =>
     Effect.mapError(effect, storeFailureOf)
 
   return {
-    rooms: typed(sql.withTransaction(readRooms(sql))),
+    rooms: typed(
+      Effect.map(
+        sql<{ room_id: string; room_version: string; extremities: string }>`
+          SELECT room_id, room_version, extremities FROM rooms`,
+        (rows) =>
+          rows
+            .map(
+              (row): StoredRoom => ({
+                roomId: readText(row.room_id),
+                roomVersion: readText(row.room_version),
+                extremities: JSON.parse(row.extremities),
+              }),
+            )
+            .sort((a, b) => compareCodePoints(a.roomId, b.roomId)),
+      ),
+    ),
+    events: (which, visit) => typed(sql.withTransaction(readEvents(sql, which, visit))),
     states: typed(
       Effect.map(sql<StateRow>`SELECT digest, based_on, changes FROM states ORDER BY rowid`, (rows) =>
         rows.map(({ digest, based_on, changes }) => ({
@@ -98,27 +114,19 @@ export const makeReads = (sql: SqlClient.SqlClient): Reads => {
 /** A type of the contract from its JSON; what was undefined is not there. */
 const readTyped = <A>(text: string): A => readKept(text) as unknown as A
 
-const readRooms = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
-  const rooms = new Map<string, Omit<StoredRoom, "events"> & { readonly events: EventWrite[] }>()
-  for (const row of yield* sql<{ room_id: string; room_version: string; extremities: string }>`
-    SELECT room_id, room_version, extremities FROM rooms`) {
-    rooms.set(row.room_id, {
-      roomId: readText(row.room_id),
-      roomVersion: readText(row.room_version),
-      events: [],
-      extremities: JSON.parse(row.extremities),
-    })
-  }
+const readEvents = Effect.fnUntraced(function* (
+  sql: SqlClient.SqlClient,
+  which: "all" | "state",
+  visit: (event: EventWrite) => void,
+) {
   for (let last: number | undefined = 0; last !== undefined; ) {
     const page: readonly EventRow[] = yield* sql<EventRow>`
       SELECT seq, room_id, event_id, data FROM events WHERE seq > ${last} ORDER BY seq LIMIT ${eventsPerPage}`
     for (const row of page) {
-      const room = rooms.get(row.room_id)
-      room?.events.push(eventOf(room.roomId, row))
+      if (which === "all" || row.data.includes(`"state_key":`)) visit(eventOf(row))
     }
     last = page.at(-1)?.seq
   }
-  return [...rooms.values()].sort((a, b) => compareCodePoints(a.roomId, b.roomId))
 })
 
 interface EventRow {
@@ -128,10 +136,11 @@ interface EventRow {
   readonly data: string
 }
 
-const eventOf = (roomId: string, row: EventRow): EventWrite => {
+/** An event as it was kept. */
+export const eventOf = (row: Omit<EventRow, "seq">): EventWrite => {
   const { pdu, verdict, objection, restrictedJoinSigned, history, position } = readTyped<EventWrite>(row.data)
   return {
-    roomId,
+    roomId: readText(row.room_id),
     eventId: readText(row.event_id),
     pdu,
     verdict,

@@ -13,6 +13,8 @@ export interface SqliteOptions {
   readonly busyTimeoutMs?: number
 }
 
+export const busyTimeoutMsDefault = 5_000
+
 /**
  * A client with one connection, which is closed with the scope.
  *
@@ -21,7 +23,7 @@ export interface SqliteOptions {
  * `synchronous=FULL`, and asserts both. Fails with a `SqlError` that names the file.
  */
 export const makeSqliteClient = Effect.fnUntraced(function* (options: SqliteOptions) {
-  const { filename, readOnly = false, busyTimeoutMs = 5_000 } = options
+  const { filename, readOnly = false, busyTimeoutMs = busyTimeoutMsDefault } = options
   const connection = yield* openConnection(filename, readOnly, busyTimeoutMs).pipe(
     Effect.tap((opened) => (readOnly ? Effect.void : makeDurable(opened))),
     Effect.mapError((error) => cannotOpen(filename, error)),

@@ -1,13 +1,15 @@
-/** The contract of `EventStore` on SQLite: one connection writes, another reads. */
+/** The contract of `EventStore` on SQLite: one connection writes, another reads, a third reads what is waited for. */
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { EventStore, StoreFailure } from "../event-store.ts"
 import { storeFailureOf } from "./failure.ts"
 import { makeGroupCommit } from "./group-commit.ts"
-import { makeReads } from "./reads.ts"
+import { writeText } from "./kept-json.ts"
+import { makeReadNow } from "./read-now.ts"
+import { eventOf, makeReads } from "./reads.ts"
 import { changeDefinitions } from "./rows.ts"
 import { migrate } from "./schema.ts"
-import { makeSqliteClient, type SqliteOptions } from "./sqlite-client.ts"
+import { busyTimeoutMsDefault, makeSqliteClient, type SqliteOptions } from "./sqlite-client.ts"
 
 /**
  * The store in a file, which is made where there is none; both connections are closed with the scope.
@@ -26,16 +28,25 @@ export const makeSqliteStore = Effect.fnUntraced(function* (options: Omit<Sqlite
       return new StoreFailure({ reason, detail: `cannot use ${options.filename}: ${detail}` })
     }),
   )
-  return yield* storeOn(writer, yield* open({ readOnly: true }))
+  const { filename, busyTimeoutMs = busyTimeoutMsDefault } = options
+  return yield* storeOn(writer, yield* open({ readOnly: true }), yield* makeReadNow(filename, busyTimeoutMs))
 })
 
-/** The store on a client that writes, whose tables are up to date and whom nobody else uses, and one that reads. */
+/**
+ * The store on a client that writes, whose tables are up to date and whom nobody else uses, one that reads, and one for
+ * which all else waits.
+ */
 export const storeOn = Effect.fnUntraced(function* (
   writer: SqlClient.SqlClient,
   reader: SqlClient.SqlClient,
+  readNow: Effect.Success<ReturnType<typeof makeReadNow>>,
 ) {
   const connection = yield* Effect.mapError(prepared(writer), storeFailureOf)
-  return EventStore.of({ commit: makeGroupCommit(connection), ...makeReads(reader) })
+  return EventStore.of({
+    commit: makeGroupCommit(connection),
+    ...makeReads(reader),
+    eventsNow: (roomId, eventIds) => readNow(writeText(roomId), eventIds.map(writeText)).map(eventOf),
+  })
 })
 
 /** The connection of a client, for good, with what commits need. */

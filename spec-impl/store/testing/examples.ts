@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest"
 import type { JsonValue } from "../../core/json/value.ts"
 import type { EventStore, StoreFailure, StoreGroup } from "../event-store.ts"
 import { type Disk, event, onDisk } from "./disk.ts"
+import { keptRooms } from "./kept-rooms.ts"
 
 const history = { stateBefore: "a", stateAfter: "b", claimedBy: undefined }
 const room: StoreGroup = { rooms: [{ roomId: "!r", roomVersion: "11" }] }
@@ -31,14 +32,14 @@ export const describeExamples = (makeDisk: () => Disk): void => {
         events: [event("$a"), event("$b")],
         extremities: [{ roomId: "!r", eventIds: ["$b"] }],
       }
-      const [kept] = await toldAfter([group], (store) => store.rooms)
+      const [kept] = await toldAfter([group], keptRooms)
       expect(kept).toMatchObject({ roomId: "!r", roomVersion: "11", extremities: ["$b"] })
       expect(kept!.events.map(({ eventId }) => eventId)).toEqual(["$a", "$b"])
     })
 
     it("keeps the positions of events, and none for those that have none", async () => {
       const group = { ...room, events: [event("$a", { history, position: -3 }), event("$b")] }
-      const [kept] = await toldAfter([group], (store) => store.rooms)
+      const [kept] = await toldAfter([group], keptRooms)
       expect(kept!.events.map(({ position }) => position)).toEqual([-3, undefined])
     })
 
@@ -49,10 +50,10 @@ export const describeExamples = (makeDisk: () => Disk): void => {
         rooms: [{ roomId: "!r", roomVersion: "12" }],
         events: [event("$b")],
       }
-      const [kept] = await toldAfter([before, anew], (store) => store.rooms)
+      const [kept] = await toldAfter([before, anew], keptRooms)
       expect(kept).toMatchObject({ roomVersion: "12", extremities: [] })
       expect(kept!.events.map(({ eventId }) => eventId)).toEqual(["$b"])
-      expect(await toldAfter([before, { forgottenRooms: ["!r"] }], (store) => store.rooms)).toEqual([])
+      expect(await toldAfter([before, { forgottenRooms: ["!r"] }], keptRooms)).toEqual([])
     })
   })
 
@@ -64,12 +65,35 @@ export const describeExamples = (makeDisk: () => Disk): void => {
           { events: [event("$a", { history })] },
           { events: [event("$a")] },
         ],
-        (store) => store.rooms,
+        keptRooms,
       )
       expect(kept!.events.map(({ eventId, history: known }) => [eventId, known !== undefined])).toEqual([
         ["$a", true],
         ["$b", false],
       ])
+    })
+
+    it("is told at once by its room and id, as soon as it is committed and as it was last", async () => {
+      const odd = { pdu: { content: { body: '\u0000 \ud800 \\ "' } }, position: 7 }
+      const asked = (store: EventStore["Service"]) =>
+        Effect.gen(function* () {
+          yield* store.commit({ ...room, events: [event("$a", odd), event("$\ud800")] })
+          const first = store.eventsNow("!r", ["$a"])
+          yield* store.commit({ events: [event("$a", { history })] })
+          return [first, store.eventsNow("!r", ["$b", "$a"]), store.eventsNow("!r", ["$\ud800"])]
+        })
+      const told = await Effect.runPromise(onDisk(makeDisk(), asked))
+      expect(told).toEqual([[event("$a", odd)], [event("$a", { history })], [event("$\ud800")]])
+      expect(await toldAfter([room], (store) => Effect.sync(() => store.eventsNow("!r", ["$b"])))).toEqual([])
+    })
+
+    it("with a state key are told before all others where they are asked for", async () => {
+      const state = event("$a", { pdu: { state_key: "" } })
+      const told: string[] = []
+      await toldAfter([{ ...room, events: [event("$b"), state] }], (store) =>
+        store.events("state", ({ eventId }) => void told.push(eventId)),
+      )
+      expect(told).toEqual(["$a"])
     })
 
     it("committed again is the copy that counts, as when it is redacted", async () => {
@@ -78,7 +102,7 @@ export const describeExamples = (makeDisk: () => Disk): void => {
         { ...room, events: [event("$a", { history })] },
         { events: [event("$a", { history, pdu: redacted })] },
       ]
-      const [kept] = await toldAfter(groups, (store) => store.rooms)
+      const [kept] = await toldAfter(groups, keptRooms)
       expect(kept!.events.map(({ pdu }) => pdu)).toEqual([redacted])
     })
   })

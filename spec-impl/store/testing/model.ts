@@ -14,6 +14,7 @@ import type {
   TransactionAnswer,
   TransactionInFlight,
 } from "../event-store.ts"
+import { keptRooms } from "./kept-rooms.ts"
 
 /** The names that random groups use; everything that a store can be asked is asked by these. */
 export interface Names {
@@ -32,7 +33,7 @@ const answeredMax = 3
 /** All that a store tells. */
 export const told = (store: EventStore["Service"], names: Names) =>
   Effect.all({
-    rooms: store.rooms,
+    rooms: keptRooms(store),
     states: store.states,
     destinations: store.destinations,
     records: Effect.forEach(names.collections, store.records),

@@ -8,7 +8,7 @@ import type { RoomVersion } from "../../room-version.ts"
 import { citationRulesOf, objectionToCitations } from "../citation-rules.ts"
 import { Facts } from "../facts.ts"
 import { decide, type RuleList } from "../rule.ts"
-import { rulesOf } from "../rules-of-version.ts"
+import { rulesOf, withoutRules } from "../rules-of-version.ts"
 import { casesOf } from "./cases.ts"
 import { citationCasesOf } from "./citation-cases.ts"
 import { contextOf, viewOf } from "./room.ts"
@@ -31,7 +31,7 @@ export const survivors = (version: RoomVersion): readonly string[] => [
 ]
 
 const isMissed = (version: RoomVersion, number: string): boolean => {
-  const rules = without(rulesOf(version), number)
+  const rules = rulesOf(without(version, number))
   return casesOf(version).some(({ room, event, allowed, rule }) => {
     const outcome = decide(rules, new Facts(event, viewOf(room), contextOf(version)))
     return outcome.allowed !== allowed || (rule !== undefined && outcome.rule !== rule)
@@ -39,13 +39,11 @@ const isMissed = (version: RoomVersion, number: string): boolean => {
 }
 
 const isMissedInCitations = (version: RoomVersion, number: string): boolean => {
-  const rules = citationRulesOf(version).filter((rule) => rule.number !== number)
+  const rules = citationRulesOf(without(version, number))
   return citationCasesOf(version).some(({ event, citations, rule }) => {
     return objectionToCitations(rules, event, citations, contextOf(version))?.rule !== rule
   })
 }
 
-const without = (rules: RuleList, number: string): RuleList =>
-  rules
-    .filter((rule) => !("outcome" in rule && rule.number === number))
-    .map((rule) => ("outcome" in rule ? rule : { ...rule, rules: without(rule.rules, number) }))
+const without = (version: RoomVersion, number: string): RoomVersion =>
+  withoutRules(version, (rule) => rule.number === number)

@@ -1,0 +1,38 @@
+/** What the specification says of an event in a room, whatever the server that holds it made of it. */
+import type { AuthContext } from "#spec-impl/core/auth-rules/authorise.ts"
+import type { Event } from "#spec-impl/core/event.ts"
+import type { Objection } from "#spec-impl/core/room-dag/event-record.ts"
+import { objectionByCitations, objectionByState } from "#spec-impl/core/room-dag/objections.ts"
+import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
+import { roomVersion } from "#spec-impl/core/room-version.ts"
+import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
+
+/** By the rules of the room's version as they are written, and as the server reads them. */
+export const contextByTheRules = (dag: RoomDag): AuthContext => {
+  const version = roomVersion(dag.rules.version.id) ?? dag.rules.version
+  return version === dag.rules.version ? dag.context : { ...dag.context, version }
+}
+
+const judging = (dag: RoomDag) => {
+  const context = contextByTheRules(dag)
+  return {
+    rules: { version: context.version },
+    graph: dag.graph,
+    context,
+    presumedServers: dag.presumedServers,
+    record: (eventId: string) => dag.record(eventId),
+    create: () => dag.create(),
+  }
+}
+
+/** What its own auth_events speak against it by (check 4). */
+export const objectionOfCitations = (dag: RoomDag, event: Event): Objection | undefined =>
+  objectionByCitations(judging(dag), event)
+
+/** What that state speaks against it by: the one before it (check 5), or the current one (check 6). */
+export const objectionOfState = (
+  dag: RoomDag,
+  event: Event,
+  state: StateMap,
+  check: 5 | 6,
+): Objection | undefined => objectionByState(judging(dag), event, state, check)

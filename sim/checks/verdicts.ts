@@ -1,0 +1,114 @@
+/**
+ * What a server made of each event is what the rules say of it (§Checks performed on receipt of a PDU, 4 to 6): by its
+ * auth_events, by the state before it, and, for what is new, by the state of the room as it stood when it came. So is
+ * what follows from a verdict: a rejected event changes no state, and neither that nor a soft-failed one is built on.
+ */
+import type { EventRecord, Objection, TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
+import { verdictBy } from "#spec-impl/core/room-dag/objections.ts"
+import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
+import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
+import { contextByTheRules, objectionOfCitations, objectionOfState } from "./by-the-rules.ts"
+import type { Check, CheckedWorld } from "./check.ts"
+
+export const verdicts: Check = {
+  name: "verdicts",
+  about:
+    "events are accepted, rejected and soft-failed as the rules say, and what is not accepted is no forward extremity",
+  watch: (world) => {
+    const rooms = new Map<string, Noted>()
+    return {
+      onRecord: ({ kind, fields }) => {
+        if (kind !== "event") return []
+        const [server, roomId, eventId] = fields.map(String) as [string, string, string]
+        const dag = heldBy(world, server, roomId)
+        const record = dag?.record(eventId)
+        if (dag === undefined || record === undefined) return []
+        const key = `${server} ${roomId}`
+        const before = rooms.get(key)
+        rooms.set(key, noted(dag, before, record))
+        const problem =
+          (before?.dag === dag ? problemOf(world, before, record) : undefined) ?? tipProblem(dag, record)
+        return problem === undefined ? [] : [`${server}, ${roomId}: ${problem}`]
+      },
+    }
+  },
+}
+
+/** A room as it was after the event before. */
+interface Noted {
+  readonly dag: RoomDag
+  /** After its forward extremities. */
+  readonly states: readonly StateMap[]
+  /** What was accepted by its auth_events before its place was known: that stands. */
+  readonly outliers: Set<string>
+  /** What was there before the first event that was looked at. */
+  readonly known: ReadonlySet<string>
+}
+
+const heldBy = ({ servers, honest }: CheckedWorld, server: string, roomId: string): RoomDag | undefined => {
+  const room = honest.includes(server) ? servers.get(server)?.rooms.find(roomId) : undefined
+  return room?.partial === undefined ? room?.dag : undefined
+}
+
+const noted = (dag: RoomDag, before: Noted | undefined, record: EventRecord): Noted => {
+  const isSame = before?.dag === dag
+  const outliers = isSame ? before.outliers : acceptedOutliersOf(dag)
+  if (record.place === "outlier" && record.verdict === "accepted") outliers.add(record.event.eventId)
+  return {
+    dag,
+    states:
+      isSame && record.place === "outlier"
+        ? before.states
+        : dag.forwardExtremities().flatMap((eventId) => dag.timeline(eventId)?.stateAfter ?? []),
+    outliers,
+    known: isSame ? before.known : new Set([...dag.records()].map(({ event }) => event.eventId)),
+  }
+}
+
+const acceptedOutliersOf = (dag: RoomDag): Set<string> =>
+  new Set(
+    [...dag.records()]
+      .filter(({ place, verdict }) => place === "outlier" && verdict === "accepted")
+      .map(({ event }) => event.eventId),
+  )
+
+const problemOf = (world: CheckedWorld, before: Noted, record: EventRecord): string | undefined => {
+  const { event, verdict } = record
+  if (before.known.has(event.eventId) && !before.outliers.has(event.eventId)) return undefined
+  const objection = objectionTo(world, before, record)
+  const wanted = verdictBy(objection, before.dag.rules.readings)
+  if (wanted === verdict) return undefined
+  const why =
+    objection === undefined ? "nothing speaks against it" : `rule ${objection.rule}: ${objection.reason}`
+  return `${event.eventId} is ${verdict}, and is to be ${wanted}: ${why}`
+}
+
+const objectionTo = (world: CheckedWorld, before: Noted, record: EventRecord): Objection | undefined => {
+  const { dag, outliers, states } = before
+  const { event } = record
+  const byCitations =
+    record.place === "timeline" && outliers.has(event.eventId) ? undefined : objectionOfCitations(dag, event)
+  if (record.place === "outlier") return byCitations
+  return (
+    byCitations ??
+    objectionOfState(dag, event, record.stateBefore, 5) ??
+    (record.arrival === "new" && states.length > 0
+      ? objectionOfState(dag, event, presentFor(world, before, record), 6)
+      : undefined)
+  )
+}
+
+/** The state of the room, with the one that was told where the event stands behind a gap (`objections.ts`). */
+const presentFor = (
+  { resolve }: CheckedWorld,
+  { dag, states }: Noted,
+  { stateSource, stateBefore }: TimelineRecord,
+): StateMap => {
+  const isToldToo = stateSource.kind === "claimed" && dag.rules.readings.presentBehindGap !== "held-alone"
+  return resolve(dag.graph, isToldToo ? [...states, stateBefore] : states, contextByTheRules(dag))
+}
+
+const tipProblem = (dag: RoomDag, { event: { eventId }, verdict }: EventRecord): string | undefined =>
+  verdict !== "accepted" && dag.forwardExtremities().includes(eventId)
+    ? `${eventId} is ${verdict}, and is a forward extremity`
+    : undefined

@@ -1,0 +1,85 @@
+/** All mutants. A name is what a plan says, `mutant` of a server, and `netsplit sweep random --mutant`. */
+import { suggestName } from "../explore/nearest-name.ts"
+import { absenceAgrees } from "./absence-agrees.ts"
+import { acknowledgedBeforeDurable } from "./acknowledged-before-durable.ts"
+import { aclUnheeded } from "./acl-unheeded.ts"
+import { anybodyRedacts } from "./anybody-redacts.ts"
+import { backportedResolution } from "./backported-resolution.ts"
+import { bootsRemembered } from "./boots-remembered.ts"
+import { claimsFromCache } from "./claims-from-cache.ts"
+import { devicesNeverGo } from "./devices-never-go.ts"
+import { diesOfRedactions } from "./dies-of-redactions.ts"
+import { federatesAnyway } from "./federates-anyway.ts"
+import { keysGivenAgain } from "./keys-given-again.ts"
+import { laterTimeFirst } from "./later-time-first.ts"
+import { mainlineIgnored } from "./mainline-ignored.ts"
+import { messagesComeTwice } from "./messages-come-twice.ts"
+import type { Mutant } from "./mutant.ts"
+import { noEmptyStart } from "./no-empty-start.ts"
+import { noSoftFailure } from "./no-soft-failure.ts"
+import { noSubgraph } from "./no-subgraph.ts"
+import { oneRefusesAll } from "./one-refuses-all.ts"
+import { ownPromotion } from "./own-promotion.ts"
+import { pairwiseFolding } from "./pairwise-folding.ts"
+import { positionZero } from "./position-zero.ts"
+import { positionsSkipped } from "./positions-skipped.ts"
+import { powerIgnored } from "./power-ignored.ts"
+import { powerUnneeded } from "./power-unneeded.ts"
+import { redactionsIgnored } from "./redactions-ignored.ts"
+import { rejectedAuthEvents } from "./rejected-auth-events.ts"
+import { rejectedInState } from "./rejected-in-state.ts"
+import { signaturesUnverified } from "./signatures-unverified.ts"
+import { softFailedInState } from "./soft-failed-in-state.ts"
+import { softFailedTips } from "./soft-failed-tips.ts"
+import { softFailureTakesTips } from "./soft-failure-takes-tips.ts"
+import { staleState } from "./stale-state.ts"
+import { strangerSpeaks } from "./stranger-speaks.ts"
+import { symmetricDifference } from "./symmetric-difference.ts"
+import { transactionsTakenTwice } from "./transactions-taken-twice.ts"
+
+export const mutants: readonly Mutant[] = [
+  rejectedInState,
+  softFailedInState,
+  softFailureTakesTips,
+  softFailedTips,
+  noSoftFailure,
+  staleState,
+  rejectedAuthEvents,
+  powerUnneeded,
+  ownPromotion,
+  strangerSpeaks,
+  signaturesUnverified,
+  symmetricDifference,
+  positionZero,
+  noSubgraph,
+  noEmptyStart,
+  backportedResolution,
+  pairwiseFolding,
+  absenceAgrees,
+  powerIgnored,
+  mainlineIgnored,
+  laterTimeFirst,
+  redactionsIgnored,
+  anybodyRedacts,
+  positionsSkipped,
+  aclUnheeded,
+  federatesAnyway,
+  acknowledgedBeforeDurable,
+  transactionsTakenTwice,
+  messagesComeTwice,
+  keysGivenAgain,
+  claimsFromCache,
+  devicesNeverGo,
+  oneRefusesAll,
+  diesOfRedactions,
+  bootsRemembered,
+]
+
+const byName = new Map(mutants.map((mutant) => [mutant.name, mutant]))
+
+/** Undefined where there is none of that name. */
+export const mutantNamed = (name: string): Mutant | undefined => byName.get(name)
+
+/** What is wrong with a name that no mutant has, and what may have been meant. */
+export const unknownMutant = (name: string): string =>
+  `there is no mutant ${name}: ${suggestName(name, [...byName.keys()])}`

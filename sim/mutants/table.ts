@@ -1,0 +1,34 @@
+/** The table of all mutants, for people: docs/mutants.md is what this gives. */
+import { mutants } from "./catalogue.ts"
+import type { Mutant } from "./mutant.ts"
+
+const cell = (text: string): string => text.replaceAll("|", "\\|")
+
+const wordsOf = ({ name, wishes: { roomVersions, hostile } = {} }: Mutant): string =>
+  [
+    `--mutant ${name}`,
+    ...(roomVersions === undefined ? [] : [`--room-version ${roomVersions.join(",")}`]),
+    ...(hostile ? ["--hostile"] : []),
+  ].join(" ")
+
+const row = (mutant: Mutant): string => {
+  const { name, wrong, real = "", killedBy } = mutant
+  return `| ${[`\`${name}\``, wrong, real, killedBy, `\`${wordsOf(mutant)}\``].map(cell).join(" | ")} |`
+}
+
+/** As Markdown, with a row for each mutant. */
+export const mutantsTable = (): string =>
+  [
+    "# Mutants",
+    "<!-- Generated: node sim/mutants/table-main.ts > docs/mutants.md -->",
+    "Each is a homeserver like the others, with one fault, and shows that a check finds what it is there for. A plan says " +
+      'of a server `{"name": "s2", "mutant": "soft-failed-tips"}`; `netsplit sweep random --mutant soft-failed-tips` has ' +
+      "one server of each random plan be that, and the last column is what such a search needs. In a small plan it is " +
+      "seen by `netsplit replay sim/mutants/plans/soft-failed-tips.json`. Rows I01 to I28 are those of the catalogue of " +
+      "faults that real servers had.",
+    [
+      "| mutant | what is wrong | real servers | found by | search |",
+      "| --- | --- | --- | --- | --- |",
+      ...mutants.map(row),
+    ].join("\n"),
+  ].join("\n\n")

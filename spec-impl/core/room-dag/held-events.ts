@@ -1,0 +1,178 @@
+/** The events that a room holds: most of them in memory, messages that are deep in its history elsewhere. */
+import type { Event } from "../event.ts"
+import type { RoomVersion } from "../room-version.ts"
+import type { StateMap } from "../state-resolution/state-map.ts"
+import type { EventRecord, TimelineRecord, Verdict } from "./event-record.ts"
+import { EvictedEvents, type Ordinal } from "./evicted-events.ts"
+import type { History } from "./forward-extremities.ts"
+
+/**
+ * Gives an evicted event from where it is kept, at once. `next` are those that will be asked for soon, if it has to be
+ * read anyway.
+ */
+export type Recall = (eventId: string, next: () => readonly string[]) => Event
+
+/** Whoever goes through the history gets so many events at a time. */
+const recalledAtOnce = 64
+/** Whoever asks for one that is no further away than that, of what was evicted, goes through the history. */
+const strideMax = 4
+
+export class HeldEvents implements History {
+  /** What is known of events that are out of memory: all that is asked of them but what they say. */
+  readonly evicted: EvictedEvents
+  readonly #recall: Recall | undefined
+  /** Which one was asked for last. */
+  #recalledLast: Ordinal | undefined
+  readonly #records = new Map<string, EventRecord>()
+  readonly #children = new Map<string, string[]>()
+
+  /** `recall` gives an evicted event, from where it is kept; without it none is evicted. */
+  constructor(version: RoomVersion, recall: Recall | undefined) {
+    this.evicted = new EvictedEvents(version)
+    this.#recall = recall
+  }
+
+  has(eventId: string): boolean {
+    return this.#records.has(eventId) || this.evicted.find(eventId) >= 0
+  }
+
+  /** What is held of the event; if it was evicted it is read, and another object each time. */
+  record(eventId: string): EventRecord | undefined {
+    const record = this.#records.get(eventId)
+    if (record !== undefined) return record
+    const ordinal = this.evicted.find(eventId)
+    return ordinal < 0 ? undefined : this.#recalled(ordinal)
+  }
+
+  /** What is in memory of the event. */
+  inMemory(eventId: string): EventRecord | undefined {
+    return this.#records.get(eventId)
+  }
+
+  /** All events: first what was evicted, which is read one by one; then those in memory, in the order in which they came. */
+  *all(): IterableIterator<EventRecord> {
+    for (let ordinal = 0; ordinal < this.evicted.size; ordinal++) yield this.#recalled(ordinal)
+    yield* this.#records.values()
+  }
+
+  /** What is in memory, in the order in which it came: all state events among it. */
+  allInMemory(): IterableIterator<EventRecord> {
+    return this.#records.values()
+  }
+
+  readonly verdictOf = (eventId: string): Verdict | undefined => {
+    const record = this.#records.get(eventId)
+    if (record !== undefined) return record.place === "timeline" ? record.verdict : undefined
+    return this.evicted.find(eventId) < 0 ? undefined : "accepted"
+  }
+
+  /** The state after an event of the history. */
+  stateAfter(eventId: string): StateMap | undefined {
+    const record = this.#records.get(eventId)
+    if (record !== undefined) return record.place === "timeline" ? record.stateAfter : undefined
+    const ordinal = this.evicted.find(eventId)
+    return ordinal < 0 ? undefined : this.evicted.state(ordinal)
+  }
+
+  /** The prev_events of an event of the history. */
+  readonly parentsOf = (eventId: string): readonly string[] => {
+    const record = this.#records.get(eventId)
+    if (record !== undefined) return record.place === "timeline" ? record.event.prevEvents : []
+    const ordinal = this.evicted.find(eventId)
+    return ordinal < 0 ? [] : this.evicted.parentsOf(ordinal)
+  }
+
+  /** Timeline events that name `eventId` among their prev_events. */
+  readonly childrenOf = (eventId: string): readonly string[] => {
+    const known = this.#children.get(eventId)
+    if (known !== undefined) return known
+    const ordinal = this.evicted.find(eventId)
+    const child = ordinal < 0 ? undefined : this.evicted.childOf(ordinal)
+    return child === undefined ? [] : [child]
+  }
+
+  put(record: EventRecord): void {
+    this.#records.set(record.event.eventId, record)
+  }
+
+  remove(eventId: string): void {
+    this.#records.delete(eventId)
+  }
+
+  addChild(parent: string, child: string): void {
+    const children = this.#children.get(parent)
+    if (children === undefined) this.#children.set(parent, [...this.childrenOf(parent), child])
+    else children.push(child)
+  }
+
+  removeLastChild(parent: string): void {
+    this.#children.get(parent)?.pop()
+  }
+
+  /** Whether an event can ever be evicted: an accepted message that redacts nothing, before which the state was computed. */
+  isEvictable(record: TimelineRecord, position: number): boolean {
+    return (
+      this.#recall !== undefined &&
+      record.verdict === "accepted" &&
+      record.event.stateKey === undefined &&
+      record.event.redacts === undefined &&
+      record.stateSource.kind === "computed" &&
+      record.stateBefore === record.stateAfter &&
+      this.evicted.fits(record, position)
+    )
+  }
+
+  /**
+   * Takes an event out of memory if it can ever be evicted, and gives by what it is known from then on. It must not be a
+   * forward extremity, and the state must be whole. `position` is its place in the order in which this server took
+   * events in.
+   */
+  evict(eventId: string, position: number): Ordinal | undefined {
+    const record = this.#records.get(eventId)
+    if (record?.place !== "timeline" || !this.isEvictable(record, position)) return undefined
+    const ordinal = this.evicted.add(record, position)
+    this.#records.delete(eventId)
+    for (const each of [eventId, ...record.event.prevEvents]) this.#evictChildren(each)
+    return ordinal
+  }
+
+  /** The only child of an evicted event is kept with it, once that is evicted too. */
+  #evictChildren(eventId: string): void {
+    const parent = this.evicted.find(eventId)
+    const children = this.#children.get(eventId)
+    if (parent < 0 || children === undefined || children.length > 1) return
+    const [only] = children
+    const child = only === undefined ? undefined : this.evicted.find(only)
+    if (child !== undefined && child < 0) return
+    this.evicted.setChild(parent, child)
+    this.#children.delete(eventId)
+  }
+
+  /** The ids of those that come next where one goes on in that direction. */
+  #following(ordinal: Ordinal, stride: number): readonly string[] {
+    const direction = Math.abs(stride) > strideMax ? 0 : Math.sign(stride)
+    const ids: string[] = []
+    for (let step = 1; direction !== 0 && step < recalledAtOnce; step++) {
+      const at = ordinal + direction * step
+      if (at >= 0 && at < this.evicted.size) ids.push(this.evicted.eventId(at))
+    }
+    return ids
+  }
+
+  #recalled(ordinal: Ordinal): TimelineRecord {
+    const state = this.evicted.state(ordinal)
+    const stride = ordinal - (this.#recalledLast ?? Number.NEGATIVE_INFINITY)
+    this.#recalledLast = ordinal
+    return {
+      place: "timeline",
+      event: this.#recall!(this.evicted.eventId(ordinal), () => this.#following(ordinal, stride)),
+      verdict: "accepted",
+      objection: undefined,
+      index: -1,
+      stateBefore: state,
+      stateAfter: state,
+      stateSource: { kind: "computed" },
+      arrival: this.evicted.position(ordinal) > 0 ? "new" : "historical",
+    }
+  }
+}
