@@ -15,14 +15,7 @@ import type { Resolve } from "../state-resolution/resolve.ts"
 import { StateMap } from "../state-resolution/state-map.ts"
 import { viewOfState } from "./auth-views.ts"
 import { areCopies, betterCopy } from "./copies.ts"
-import type {
-  Arrival,
-  Claim,
-  EventRecord,
-  Objection,
-  OutlierRecord,
-  TimelineRecord,
-} from "./event-record.ts"
+import type { Arrival, Claim, EventRecord, Objection, OutlierRecord, TimelineRecord } from "./event-record.ts"
 import { computed } from "./event-record.ts"
 import { extremitiesWith } from "./forward-extremities.ts"
 import { HeldEvents, type Recall } from "./held-events.ts"
