@@ -3,6 +3,7 @@
 import { sha256 as nobleSha256 } from "@noble/hashes/sha2.js"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { encodeBase64 } from "./base64.ts"
 import type { Event } from "./event.ts"
 import { parseEvent, redactEvent } from "./event-format.ts"
 import { eventIdOf } from "./event-id.ts"
@@ -44,6 +45,29 @@ const problemOf = (
   const parsed = parseEvent(pduOf(version, changes), version, { checkReferenceCounts })
   return "problem" in parsed ? parsed.problem : undefined
 }
+
+describe("an object that is read more than once", () => {
+  const version = idsFrom(11, 11)[0]!
+  const many = references(
+    version,
+    Array.from({ length: 21 }, () => hashId("p")),
+  )
+
+  it("is the same event each time", () => {
+    const pdu = pduOf(version)
+    const once = parseEvent(pdu, version)
+    expect(parseEvent(pdu, version)).toBe(once)
+    expect(parseEvent({ ...pdu }, version)).toEqual(once)
+  })
+
+  it("is judged by the version and the limits that it is read by", () => {
+    const pdu = pduOf(version, { prev_events: many })
+    expect(parseEvent(pdu, version, { checkReferenceCounts: false })).toHaveProperty("event")
+    expect(parseEvent(pdu, version)).toHaveProperty("problem")
+    const other = parseEvent(pdu, idsFrom(3, 3)[0]!, { checkReferenceCounts: false })
+    expect(other).toHaveProperty("event.eventId", `$${encodeBase64(referenceHash(pdu, idsFrom(3, 3)[0]!))}`)
+  })
+})
 
 describe("redaction, by version", () => {
   const all = roomVersions

@@ -20,9 +20,9 @@ export interface Destination {
   /** By id, in the order of sending. */
   readonly edus: Map<string, QueuedEdu>
   /** Ids of EDUs that mean nothing any more once it has failed to answer. */
-  readonly ofTheMoment: Set<string>
+  ofTheMoment: Set<string> | undefined
   /** Ids of EDUs in flight that were kept anew since: what is acknowledged is not the last of them. */
-  readonly keptAnew: Set<string>
+  keptAnew: Set<string> | undefined
   failures: number
   sending: boolean
   /** Closed while it waits to be tried again. */
@@ -56,10 +56,22 @@ export const takeNext = (
   return { events, edus }
 }
 
+/** Notes that an EDU in flight was kept anew. */
+export const keepAnew = (destination: Destination, eduId: string): void => {
+  destination.keptAnew ??= new Set()
+  destination.keptAnew.add(eduId)
+}
+
+/** Notes that an EDU is of the moment. */
+export const noteMoment = (destination: Destination, eduId: string): void => {
+  destination.ofTheMoment ??= new Set()
+  destination.ofTheMoment.add(eduId)
+}
+
 /** It did not answer: what was of the moment is over before it can be told. */
-export const dropMoments = ({ edus, ofTheMoment }: Destination): void => {
-  for (const id of ofTheMoment) edus.delete(id)
-  ofTheMoment.clear()
+export const dropMoments = (destination: Destination): void => {
+  for (const id of destination.ofTheMoment ?? []) destination.edus.delete(id)
+  destination.ofTheMoment = undefined
 }
 
 export const coveredBy = ({ missed }: Destination, event: Event): readonly EventReference[] =>

@@ -28,7 +28,9 @@ import {
   eventCount,
   hasUnsent,
   isBehind,
+  keepAnew,
   miss,
+  noteMoment,
   takeNext,
 } from "./destination.ts"
 import { ServerIdentity } from "./identity.ts"
@@ -93,11 +95,11 @@ export class Destinations extends Context.Service<
           inFlight: undefined,
           isKept: false,
           covered: [],
-          keptAnew: new Set(),
+          keptAnew: undefined,
           pending: [],
           missed: new Map(),
           edus: new Map(),
-          ofTheMoment: new Set(),
+          ofTheMoment: undefined,
           failures: 0,
           sending: false,
           retry: Latch.makeUnsafe(true),
@@ -149,12 +151,12 @@ export class Destinations extends Context.Service<
         yield* client.call(destination.name, (api) =>
           api.transactions.send({ params: { transactionId }, payload }),
         )
-        const settledEdus = edus.map(({ id }) => id).filter((id) => !destination.keptAnew.has(id))
+        const settledEdus = edus.map(({ id }) => id).filter((id) => !destination.keptAnew?.has(id))
         yield* store.commit({
           destinations: [{ destination: destination.name, settled: events, settledEdus, inFlight: null }],
         })
         destination.inFlight = undefined
-        destination.keptAnew.clear()
+        destination.keptAnew = undefined
         destination.failures = 0
       })
 
@@ -212,29 +214,31 @@ export class Destinations extends Context.Service<
         for (const queued of kept.unsentEdus) {
           const sent = edusInFlight.get(queued.id)
           if (sent === canonicalJson(queued.edu)) continue
-          if (sent !== undefined) destination.keptAnew.add(queued.id)
+          if (sent !== undefined) keepAnew(destination, queued.id)
           destination.edus.set(queued.id, queued)
         }
         yield* start(destination)
       }
 
       return Destinations.of({
-        writesFor: (roomId, event, servers) =>
-          [...servers].map((name) => {
+        writesFor: (roomId, event, servers) => {
+          const queued = [[roomId, event.eventId] as const]
+          return [...servers].map((name) => {
             const known = destinations.get(name)
             return {
               destination: name,
-              queued: [[roomId, event.eventId]],
+              queued,
               settled: known !== undefined && isBehind(known) ? coveredBy(known, event) : [],
             }
-          }),
+          })
+        },
         eduWritesFor: (edus, servers) =>
           [...servers]
             .filter((name) => name !== serverName)
             .map((name) => {
               const known = destinations.get(name)
               const ids = new Set(known?.inFlight?.edus.map(({ id }) => id))
-              for (const { id } of edus) if (ids.has(id)) known?.keptAnew.add(id)
+              for (const { id } of edus) if (known !== undefined && ids.has(id)) keepAnew(known, id)
               return {
                 destination: name,
                 queuedEdus: edus,
@@ -250,15 +254,15 @@ export class Destinations extends Context.Service<
               destination.edus.delete(queued.id)
               if (queued.replaces !== undefined) destination.edus.delete(queued.replaces)
               destination.edus.set(queued.id, queued)
-              if (options?.isOfTheMoment) destination.ofTheMoment.add(queued.id)
+              if (options?.isOfTheMoment) noteMoment(destination, queued.id)
             }
             yield* start(destination)
           }
         }),
         send: Effect.fnUntraced(function* (roomId: string, event: Event, servers: Iterable<string>) {
+          const reference = [roomId, event.eventId] as const
           for (const name of servers) {
             const destination = destinationOf(name)
-            const reference = [roomId, event.eventId] as const
             if (isBehind(destination)) miss(destination, reference, event)
             else destination.pending.push(reference)
             yield* start(destination)

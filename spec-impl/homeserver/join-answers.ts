@@ -96,7 +96,8 @@ const onceEach = (events: readonly Event[]): readonly Event[] => {
   return events.filter((event) => {
     const known = copies.get(event.eventId)
     if (known === undefined) copies.set(event.eventId, [event])
-    else if (known.some(({ pdu }) => canonicalJson(pdu) === canonicalJson(event.pdu))) return false
+    else if (known.some(({ pdu }) => pdu === event.pdu || canonicalJson(pdu) === canonicalJson(event.pdu)))
+      return false
     else known.push(event)
     return true
   })

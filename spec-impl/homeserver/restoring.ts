@@ -1,7 +1,7 @@
 /** Rooms as they were kept, taken up again event by event. */
 import type { Event } from "../core/event.ts"
 import { keptEvent } from "../core/event-format.ts"
-import type { EventRecord } from "../core/room-dag/event-record.ts"
+import { computed, type EventRecord } from "../core/room-dag/event-record.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import type { EventWrite, StateWrite } from "../store/event-store.ts"
@@ -15,8 +15,6 @@ interface RestoredRoom {
   readonly dag: RoomDag
   readonly timeline: RoomTimeline
 }
-
-const computed = { kind: "computed" } as const
 
 /**
  * First all state events, in the order in which they were committed, and then all events in that order: a state may

@@ -1,6 +1,7 @@
 import { Effect, Layer } from "effect"
 import { compareCodePoints } from "../core/json/encode.ts"
 import type { JsonValue } from "../core/json/value.ts"
+import { Recent } from "../core/recent.ts"
 import {
   type DestinationWrite,
   type EventReference,
@@ -188,6 +189,12 @@ const keepEvent = (room: KeptRoom, event: EventWrite): void => {
   room.events.set(event.eventId, event)
 }
 
+/** The same text for all destinations of an event, which are given one and the same reference. */
+const referenceKey = (reference: EventReference): string =>
+  referenceKeys.get(reference) ?? referenceKeys.keep(reference, reference.join("\n"))
+
+const referenceKeys = new Recent<EventReference, string>(256)
+
 const keepDestination = (disk: MemoryDisk, write: DestinationWrite): void => {
   const kept = disk.destinations.get(write.destination) ?? {
     unsent: new Map(),
@@ -195,8 +202,8 @@ const keepDestination = (disk: MemoryDisk, write: DestinationWrite): void => {
     inFlight: undefined,
   }
   disk.destinations.set(write.destination, kept)
-  for (const reference of write.queued ?? []) kept.unsent.set(reference.join("\n"), reference)
-  for (const reference of write.settled ?? []) kept.unsent.delete(reference.join("\n"))
+  for (const reference of write.queued ?? []) kept.unsent.set(referenceKey(reference), reference)
+  for (const reference of write.settled ?? []) kept.unsent.delete(referenceKey(reference))
   for (const queued of write.queuedEdus ?? []) kept.unsentEdus.set(queued.id, queued)
   for (const id of write.settledEdus ?? []) kept.unsentEdus.delete(id)
   if (write.inFlight !== undefined) kept.inFlight = write.inFlight ?? undefined

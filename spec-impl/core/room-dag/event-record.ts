@@ -29,6 +29,9 @@ export type StateSource =
   | { readonly kind: "computed" }
   | { readonly kind: "claimed"; readonly by: string; readonly leftOut?: readonly string[] }
 
+/** The same for all events of which it was. */
+export const computed: StateSource = { kind: "computed" }
+
 /**
  * How an event stands to the room's present: `new` ones face the current state too (checks 6 and 7), `historical`
  * ones were fetched of the past, and `entry` is the join by which this server came in: the present is what it was

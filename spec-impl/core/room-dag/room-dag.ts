@@ -15,15 +15,8 @@ import type { Resolve } from "../state-resolution/resolve.ts"
 import { StateMap } from "../state-resolution/state-map.ts"
 import { viewOfState } from "./auth-views.ts"
 import { areCopies, betterCopy } from "./copies.ts"
-import type {
-  Arrival,
-  Claim,
-  EventRecord,
-  Objection,
-  OutlierRecord,
-  StateSource,
-  TimelineRecord,
-} from "./event-record.ts"
+import type { Arrival, Claim, EventRecord, Objection, OutlierRecord, TimelineRecord } from "./event-record.ts"
+import { computed } from "./event-record.ts"
 import { extremitiesWith } from "./forward-extremities.ts"
 import { HeldEvents, type Recall } from "./held-events.ts"
 import {
@@ -45,8 +38,6 @@ export interface RoomRules {
   /** Where events that were evicted are kept; without it none can be. */
   readonly recall?: Recall
 }
-
-const computed: StateSource = { kind: "computed" }
 
 export class RoomDag {
   readonly rules: RoomRules
@@ -239,7 +230,7 @@ export class RoomDag {
     const stateBefore = claimed?.state ?? this.stateBeforeChildOf(event.prevEvents)
     const { by, leftOut = [] } = claimed ?? {}
     const named = leftOut.length > 0 ? { leftOut } : {}
-    const stateSource: StateSource = by === undefined ? computed : { kind: "claimed", by, ...named }
+    const stateSource = by === undefined ? computed : { kind: "claimed" as const, by, ...named }
     const byCitations = held?.verdict === "accepted" ? undefined : objectionByCitations(this, event)
     const objection =
       byCitations ??
