@@ -8,6 +8,7 @@ const folders = "{spec-impl,sim,cli,results,loadtest,.ci}"
 const real = [
   "cli/serve*.test.ts",
   "cli/sweep/{signals,cluster/*}.test.ts",
+  "cli/shrink-large.test.ts",
   "loadtest/**/*.test.ts",
   "spec-impl/https/**/*.test.ts",
 ]

@@ -1,27 +1,30 @@
 /** What can be left out is found in few tries, and all of it. */
 import { expect, test } from "vitest"
-import { type Attempt, afterYes, attempts, type Doubts } from "./doubts.ts"
+import { type Attempt, afterYes, attempts, type Knowledge } from "./doubts.ts"
 
 /** Leaves out what can go, where `needed` must stay. */
-const leaveOut = (start: Doubts, needed: ReadonlySet<string>) => {
-  let doubts = start
+const leaveOut = (start: Knowledge, needed: ReadonlySet<string>) => {
+  let known = start
   let tries = 0
   for (;;) {
     let found: Attempt | undefined
-    for (const attempt of attempts(doubts)) {
+    for (const attempt of attempts(known)) {
       tries += 1
       if (attempt.keys.every((key) => !needed.has(key))) {
         found = attempt
         break
       }
     }
-    if (found === undefined) return { left: [...doubts.keys()], tries }
-    doubts = afterYes(found)
+    if (found === undefined) return { left: [...known.doubts.keys()], tries }
+    known = afterYes(found)
   }
 }
 
 const keys = Array.from({ length: 500 }, (_, at) => `k${at}`)
-const doubtsOf = (doubt: (key: string) => number): Doubts => new Map(keys.map((key) => [key, doubt(key)]))
+const doubtsOf = (doubt: (key: string) => number): Knowledge => ({
+  doubts: new Map(keys.map((key) => [key, doubt(key)])),
+  needed: [],
+})
 
 test("all that is not needed goes, wherever the needed stand", () => {
   for (const needed of [[], ["k0"], ["k499"], ["k17", "k18", "k250", "k400", "k401"], keys.slice(100, 110)]) {
@@ -43,7 +46,7 @@ test("what is likely not to be needed goes first, and at once", () => {
 })
 
 test("where all are needed each is tried alone, once, and none is called needed before", () => {
-  const few = new Map(["a", "b", "c"].map((key) => [key, 0.3]))
+  const few = { doubts: new Map(["a", "b", "c"].map((key) => [key, 0.3])), needed: [] }
   const tried = [...attempts(few)]
   expect(
     tried

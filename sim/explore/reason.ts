@@ -16,7 +16,7 @@ const withoutNames = (why: string): string =>
     .replaceAll(/[$!@][\w+/=:.-]+/g, "#")
     .replaceAll(opaque, "#")
     .replaceAll(/\bs\d+\b/g, "#")
-    .replaceAll(/\ba\d+\b|\d+/g, "#")
+    .replaceAll(/\ba\d+\b|\d+(?:\.\d+)*/g, "#")
     .replace(/, and # more$/, "")
 
 /** Why a check failed, in general. */

@@ -3,7 +3,7 @@
  * draw of what stays (DESIGN.md, principle 4), so most of what does not matter can go.
  */
 import { Effect, Result } from "effect"
-import { type Attempt, afterYes, attempts, type Doubts } from "./doubts.ts"
+import { type Attempt, afterYes, attempts, type Knowledge } from "./doubts.ts"
 import { plainerFields } from "./plainer-fields.ts"
 import { isAction, type Plan, type PlanEntry, readPlan } from "./plan.ts"
 import {
@@ -80,8 +80,8 @@ const firstDoubts = (entry: PlanEntry): number => {
   return doubtOf[entry.do.act] ?? 0.03
 }
 const doubtOf: Readonly<Record<string, number>> = {
-  create: 0.9,
-  join: 0.3,
+  create: 0.5,
+  join: 0.05,
   "set-levels": 0.06,
   message: 0.005,
   rename: 0.005,
@@ -145,19 +145,22 @@ class Search {
   }
 
   /** Leaves out as many of the keys as can go. */
-  async #leaveOut(start: Doubts, without: (plan: Plan, keys: readonly string[]) => Plan): Promise<void> {
-    for (let doubts = start; ; ) {
+  async #leaveOut(
+    doubts: Knowledge["doubts"],
+    without: (plan: Plan, keys: readonly string[]) => Plan,
+  ): Promise<void> {
+    for (let known: Knowledge = { doubts, needed: [] }; ; ) {
       const plan = this.#best
       const tried: Attempt[] = []
       const candidates = function* (): Generator<Plan> {
-        for (const attempt of attempts(doubts)) {
+        for (const attempt of attempts(known)) {
           tried.push(attempt)
           yield without(plan, attempt.keys)
         }
       }
       const found = await this.#first(candidates())
       if (found === undefined) return
-      doubts = afterYes(tried[found.at]!)
+      known = afterYes(tried[found.at]!)
       this.#take(found)
     }
   }
