@@ -3,13 +3,14 @@ import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { PlanCase } from "#sim/explore/case.ts"
 import { isFault, type Plan } from "#sim/explore/plan.ts"
-import { failureOfCase } from "#sim/explore/reason.ts"
+import { failsFor, failureOfCase, isEndless } from "#sim/explore/reason.ts"
 import { shrinkPlan } from "#sim/explore/shrink.ts"
 import { durationFlag, integerFlag } from "./flags.ts"
 import { jsonFlag } from "./json-flag.ts"
 import { NotAsExpected, UsageError } from "./outcome.ts"
 import { caseRow } from "./recording/case-row.ts"
 import { type Recording, recorded } from "./recording/recorded.ts"
+import { stopSignal } from "./stop-signal.ts"
 import { loadCase, writeShrunkCase } from "./sweep/case-files.ts"
 import { openPool, type Pool } from "./sweep/pool.ts"
 import { showProgress } from "./sweep/progress.ts"
@@ -53,7 +54,12 @@ const sizeOf = (plan: Plan, { events }: Tried): Size => ({
 const shrinkWith = async (
   pool: Pool<Trial, Tried>,
   found: PlanCase,
-  options: { readonly parallel: number; readonly timeLimitMs: number; readonly file: string },
+  options: {
+    readonly parallel: number
+    readonly timeLimitMs: number
+    readonly isInterrupted: () => boolean
+    readonly file: string
+  },
 ): Promise<Shrunk | undefined> => {
   const startedMs = performance.now()
   const { plan, transport } = found
@@ -61,16 +67,16 @@ const shrinkWith = async (
   const failure = failureOfCase(found, first.failures)
   if (failure === undefined) return undefined
   const { reason } = failure
-  const failsSo = ({ failures }: Tried): boolean => failures.some((tried) => tried.reason === reason)
   const progress = showProgress(plan.entries.length, "entries left out")
   const smallest = await shrinkPlan(plan, {
-    ask: async (smaller, stepsMax) => {
+    ask: async (smaller, most) => {
+      const stepsMax = isEndless(reason) ? first.steps : most
       const tried = await pool.run({ plan: smaller, transport, stepsMax })
-      return failsSo(tried) ? tried : undefined
+      return failsFor(reason, tried.failures) ? tried : undefined
     },
     first,
     parallel: options.parallel,
-    isOver: () => performance.now() - startedMs > options.timeLimitMs,
+    isOver: () => options.isInterrupted() || performance.now() - startedMs > options.timeLimitMs,
     onSmaller: ({ entries }) => progress.update(plan.entries.length - entries.length, 1),
   })
   progress.end()
@@ -85,6 +91,12 @@ const shrinkWith = async (
     sameFailure: same !== undefined,
   }
 }
+
+const shrinkers = (threads: number) =>
+  Effect.acquireRelease(
+    Effect.sync(() => openPool<Trial, Tried>(new URL("sweep/shrink-worker.ts", import.meta.url), threads)),
+    (pool) => Effect.promise(() => pool.close()),
+  )
 
 const describeSize = ({ events, servers, faults }: Size): string =>
   `${events} events, ${servers} servers, ${faults} faults`
@@ -112,15 +124,16 @@ export const shrink = Command.make(
     yield* recorded(
       { command: "shrink", seed: found.plan.seed, options },
       Effect.fnUntraced(function* (recording) {
-        const shrunk = yield* Effect.acquireUseRelease(
-          Effect.sync(() =>
-            openPool<Trial, Tried>(new URL("sweep/shrink-worker.ts", import.meta.url), parallel),
-          ),
-          (pool) =>
-            Effect.promise(() =>
-              shrinkWith(pool, found, { parallel, timeLimitMs: input.timeLimit, file: input.file }),
-            ),
-          (pool) => Effect.promise(() => pool.close()),
+        const { file, timeLimit: timeLimitMs } = input
+        const shrunk = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const interrupted = yield* Effect.forkScoped(yield* stopSignal)
+            const isInterrupted = () => interrupted.pollUnsafe() !== undefined
+            const pool = yield* shrinkers(parallel)
+            return yield* Effect.promise(() =>
+              shrinkWith(pool, found, { parallel, timeLimitMs, isInterrupted, file }),
+            )
+          }),
         )
         if (shrunk === undefined) {
           return yield* new UsageError({
@@ -141,7 +154,7 @@ export const shrink = Command.make(
 ).pipe(
   Command.withDescription(
     "Find the smallest plan in which the same check fails for the same reason: fewer servers, users, actions, faults, " +
-      "and shorter waits. Writes it as a case file. Exit code: 0 done, 1 the result fails otherwise, 64 wrong usage.",
+      "and shorter waits. Writes it as a case file; so it does with what it has when it is interrupted. Exit code: 0 done, 1 the result fails otherwise, 64 wrong usage.",
   ),
   Command.withShortDescription("Make a failing plan small"),
 )

@@ -156,9 +156,9 @@ const mayRedact = (dag: RoomDag, record: EventRecord, author: string): boolean =
 }
 
 /**
- * The forward extremities. By definition, not by how they are kept: what is accepted and has no accepted descendant, through any others. What a
- * server held when it came back may be none where it could not fetch what came between. What stands behind an event of
- * which the state was told may have been fetched as history, and that is none though all that builds on it be soft-failed.
+ * The forward extremities. By definition, not by how they are kept: what is accepted and has no accepted descendant,
+ * through any others. What a server held when it came back may be none where it could not fetch what came between. What
+ * was fetched as history is none, though all that builds on it be soft-failed, or not to be had.
  */
 export const findTipProblems = (dag: RoomDag): readonly string[] => {
   const timeline = [...dag.records()].filter(
@@ -169,17 +169,12 @@ export const findTipProblems = (dag: RoomDag): readonly string[] => {
     timeline.filter(({ verdict }) => verdict === "accepted"),
   )
   const wanted = timeline
-    .filter(({ verdict, event }) => verdict === "accepted" && !covered.has(event.eventId))
+    .filter(({ verdict, arrival }) => verdict === "accepted" && arrival !== "historical")
     .map(({ event }) => event.eventId)
+    .filter((eventId) => !covered.has(eventId))
   const kept = dag.forwardExtremities()
-  const lastEntry = timeline.findLastIndex(({ arrival }) => arrival === "entry")
-  const mayBeGone = new Set([
-    ...timeline.slice(0, Math.max(0, lastEntry)).map(({ event }) => event.eventId),
-    ...before(
-      dag,
-      timeline.filter(({ stateSource }) => stateSource.kind === "claimed"),
-    ),
-  ])
+  const lastEntry = timeline.findLastIndex(mayBeEntry)
+  const mayBeGone = new Set(timeline.slice(0, Math.max(0, lastEntry)).map(({ event }) => event.eventId))
   return [
     ...wanted
       .filter((eventId) => !kept.includes(eventId) && !mayBeGone.has(eventId))
@@ -189,6 +184,11 @@ export const findTipProblems = (dag: RoomDag): readonly string[] => {
       .map((eventId) => `${eventId} is an extremity, and should not be`),
   ]
 }
+
+/** A join of which the state was told; that it was this server's way in is not known any more after a restart. */
+const mayBeEntry = ({ arrival, stateSource, event: { type, content } }: TimelineRecord): boolean =>
+  arrival === "entry" ||
+  (stateSource.kind === "claimed" && type === "m.room.member" && content.membership === "join")
 
 /** All that comes before those events, as far as it is known. */
 const before = (dag: RoomDag, records: readonly TimelineRecord[]): ReadonlySet<string> => {

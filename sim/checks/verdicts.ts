@@ -3,11 +3,12 @@
  * auth_events, by the state before it, and, for what is new, by the state of the room as it stood when it came. So is
  * what follows from a verdict: a rejected event changes no state, and neither that nor a soft-failed one is built on.
  */
-import type { EventRecord, Objection } from "#spec-impl/core/room-dag/event-record.ts"
+import type { EventRecord, Objection, TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
 import { verdictBy } from "#spec-impl/core/room-dag/objections.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
+import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
-import { objectionOfCitations, objectionOfState } from "./by-the-rules.ts"
+import { contextByTheRules, objectionOfCitations, objectionOfState } from "./by-the-rules.ts"
 import type { Check, CheckedWorld } from "./check.ts"
 
 export const verdicts: Check = {
@@ -38,6 +39,8 @@ export const verdicts: Check = {
 interface Noted {
   readonly dag: RoomDag
   readonly current: StateMap
+  /** The states after the forward extremities. */
+  readonly tips: readonly StateMap[]
   readonly isEmpty: boolean
   /** What was accepted by its auth_events before its place was known: that stands. */
   readonly outliers: Set<string>
@@ -57,6 +60,7 @@ const noted = (dag: RoomDag, before: Noted | undefined, record: EventRecord): No
   return {
     dag,
     current: isSame && record.place === "outlier" ? before.current : dag.currentState(),
+    tips: dag.forwardExtremities().flatMap((eventId) => dag.timeline(eventId)?.stateAfter ?? []),
     isEmpty: dag.forwardExtremities().length === 0,
     outliers,
     known: isSame ? before.known : new Set([...dag.records()].map(({ event }) => event.eventId)),
@@ -81,10 +85,8 @@ const problemOf = (before: Noted, record: EventRecord): string | undefined => {
   return `${event.eventId} is ${verdict}, and is to be ${wanted}: ${why}`
 }
 
-const objectionTo = (
-  { dag, outliers, current, isEmpty }: Noted,
-  record: EventRecord,
-): Objection | undefined => {
+const objectionTo = (before: Noted, record: EventRecord): Objection | undefined => {
+  const { dag, outliers, isEmpty } = before
   const { event } = record
   const byCitations =
     record.place === "timeline" && outliers.has(event.eventId) ? undefined : objectionOfCitations(dag, event)
@@ -92,9 +94,17 @@ const objectionTo = (
   return (
     byCitations ??
     objectionOfState(dag, event, record.stateBefore, 5) ??
-    (record.arrival === "new" && !isEmpty ? objectionOfState(dag, event, current, 6) : undefined)
+    (record.arrival === "new" && !isEmpty
+      ? objectionOfState(dag, event, presentFor(before, record), 6)
+      : undefined)
   )
 }
+
+/** What a server goes by where it was told the state before the event is a reading (`present-behind-gap`). */
+const presentFor = ({ dag, current, tips }: Noted, { stateSource, stateBefore }: TimelineRecord): StateMap =>
+  stateSource.kind === "computed" || dag.rules.readings.presentBehindGap === "held-alone"
+    ? current
+    : resolve(dag.graph, [...tips, stateBefore], contextByTheRules(dag))
 
 const tipProblem = (dag: RoomDag, { event: { eventId }, verdict }: EventRecord): string | undefined =>
   verdict !== "accepted" && dag.forwardExtremities().includes(eventId)

@@ -88,6 +88,9 @@ const problemOfEntry = (entry: unknown): string | undefined => {
   return `entry${id}: ${oneLine(result.failure.message)}`
 }
 
+/** Whether that is an entry, whoever it names. */
+export const isEntry = (entry: unknown): entry is PlanEntry => problemOfEntry(entry) === undefined
+
 const strictly = { onExcessProperty: "error" } as const
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ")
 

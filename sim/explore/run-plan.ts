@@ -10,8 +10,9 @@ import type { StoreGroup } from "#spec-impl/store/event-store.ts"
 import type { Acknowledged, CheckedWorld, Watch } from "../checks/check.ts"
 import { checks } from "../checks/checks.ts"
 import { findMissing } from "../checks/liveness.ts"
+import { AmbientSource } from "../kernel/guard.ts"
 import { Kernel, KernelExhausted, StoppedAtStep } from "../kernel/kernel.ts"
-import type { TraceRecord } from "../kernel/trace.ts"
+import type { Trace, TraceRecord } from "../kernel/trace.ts"
 import { mutantNamed } from "../mutants/catalogue.ts"
 import { Network } from "../network/network.ts"
 import { judge } from "../world/judge.ts"
@@ -34,6 +35,8 @@ export interface PlanRunOptions {
   readonly memo?: boolean
   /** Told of all that goes into the trace, as it happens. */
   readonly onRecord?: (record: TraceRecord) => void
+  /** What the trace goes into, where it is to be looked at step by step. */
+  readonly trace?: Trace
   /** More may be asked of the servers while they are there. */
   readonly onEnd?: (world: CheckedWorld, lastServer: string) => void
   /** No run that comes to an end takes more steps. */
@@ -94,6 +97,7 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
     seed: plan.seed,
     stepsMax: options.stepsMax ?? stepsMaxDefault,
     ...(options.until === undefined ? {} : { stopAtStep: options.until }),
+    ...(options.trace === undefined ? {} : { trace: options.trace }),
   })
   if (options.onRecord !== undefined) kernel.trace.listen(options.onRecord)
   const network = Network.make(kernel)
@@ -198,7 +202,7 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
     failures.push({ check: "comes-to-an-end", why: stop.message, shape: null })
   else if (stop !== undefined && !stopped) {
     failures.push({
-      check: "no-defect",
+      check: stop instanceof AmbientSource ? "determinism" : "no-defect",
       why: stop instanceof Error ? stop.message : String(stop),
       shape: null,
     })

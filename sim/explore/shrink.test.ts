@@ -3,7 +3,7 @@ import { Effect, Result } from "effect"
 import { describe, expect, test } from "vitest"
 import { makePlan } from "./make-plan.ts"
 import { isAction, isFault, type Plan, type PlanEntry, readPlan } from "./plan.ts"
-import { reasonOf } from "./reason.ts"
+import { failsFor, reasonOf } from "./reason.ts"
 import { shrinkPlan } from "./shrink.ts"
 
 const answer = { steps: 1, idle: [] }
@@ -81,5 +81,30 @@ test("a reason is the same whatever the ids, names and counts", () => {
   expect(said("s1 has acknowledged $abc, and does not hold it")).toBe(
     said("s2 has acknowledged $xyz, and does not hold it, and 3 more"),
   )
+  expect(said("the transaction cNbUPJCR-pCtkMC-W1D2E of s1 was taken in twice")).toBe(
+    said("the transaction -_7ugfQbPAxpdvoPZjXqTBR of s3 was taken in twice"),
+  )
+  expect(said("rule 4.3: join_authorised_via_users_server may not invite")).toBe(
+    said("rule 5.3.1: join_authorised_via_users_server may not invite"),
+  )
   expect(said("a")).not.toBe(said("b"))
+})
+
+test("servers that stand apart do so for one of three reasons, the first of which is why the others are", () => {
+  const said = (why: string) => reasonOf({ check: "live", why, shape: "gap-in-history" })
+  const missing = "!r:s1: s1 misses 3 events that others hold, $a of s2 for one."
+  const unsent = "!r:s1: s2 has 1 events and 0 EDUs for s1, after 9 failures."
+  expect(said(`${unsent} ${missing}`)).toBe(said(missing))
+  expect(said(unsent)).not.toBe(said(missing))
+  expect(said("!r:s1: s1 waits for /state_ids of s2.")).not.toBe(said(missing))
+})
+
+test("what a run says before it is cut off does not count, unless that it goes on is the reason", () => {
+  const failures = [
+    { check: "live", reason: "live" },
+    { check: "comes-to-an-end", reason: "comes-to-an-end | steps" },
+  ]
+  expect(failsFor("live", failures)).toBe(false)
+  expect(failsFor("live", failures.slice(0, 1))).toBe(true)
+  expect(failsFor("comes-to-an-end | steps", failures)).toBe(true)
 })

@@ -137,7 +137,10 @@ class Search {
     const fields = plainerFields(this.#best).filter(({ apply }) => isReadable(apply(this.#best)))
     const byKey = new Map(fields.map((field) => [field.key, field]))
     return this.#leaveOut(new Map(fields.map(({ key }) => [key, plainerDoubt])), (plan, keys) =>
-      keys.reduce((plainer, key) => byKey.get(key)!.apply(plainer), plan),
+      keys.reduce((from, key) => {
+        const plainer = byKey.get(key)!.apply(from)
+        return isReadable(plainer) ? plainer : from
+      }, plan),
     )
   }
 

@@ -1,6 +1,6 @@
 /** Plans that are smaller than one, in the order in which to try them: what each leaves out, or puts together. */
 import { domainOf } from "#spec-impl/core/identifiers.ts"
-import { isAction, isFault, type Plan, type PlanEntry, serversIn } from "./plan.ts"
+import { isAction, isEntry, isFault, type Plan, type PlanEntry, serversIn } from "./plan.ts"
 
 type Json = unknown
 
@@ -52,25 +52,37 @@ const roomsIn = ({ entries }: Plan): readonly string[] => {
   return [...new Set(made)]
 }
 
+/** Entries without a word, those that do not say it as they are; without it some say nothing any more, and go. */
 const entriesWithout = (entries: readonly PlanEntry[], is: (word: string) => boolean): readonly PlanEntry[] =>
   entries.flatMap((entry) => {
     const { id, atMs, ...rest } = entry
-    const less = without(rest, is)
-    return less === undefined ? [] : [{ id, atMs, ...(less as object) } as PlanEntry]
+    const less = without(rest, is, false)
+    if (JSON.stringify(less) === JSON.stringify(rest)) return [entry]
+    // Of two ends of a link neither stands by itself.
+    return [less, without(rest, is, true)]
+      .map((said) => ({ id, atMs, ...(said as object) }))
+      .filter(isEntry)
+      .slice(0, 1)
   })
 
-/** Takes a word out of lists and of keys; where it stands by itself, all that it stands in goes. */
-const without = (json: Json, is: (word: string) => boolean): Json | undefined => {
+/** Takes a word out of lists and of keys, or the whole lists that stand in lists; where it stands by itself, all goes. */
+const without = (json: Json, is: (word: string) => boolean, wholeLists: boolean): Json | undefined => {
   if (typeof json === "string") return is(json) ? undefined : json
   if (Array.isArray(json)) {
-    const left = json.map((item) => without(item, is)).filter((item) => item !== undefined)
+    const left = json
+      .filter(
+        (item) =>
+          !(wholeLists && Array.isArray(item) && item.some((word) => typeof word === "string" && is(word))),
+      )
+      .map((item) => without(item, is, wholeLists))
+      .filter((item) => item !== undefined)
     return json.length > 0 && left.length === 0 ? undefined : left
   }
   if (typeof json !== "object" || json === null) return json
   const entries: [string, Json][] = []
   for (const [key, value] of Object.entries(json)) {
     if (is(key)) continue
-    const less = without(value, is)
+    const less = without(value, is, wholeLists)
     if (less === undefined) return undefined
     entries.push([key, less])
   }
@@ -151,30 +163,30 @@ export const withPlainerFaults = (plan: Plan): readonly Plan[] =>
   })
 const plainFaults: ReadonlySet<string> = new Set(["isolation", "crash", "restart"])
 
-/** Nothing happens between the last entry and the end; or all waits are a second, or half as long, or whole seconds. */
+/**
+ * Nothing happens between the last entry and the end; or there is a second between any two things that happen, or half
+ * as long, in whole seconds, or less before one entry. Times only ever become less.
+ */
 export const withShorterTimes = (plan: Plan): readonly Plan[] => {
   const soonMs = lastMs(plan) + waitMs
+  const even = evenlySpaced(plan)
   const shorter = [
-    ...(soonMs < plan.faultsMs ? [{ ...plan, faultsMs: soonMs }] : []),
-    evenlySpaced(plan),
-    timed(plan, (ms) => Math.round(ms / 2)),
-    timed(plan, (ms) => Math.round(ms / 1_000) * 1_000),
+    { ...plan, faultsMs: Math.min(plan.faultsMs, soonMs) },
+    even,
+    // Who reads it wants seconds: nothing is halved that takes no longer.
+    ...(plan.faultsMs > even.faultsMs ? [timed(plan, (ms) => Math.floor(ms / 2))] : []),
+    timed(plan, (ms) => Math.floor(ms / waitMs) * waitMs),
     ...plan.entries.map((entry, at) => earlierFrom(plan, at, entry.atMs)),
   ]
-  return shorter.filter((other) => sumMs(other) < sumMs(plan) || isRounder(other, plan))
+  return shorter.filter((other) => sumMs(other) < sumMs(plan))
 }
 const waitMs = 1_000
 
-const lastMs = (plan: Plan): number => Math.max(0, ...plan.entries.map((entry) => endMs(entry)))
+const lastMs = (plan: Plan): number => Math.max(0, ...plan.entries.map(endMs))
 const endMs = (entry: PlanEntry): number => entry.atMs + (isAction(entry) ? 0 : (entry.forMs ?? 0))
 
 const sumMs = ({ entries, faultsMs }: Plan): number =>
   entries.reduce((sum, entry) => sum + endMs(entry), faultsMs)
-
-/** As long, and in whole seconds where the other is not. */
-const isRounder = (one: Plan, other: Plan): boolean =>
-  oddMs(one) < oddMs(other) && sumMs(one) < sumMs(other) * 1.1
-const oddMs = ({ entries }: Plan): number => entries.filter((entry) => entry.atMs % 1_000 !== 0).length
 
 /** Entries begin and faults end in the order in which they did, a second apart. */
 const evenlySpaced = (plan: Plan): Plan => {

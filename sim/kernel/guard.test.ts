@@ -1,6 +1,6 @@
 /** Each ambient source of time, chance and order fails inside a simulation, by a message that names it. */
 import nodeCrypto, { randomBytes, randomInt, randomUUID } from "node:crypto"
-import { Cause, Effect, Exit, HashMap, Layer, ManagedRuntime } from "effect"
+import { Cause, Effect, Exit, Fiber, HashMap, Layer, ManagedRuntime } from "effect"
 import { describe, expect, it } from "vitest"
 import { whileGuarded } from "./guard.ts"
 import { Kernel } from "./kernel.ts"
@@ -75,6 +75,18 @@ describe("inside a simulation", () => {
       const exit = await Kernel.make({ seed: 1 }).run(Effect.sync(call))
       expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain(`crypto.subtle.${name}`)
     }
+  })
+
+  it("the error names the step, and the server whose step it was", async () => {
+    const kernel = Kernel.make({ seed: 1, preemption: 0 })
+    const handler = Effect.andThen(
+      Effect.sleep(5),
+      Effect.sync(() => Math.random()),
+    )
+    const exit = await kernel.run(
+      handler.pipe(kernel.within("s2"), Effect.forkChild, Effect.flatMap(Fiber.join)),
+    )
+    expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("a simulation, at step 3 of s2: use")
   })
 
   it("dates of a given instant are no trouble", async () => {

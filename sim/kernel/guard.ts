@@ -9,8 +9,9 @@ import { syncBuiltinESMExports } from "node:module"
 /** Something in a simulation asked the world outside for time, chance or order. */
 export class AmbientSource extends Error {
   readonly source: string
-  constructor(source: string, instead: string) {
-    super(`${source} was called inside a simulation: use ${instead}`)
+  /** `where` says at what point of the run, where that is known. */
+  constructor(source: string, instead: string, where = "") {
+    super(`${source} was called inside a simulation${where}: use ${instead}`)
     this.name = "AmbientSource"
     this.source = source
   }
@@ -24,9 +25,11 @@ const locale = "compareCodePoints, or an explicit locale and time zone outside t
 
 /** The first trap that was stepped on since the guard was armed, even if the error was caught. */
 let tripped: AmbientSource | undefined
+/** Says where the run is that the guard is armed for. */
+let whereNow: (() => string) | undefined
 
 const trip = (source: string, instead: string): never => {
-  const error = new AmbientSource(source, instead)
+  const error = new AmbientSource(source, instead, whereNow?.())
   tripped ??= error
   throw error
 }
@@ -119,15 +122,18 @@ let depth = 0
 
 /**
  * Runs `body` with the guard armed; restores everything whatever happens. Armings may nest. Throws where a trap
- * was stepped on, also if `body` swallowed the error.
+ * was stepped on, also if `body` swallowed the error; `where` tells at what point of the run that was.
  */
-export const whileGuarded = <A>(body: () => A): A => {
+export const whileGuarded = <A>(body: () => A, where?: () => string): A => {
+  const whereBefore = whereNow
   arm()
+  whereNow = where
   try {
     const result = body()
     if (tripped !== undefined) throw tripped
     return result
   } finally {
+    whereNow = whereBefore
     disarm()
   }
 }

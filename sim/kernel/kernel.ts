@@ -16,6 +16,7 @@ import {
   makeServices,
   makeWireServices,
   type ServerRuntime,
+  serverHash,
 } from "./server-runtime.ts"
 import { Trace } from "./trace.ts"
 import { type ClockError, makeVirtualClock } from "./virtual-clock.ts"
@@ -247,7 +248,10 @@ export class Kernel {
 
   #runGuarded(isDone: () => boolean) {
     try {
-      return whileGuarded(() => this.#runUntil(isDone))
+      return whileGuarded(
+        () => this.#runUntil(isDone),
+        () => `, at step ${this.trace.steps}${this.lastServer === "" ? "" : ` of ${this.lastServer}`}`,
+      )
     } catch (error) {
       if (error instanceof AmbientSource) return error
       throw error
@@ -317,7 +321,6 @@ export class Kernel {
   #server(name: string): ServerRuntime {
     const known = this.#servers.get(name)
     if (known !== undefined) return known
-    const [hash, series] = hashParts([0, 0], [name])
     const draw = this.#makeDraw(name)
     const self = (): ServerRuntime => runtime
     const time = (onWire: boolean) => ({
@@ -343,7 +346,7 @@ export class Kernel {
     const wireClock = makeVirtualClock(time(true), () => runtime.clockOffsetMs)
     const runtime: ServerRuntime = {
       name,
-      hash: hash ^ series,
+      hash: serverHash(name),
       draw,
       services,
       wire: makeWireServices(makeScheduler(self, sink(true), preemption), wireClock),

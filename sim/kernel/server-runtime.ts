@@ -12,7 +12,7 @@ import {
   Tracer,
 } from "effect"
 import { HttpClient } from "effect/http"
-import type { KeyedChance } from "./keyed-chance.ts"
+import { hashParts, type KeyedChance } from "./keyed-chance.ts"
 import type { TaskKeeper } from "./run-queue.ts"
 import type { ClockError } from "./virtual-clock.ts"
 
@@ -35,6 +35,12 @@ export interface ServerRuntime extends TaskKeeper {
   readonly clockErrors: Set<ClockError>
   /** By how much the server's own clock is ahead of virtual time. */
   clockOffsetMs: number
+}
+
+/** What stands for a server in the trace. */
+export const serverHash = (name: string): number => {
+  const [hash, other] = hashParts([0, 0], [name])
+  return hash ^ other
 }
 
 /** The server whose fiber it is. */

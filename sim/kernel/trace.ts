@@ -110,16 +110,17 @@ export class Trace {
       return
     }
     const isText = typeof field === "string"
-    const bytes = isText ? Buffer.from(field, "utf8") : field
+    const length = isText ? Buffer.byteLength(field, "utf8") : field.length
     this.#used = this.#buffer.writeUInt8(isText ? 4 : 5, this.#used)
-    this.#used = this.#buffer.writeUInt32LE(bytes.length, this.#used)
-    if (bytes.length > bufferBytes - this.#used) {
+    this.#used = this.#buffer.writeUInt32LE(length, this.#used)
+    if (length > bufferBytes - this.#used) {
       this.#flush()
-      this.#hash.update(bytes)
+      this.#hash.update(field)
       return
     }
-    this.#buffer.set(bytes, this.#used)
-    this.#used += bytes.length
+    if (isText) this.#buffer.write(field, this.#used, "utf8")
+    else this.#buffer.set(field, this.#used)
+    this.#used += length
   }
 
   #reserve(bytes: number): void {

@@ -45,7 +45,7 @@ export class Host {
         return read(store.rooms)
       },
       events: (which, visit) => read(store.events(which, visit)),
-      eventNow: store.eventNow,
+      eventsNow: store.eventsNow,
       get states() {
         return read(store.states)
       },

@@ -5,7 +5,7 @@ import type { JsonValue } from "#spec-impl/core/json/value.ts"
 import type { Readings } from "#spec-impl/core/readings.ts"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
 import { Kernel, StoppedAtStep } from "../kernel/kernel.ts"
-import type { TraceRecord } from "../kernel/trace.ts"
+import type { Trace, TraceRecord } from "../kernel/trace.ts"
 import { Names } from "../network/names.ts"
 import { Network } from "../network/network.ts"
 import { bootIdentityServer, type VirtualIdentityServer } from "./identity-server.ts"
@@ -36,6 +36,8 @@ export interface RunOptions {
   readonly onRecord?: (record: TraceRecord) => void
   /** More may be asked of the servers when a run is over, once for each run. */
   readonly onEnd?: (servers: ReadonlyMap<string, VirtualServer>) => void
+  /** What the trace goes into, where it is to be looked at step by step. */
+  readonly trace?: Trace
   /** Told how often the memos had an answer, once for each run. */
   readonly onMemoHits?: (hits: MemoHits) => void
 }
@@ -68,6 +70,7 @@ const runOnce = async (scenario: Scenario, versionId: string, options: RunOption
     seed: options.seed,
     ...(options.inOrder ? { shuffle: false, preemption: 0 } : {}),
     ...(options.until === undefined ? {} : { stopAtStep: options.until }),
+    ...(options.trace === undefined ? {} : { trace: options.trace }),
   })
   if (options.onRecord !== undefined) kernel.trace.listen(options.onRecord)
   const version = roomVersion(versionId)

@@ -212,15 +212,20 @@ const bootBehind = Effect.fnUntraced(function* (
   )
   const built = yield* kernel.buildLayer(name, homeserver)
   const services = Context.merge(built, mutation?.services?.(built) ?? Context.empty())
+  // Handlers keep the scheduler and the clock with which they are built.
   const handler =
     parts.transport === "direct"
-      ? yield* Effect.provide(directHandler(layerChapters), services)
-      : yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
+      ? yield* directHandler(layerChapters).pipe(Effect.provide(services), kernel.within(name))
+      : yield* wireHandler(federationRoutes(layerChapters)).pipe(
+          Effect.provide(services),
+          kernel.within(name),
+        )
   const fenced: WireHandler = (request) => fence.guard(handler(request))
   yield* network.attach(name, parts.names?.front(name, fenced) ?? fenced)
   const clientApi = yield* Effect.cached(
     wireHandler(clientRoutes).pipe(
       Effect.provide(services),
+      kernel.within(name),
       Effect.map(
         (answer): WireHandler =>
           (request) =>
@@ -249,7 +254,7 @@ const fencedStore = (fence: Fence, store: EventStore["Service"]): EventStore["Se
   commit: (group) => fence.guard(store.commit(group)),
   rooms: fence.guard(store.rooms),
   events: (which, visit) => fence.guard(store.events(which, visit)),
-  eventNow: store.eventNow,
+  eventsNow: store.eventsNow,
   states: fence.guard(store.states),
   destinations: fence.guard(store.destinations),
   records: (collection) => fence.guard(store.records(collection)),

@@ -7,6 +7,7 @@ import type { Event } from "../core/event.ts"
 import { keptEvent } from "../core/event-format.ts"
 import { domainOf } from "../core/identifiers.ts"
 import { isJsonObject } from "../core/json/value.ts"
+import type { Recall } from "../core/room-dag/held-events.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import type { EventStore } from "../store/event-store.ts"
@@ -29,6 +30,8 @@ interface Held {
   readonly entry: TimelineEntry
 }
 
+const keyOf = (roomId: string, eventId: string): string => `${roomId} ${eventId}`
+
 export class Eviction {
   readonly #serverName: string
   readonly #heldMax: number
@@ -46,24 +49,31 @@ export class Eviction {
     this.#store = store
   }
 
-  /** An event that was evicted, as it is kept. Throws where it cannot be read. */
-  recall(roomId: string, version: RoomVersion, eventId: string): Event {
-    const key = `${roomId} ${eventId}`
-    const known = this.#recalled.get(key)
+  /** An event of a room that was evicted, as it is kept. Throws where it cannot be read. */
+  recall(roomId: string, version: RoomVersion, ...[eventId, next]: Parameters<Recall>): Event {
+    const known = this.#recalled.get(keyOf(roomId, eventId))
     if (known !== undefined) {
-      this.#recalled.delete(key)
-      this.#recalled.set(key, known)
+      this.#remember(known)
       return known
     }
-    const kept = this.#store.eventNow(roomId, eventId)
-    if (kept === undefined) throw new Error(`${eventId} of ${roomId} is not kept any more`)
-    const event = keptEvent(kept.pdu, eventId, version)
+    let asked: Event | undefined
+    for (const kept of this.#store.eventsNow(roomId, [...next(), eventId])) {
+      const event = keptEvent(kept.pdu, kept.eventId, version)
+      this.#remember(event)
+      if (kept.eventId === eventId) asked = event
+    }
+    if (asked === undefined) throw new Error(`${eventId} of ${roomId} is not kept any more`)
+    return asked
+  }
+
+  #remember(event: Event): void {
+    const key = keyOf(event.roomId, event.eventId)
+    this.#recalled.delete(key)
     this.#recalled.set(key, event)
     for (const oldest of this.#recalled.keys()) {
       if (this.#recalled.size <= recalledMax) break
       this.#recalled.delete(oldest)
     }
-    return event
   }
 
   /** Takes note of an event that is kept, and has a place in the room's timeline. */

@@ -21,6 +21,9 @@ import { receiveWithdrawal } from "./withdrawals.ts"
 /** What the answer says of one PDU: its event id, where it has one, and what became of it. */
 export type PduResult = readonly [eventId: string | undefined, { readonly error?: string }]
 
+/** Of a PDU that was taken in: nothing need be said. */
+export const takenIn: PduResult[1] = {}
+
 /** A PDU with what of it does not depend on what comes before it: its event, or why it is dropped. */
 interface ReadPdu {
   readonly eventId: string | undefined
@@ -88,7 +91,7 @@ const receiveInOrder = Effect.fnUntraced(function* (
       continue
     }
     const run = eventsOf(read.slice(at))
-    const named = read.slice(at).map((one): PduResult => [one.eventId, {}])
+    const named = read.slice(at).map((one): PduResult => [one.eventId, takenIn])
     const seal = (taken: number): StoreGroup => {
       isSealed = more !== undefined && at + taken === pdus.length
       return isSealed ? more!([...results, ...named.slice(0, taken)]) : {}

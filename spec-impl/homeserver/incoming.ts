@@ -1,6 +1,7 @@
 /** What comes in by `/send`, each transaction once. */
 import { Clock, Context, Deferred, Effect, Layer } from "effect"
 import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
+import { Recent } from "../core/recent.ts"
 import type { FederationClient } from "../federation/client.ts"
 import { forbidden, type MatrixError } from "../federation/matrix-error.ts"
 import { EventStore, type StoreGroup, type TransactionAnswer } from "../store/event-store.ts"
@@ -8,7 +9,7 @@ import { Destinations } from "./destinations.ts"
 import { Edus } from "./edus.ts"
 import { storeFailed } from "./failures.ts"
 import type { ServerIdentity } from "./identity.ts"
-import { type PduResult, receivePdus, roomIdIn } from "./incoming-pdus.ts"
+import { type PduResult, receivePdus, roomIdIn, takenIn } from "./incoming-pdus.ts"
 import type { JoinsInFlight } from "./joins-in-flight.ts"
 import type { KeyRing } from "./key-ring.ts"
 import type { Outside } from "./outside.ts"
@@ -168,6 +169,15 @@ const refuseNonCanonical = (rooms: Rooms["Service"], pdus: readonly JsonValue[])
 
 /** Answers are by event id: what has none cannot be spoken of. */
 const answerOf = (results: readonly PduResult[]): TransactionAnswer => {
+  const [[eventId, result] = []] = results
+  if (results.length !== 1 || eventId === undefined || result !== takenIn) return answerAnew(results)
+  return answers.get(eventId) ?? answers.keep(eventId, answerAnew(results))
+}
+
+/** To who sent one event that was taken in, by its id: most answers, and all servers keep each for a day. */
+const answers = new Recent<string, TransactionAnswer>()
+
+const answerAnew = (results: readonly PduResult[]): TransactionAnswer => {
   const pdus: Record<string, PduResult[1]> = Object.create(null)
   for (const [eventId, result] of results) if (eventId !== undefined) pdus[eventId] = result
   return { pdus }

@@ -34,7 +34,9 @@ interface GivenKeys {
 const collection = "server-keys"
 
 const holderWith = (server: string, keys: KnownKeys, given?: GivenKeys): KeyHolder => ({
-  ...{ server, keys, given },
+  server,
+  keys,
+  given,
   wanted: new Map(),
   failures: 0,
   askedAgainTs: 0,

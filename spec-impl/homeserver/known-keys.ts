@@ -3,6 +3,7 @@ import { decodeBase64, encodeBase64 } from "../core/base64.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
 import { keyValidityMsMax } from "../core/limits.ts"
 import type { Readings } from "../core/readings.ts"
+import { Recent } from "../core/recent.ts"
 import type { ServerKeys } from "./server-keys.ts"
 
 /** What bounds the use of keys, as this server reads it. */
@@ -49,8 +50,15 @@ export class KnownKeys {
       }
     }
     for (const [keyId, publicKey] of verifyKeys) {
-      const told = { publicKey, validUntilTs, heardTs: nowMs, expiredTs: undefined, toldBy }
-      this.#bind(keyId, { ...told, isCurrent: isLastWord })
+      const heardTs = nowMs
+      this.#bind(keyId, {
+        publicKey,
+        validUntilTs,
+        heardTs,
+        expiredTs: undefined,
+        isCurrent: isLastWord,
+        toldBy,
+      })
     }
     for (const [keyId, { publicKey, expiredTs }] of oldVerifyKeys) {
       if (verifyKeys.has(keyId)) continue
@@ -76,7 +84,7 @@ export class KnownKeys {
     const isOutdated =
       known.expiredTs !== undefined || !known.isCurrent || known.validUntilTs >= key.validUntilTs
     if (!isOwnWord && key.expiredTs === undefined && isOutdated) return
-    this.#keys.set(keyId, { ...key, toldBy: isOwnWord ? "itself" : known.toldBy })
+    this.#keys.set(keyId, isOwnWord ? key : { ...key, toldBy: known.toldBy })
   }
 
   /** The key, if it may prove requests at `nowMs`. */
@@ -125,10 +133,11 @@ export class KnownKeys {
 
   /** All that is known, to be kept. */
   toJson(): JsonObject {
-    const keys = [...this.#keys].map(([keyId, { publicKey, expiredTs, ...rest }]) => [
-      keyId,
-      { key: encodeBase64(publicKey), ...rest, ...(expiredTs === undefined ? {} : { expiredTs }) },
-    ])
+    const keys = [...this.#keys].map(([keyId, known]): [string, JsonObject] => {
+      const { validUntilTs, heardTs, isCurrent, toldBy, expiredTs } = known
+      const kept = { key: textOf(known.publicKey), validUntilTs, heardTs, isCurrent, toldBy }
+      return [keyId, expiredTs === undefined ? kept : { ...kept, expiredTs }]
+    })
     return {
       keys: Object.fromEntries(keys),
       ...(Number.isFinite(this.#ownWordUntilTs) ? { ownWordUntilTs: this.#ownWordUntilTs } : {}),
@@ -146,6 +155,12 @@ export class KnownKeys {
     return known
   }
 }
+
+/** Of key bytes that many virtual servers hold in common. */
+const texts = new Recent<Uint8Array, string>()
+
+const textOf = (publicKey: Uint8Array): string =>
+  texts.get(publicKey) ?? texts.keep(publicKey, encodeBase64(publicKey))
 
 const readKept = (entry: JsonValue | undefined): KnownKey | undefined => {
   if (!isJsonObject(entry)) return undefined

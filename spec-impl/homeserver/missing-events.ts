@@ -78,6 +78,11 @@ const takeParentsFromState = Effect.fnUntraced(function* (room: Room, origin: st
   const missing = room.dag.missingPrevEvents(event)
   for (const eventId of missing) {
     const { stateIds, events } = yield* askState(room, origin, eventId)
+    const createId = room.dag.create()?.eventId
+    // All states after the first event hold it: what does not is no state of this room, whoever tells it.
+    if (createId !== undefined && !stateIds.includes(createId)) {
+      return yield* new MissingHistory({ why: `${origin} told a state without the room's create event` })
+    }
     yield* admitOutliers(room, events)
     const parent = yield* heldOrAsked(room, origin, eventId)
     yield* takeAuthEvents(room, origin, parent)

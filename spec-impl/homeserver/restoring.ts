@@ -70,7 +70,7 @@ export class Restorer<Room extends RestoredRoom> {
 
   #recordOf(
     { roomId }: RestoredRoom,
-    { verdict, objection, history }: EventWrite,
+    { verdict, objection, history, position }: EventWrite,
     held: { readonly event: Event; readonly index: number },
   ): EventRecord {
     if (history === undefined) return { place: "outlier", ...held, verdict, objection }
@@ -83,7 +83,8 @@ export class Restorer<Room extends RestoredRoom> {
       objection,
       stateBefore: stateOf(stateBefore),
       stateAfter: stateOf(stateAfter),
-      arrival: "historical",
+      // What was fetched of the past has a place in the past (`timeline.ts`); the rest was news once.
+      arrival: position !== undefined && position < 0 ? "historical" : "new",
       stateSource: claimedBy === undefined ? computed : { kind: "claimed", by: claimedBy },
     }
   }

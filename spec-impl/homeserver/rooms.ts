@@ -122,7 +122,7 @@ export class Rooms extends Context.Service<
               readings: settings.readings,
               resolve,
               verify: signatures.verify,
-              recall: (eventId) => eviction.recall(roomId, version, eventId),
+              recall: (...asked) => eviction.recall(roomId, version, ...asked),
             }),
             partial: undefined,
             writing: Semaphore.makeUnsafe(1),

@@ -187,10 +187,10 @@ export class EventStore extends Context.Service<
       visit: (event: EventWrite) => void,
     ) => Effect.Effect<void, StoreFailure>
     /**
-     * One event, at once: whoever asks waits for it, and so does all else. For what is rarely asked of events that are
-     * not in memory. Throws where the store cannot be read.
+     * Those of a room's events that are kept, in any order, at once: whoever asks waits for them, and so does all else.
+     * For what is rarely asked of events that are not in memory. Throws where the store cannot be read.
      */
-    readonly eventNow: (roomId: string, eventId: string) => EventWrite | undefined
+    readonly eventsNow: (roomId: string, eventIds: readonly string[]) => readonly EventWrite[]
     /** All states as they were kept, each after the one that it is based on. */
     readonly states: Effect.Effect<readonly StateWrite[], StoreFailure>
     /** Destinations with something unsent, by name in code-point order. */

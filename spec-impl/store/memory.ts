@@ -79,7 +79,8 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
           }
         }
       }),
-    eventNow: (roomId, eventId) => disk.rooms.get(roomId)?.events.get(eventId),
+    eventsNow: (roomId, eventIds) =>
+      eventIds.flatMap((eventId) => disk.rooms.get(roomId)?.events.get(eventId) ?? []),
     states: Effect.sync(() => [...disk.states.values()]),
     destinations: Effect.sync(() =>
       [...disk.destinations]

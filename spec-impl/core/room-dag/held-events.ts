@@ -6,15 +6,28 @@ import type { EventRecord, TimelineRecord, Verdict } from "./event-record.ts"
 import { EvictedEvents, type Ordinal } from "./evicted-events.ts"
 import type { History } from "./forward-extremities.ts"
 
+/**
+ * Gives an evicted event from where it is kept, at once. `next` are those that will be asked for soon, if it has to be
+ * read anyway.
+ */
+export type Recall = (eventId: string, next: () => readonly string[]) => Event
+
+/** Whoever goes through the history gets so many events at a time. */
+const recalledAtOnce = 64
+/** Whoever asks for one that is no further away than that, of what was evicted, goes through the history. */
+const strideMax = 4
+
 export class HeldEvents implements History {
   /** What is known of events that are out of memory: all that is asked of them but what they say. */
   readonly evicted: EvictedEvents
-  readonly #recall: ((eventId: string) => Event) | undefined
+  readonly #recall: Recall | undefined
+  /** Which one was asked for last. */
+  #recalledLast: Ordinal | undefined
   readonly #records = new Map<string, EventRecord>()
   readonly #children = new Map<string, string[]>()
 
   /** `recall` gives an evicted event, from where it is kept; without it none is evicted. */
-  constructor(version: RoomVersion, recall: ((eventId: string) => Event) | undefined) {
+  constructor(version: RoomVersion, recall: Recall | undefined) {
     this.evicted = new EvictedEvents(version)
     this.#recall = recall
   }
@@ -135,11 +148,24 @@ export class HeldEvents implements History {
     this.#children.delete(eventId)
   }
 
+  /** The ids of those that come next where one goes on in that direction. */
+  #following(ordinal: Ordinal, stride: number): readonly string[] {
+    const direction = Math.abs(stride) > strideMax ? 0 : Math.sign(stride)
+    const ids: string[] = []
+    for (let step = 1; direction !== 0 && step < recalledAtOnce; step++) {
+      const at = ordinal + direction * step
+      if (at >= 0 && at < this.evicted.size) ids.push(this.evicted.eventId(at))
+    }
+    return ids
+  }
+
   #recalled(ordinal: Ordinal): TimelineRecord {
     const state = this.evicted.state(ordinal)
+    const stride = ordinal - (this.#recalledLast ?? Number.NEGATIVE_INFINITY)
+    this.#recalledLast = ordinal
     return {
       place: "timeline",
-      event: this.#recall!(this.evicted.eventId(ordinal)),
+      event: this.#recall!(this.evicted.eventId(ordinal), () => this.#following(ordinal, stride)),
       verdict: "accepted",
       objection: undefined,
       index: -1,

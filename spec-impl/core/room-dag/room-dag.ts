@@ -25,7 +25,7 @@ import type {
   TimelineRecord,
 } from "./event-record.ts"
 import { extremitiesWith } from "./forward-extremities.ts"
-import { HeldEvents } from "./held-events.ts"
+import { HeldEvents, type Recall } from "./held-events.ts"
 import {
   objectionByCitations,
   objectionByPresent,
@@ -42,9 +42,11 @@ export interface RoomRules {
   readonly readings: Readings
   readonly resolve: Resolve
   readonly verify: AuthContext["signatures"]["verify"]
-  /** An event that was evicted, from where it is kept; without it none can be. */
-  readonly recall?: (eventId: string) => Event
+  /** Where events that were evicted are kept; without it none can be. */
+  readonly recall?: Recall
 }
+
+const computed: StateSource = { kind: "computed" }
 
 export class RoomDag {
   readonly rules: RoomRules
@@ -240,8 +242,7 @@ export class RoomDag {
     const stateBefore = claimed?.state ?? this.stateBeforeChildOf(event.prevEvents)
     const { by, leftOut = [] } = claimed ?? {}
     const named = leftOut.length > 0 ? { leftOut } : {}
-    const stateSource: StateSource =
-      by === undefined ? { kind: "computed" } : { kind: "claimed", by, ...named }
+    const stateSource: StateSource = by === undefined ? computed : { kind: "claimed", by, ...named }
     const byCitations = held?.verdict === "accepted" ? undefined : objectionByCitations(this, event)
     const objection =
       byCitations ??

@@ -5,7 +5,7 @@
  * not be compared, and what was worked out about a node (its digest) is kept on it.
  */
 import type { AuthGraph } from "./auth-graph.ts"
-import { addDigest, type Digest, emptyDigest } from "./digest.ts"
+import { addDigest, type Digest, emptyDigest, type Lanes, lanesOf } from "./digest.ts"
 
 const bits = 5
 const width = 1 << bits
@@ -20,7 +20,7 @@ type Owner = object
 export class Leaf {
   readonly events: number[]
   readonly owner: Owner
-  digest: Digest | undefined
+  digest: Lanes | undefined
 
   constructor(events: number[], owner: Owner) {
     this.events = events
@@ -31,7 +31,7 @@ export class Leaf {
 export class Branch {
   readonly children: (Node | undefined)[]
   readonly owner: Owner
-  digest: Digest | undefined
+  digest: Lanes | undefined
 
   constructor(children: (Node | undefined)[], owner: Owner) {
     this.children = children
@@ -202,13 +202,19 @@ const compareLeaves = (leaves: readonly (readonly number[])[], from: number, fou
 
 /** The sum of the fingerprints of all events below `node`, kept on each node from the first time on. */
 export const digestOf = (node: Node, graph: AuthGraph): Digest => {
+  const sum = emptyDigest()
+  addDigest(sum, lanesBelow(node, graph), 0)
+  return sum
+}
+
+const lanesBelow = (node: Node, graph: AuthGraph): Lanes => {
   if (node.digest !== undefined) return node.digest
   const sum = emptyDigest()
   if (node instanceof Leaf) {
     for (const event of node.events) if (event !== absent) graph.addFingerprint(sum, event)
   } else {
-    for (const child of node.children) if (child !== undefined) addDigest(sum, digestOf(child, graph), 0)
+    for (const child of node.children) if (child !== undefined) addDigest(sum, lanesBelow(child, graph), 0)
   }
-  node.digest = sum
-  return sum
+  node.digest = lanesOf(sum)
+  return node.digest
 }

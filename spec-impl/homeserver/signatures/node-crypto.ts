@@ -19,6 +19,14 @@ export const nodeSignatures = (acceptance: Acceptance): SignatureFunctions => {
   const privateKeyOf = keptKeys((seed) =>
     createPrivateKey({ key: Buffer.concat([privatePrefix, seed]), format: "der", type: "pkcs8" }),
   )
+  const publicOf = keptKeys(
+    (seed) =>
+      new Uint8Array(
+        createPublicKey(privateKeyOf(seed))
+          .export({ format: "der", type: "spki" })
+          .subarray(publicPrefix.length),
+      ),
+  )
   const publicKeyOf = keptKeys((publicKey) => ({
     isRuledOut: isRuledOutKey(acceptance, publicKey),
     isSmallOrder: isSmallOrder(publicKey),
@@ -26,12 +34,7 @@ export const nodeSignatures = (acceptance: Acceptance): SignatureFunctions => {
     key: publicKey.length === 32 ? toPublicKey(publicKey) : undefined,
   }))
   return {
-    publicKey: (seed) =>
-      new Uint8Array(
-        createPublicKey(privateKeyOf(seed))
-          .export({ format: "der", type: "spki" })
-          .subarray(publicPrefix.length),
-      ),
+    publicKey: publicOf,
     sign: (seed, message) => new Uint8Array(sign(null, message, privateKeyOf(seed))),
     verify: (publicKey, message, signature) => {
       const known = publicKeyOf(publicKey)

@@ -28,6 +28,9 @@ import { type Listener, type ListenFailure, listen } from "./listener.ts"
 import { metricsHandler, withHealth } from "./metrics.ts"
 import { BadKeyFile, readOrMakeSigningKey } from "./signing-key-file.ts"
 
+/** About six kilobytes each. */
+const heldMessagesMax = 5_000
+
 /** An address to listen on; port 0 for one that the system chooses. */
 export interface ListenAddress {
   readonly host: string
@@ -98,7 +101,7 @@ export const serveHomeserver = (
     const services = yield* Layer.build(
       layerRealHomeserver({
         identity: { serverName: options.serverName, signingKey, oldKeys: [] },
-        settings: { parentsWaitMs, ...options.settings },
+        settings: { heldMessagesMax, parentsWaitMs, ...options.settings },
         signatures: Layer.succeed(Signatures, signatures),
         store: layerSqliteStore({ filename: files.databaseFile }),
         authorities: options.authorities,

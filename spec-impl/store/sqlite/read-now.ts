@@ -15,30 +15,37 @@ export interface ReadNowTask {
   readonly answered: Int32Array
 }
 
-/** Which event is asked for, as the store writes its ids. */
+/** Which events are asked for, by ids as the store writes them. */
 export interface Question {
   readonly number: number
   readonly roomId: string
-  readonly eventId: string
+  readonly eventIds: readonly string[]
 }
 
-/** The event's row where there is one, or why it cannot be read. */
+/** An event as it is kept. */
+export interface Row {
+  readonly room_id: string
+  readonly event_id: string
+  readonly data: string
+}
+
+/** The rows of those that there are, or why they cannot be read. */
 export interface Answer {
   readonly number: number
-  readonly row?: { readonly room_id: string; readonly event_id: string; readonly data: string } | undefined
+  readonly rows?: readonly Row[]
   readonly problem?: string
 }
 
 const waitMsMax = 30_000
 
-/** A function that gives the row of an event, or undefined where there is none; it throws where that cannot be said. */
+/** A function that gives the rows of those events that there are; it throws where they cannot be read. */
 export const makeReadNow = (filename: string, busyTimeoutMs: number) =>
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => new Reader(filename, busyTimeoutMs)),
       (reader) => reader.close,
     ),
-    (reader) => (roomId: string, eventId: string) => reader.read(roomId, eventId),
+    (reader) => (roomId: string, eventIds: readonly string[]) => reader.read(roomId, eventIds),
   )
 
 class Reader {
@@ -53,22 +60,22 @@ class Reader {
     this.#busyTimeoutMs = busyTimeoutMs
   }
 
-  read(roomId: string, eventId: string): Answer["row"] {
+  read(roomId: string, eventIds: readonly string[]): readonly Row[] {
     this.#thread ??= this.#start()
     const { port } = this.#thread
     const number = ++this.#questions
-    const question: Question = { number, roomId, eventId }
+    const question: Question = { number, roomId, eventIds }
     port.postMessage(question)
     for (;;) {
       const answered = Atomics.load(this.#answered, 0)
       for (let given = receiveMessageOnPort(port); given !== undefined; given = receiveMessageOnPort(port)) {
         const answer: Answer = given.message
         if (answer.number !== number) continue
-        if (answer.problem !== undefined) throw new Error(`${this.#filename}: ${answer.problem}`)
-        return answer.row
+        if (answer.rows !== undefined) return answer.rows
+        throw new Error(`${this.#filename}: ${answer.problem}`)
       }
       if (Atomics.wait(this.#answered, 0, answered, waitMsMax) === "timed-out") {
-        throw new Error(`${this.#filename} gave no event in ${waitMsMax} ms`)
+        throw new Error(`${this.#filename} gave no events in ${waitMsMax} ms`)
       }
     }
   }

@@ -41,11 +41,7 @@ describe("a full disk", () => {
         const writer = yield* makeSqliteClient({ filename })
         yield* Effect.provideService(migrate, SqlClient.SqlClient, writer)
         yield* writer`PRAGMA max_page_count = 80`
-        const store = yield* storeOn(
-          writer,
-          yield* makeSqliteClient({ filename, readOnly: true }),
-          () => undefined,
-        )
+        const store = yield* storeOn(writer, yield* makeSqliteClient({ filename, readOnly: true }), () => [])
         const huge = "x".repeat(1_000_000)
         const groups = [record("a", ""), record("b", huge), record("d", ""), record("e", huge)]
         const exits = yield* Effect.forEach(groups, (group) => Effect.result(store.commit(group)), {

@@ -45,10 +45,7 @@ export const storeOn = Effect.fnUntraced(function* (
   return EventStore.of({
     commit: makeGroupCommit(connection),
     ...makeReads(reader),
-    eventNow: (roomId, eventId) => {
-      const row = readNow(writeText(roomId), writeText(eventId))
-      return row && eventOf(row)
-    },
+    eventsNow: (roomId, eventIds) => readNow(writeText(roomId), eventIds.map(writeText)).map(eventOf),
   })
 })
 
