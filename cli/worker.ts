@@ -31,7 +31,8 @@ export const worker = Command.make(
 ).pipe(
   Command.withDescription(
     "Run seeds for `netsplit sweep --cluster`, until SIGINT or SIGTERM. Start one on each machine, from the same files. " +
-      "Machines need to reach nothing but the database; a worker may come and go at any time. " +
+      "Machines need to reach nothing but the database, with up to 4 connections each; a worker may come and go at any " +
+      "time. One answers about a hundred seeds a second: with many cores start several, with --threads. " +
       "Exit code: 0 stopped, 64 the database cannot be used.",
   ),
   Command.withShortDescription("Run seeds for sweeps of other machines"),

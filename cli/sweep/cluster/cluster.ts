@@ -18,7 +18,7 @@ import { UsageError } from "../../outcome.ts"
 
 /** Begins the names of the cluster's tables. */
 const prefix = "netsplit"
-/** `netsplit` in hexadecimal digits of ASCII would be too long: it only has to be its own. */
+/** The number of an advisory lock; it only has to be nobody else's. */
 const migrationLock = 0x6e657473
 
 /** A worker as the cluster knows it; more weight gets more lanes. */
