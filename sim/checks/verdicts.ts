@@ -6,7 +6,6 @@
 import type { EventRecord, Objection, TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
 import { verdictBy } from "#spec-impl/core/room-dag/objections.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
-import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
 import { contextByTheRules, objectionOfCitations, objectionOfState } from "./by-the-rules.ts"
 import type { Check, CheckedWorld } from "./check.ts"
@@ -28,7 +27,7 @@ export const verdicts: Check = {
         const before = rooms.get(key)
         rooms.set(key, noted(dag, before, record))
         const problem =
-          (before?.dag === dag ? problemOf(before, record) : undefined) ?? tipProblem(dag, record)
+          (before?.dag === dag ? problemOf(world, before, record) : undefined) ?? tipProblem(dag, record)
         return problem === undefined ? [] : [`${server}, ${roomId}: ${problem}`]
       },
     }
@@ -38,10 +37,8 @@ export const verdicts: Check = {
 /** A room as it was after the event before. */
 interface Noted {
   readonly dag: RoomDag
-  readonly current: StateMap
-  /** The states after the forward extremities. */
-  readonly tips: readonly StateMap[]
-  readonly isEmpty: boolean
+  /** After its forward extremities. */
+  readonly states: readonly StateMap[]
   /** What was accepted by its auth_events before its place was known: that stands. */
   readonly outliers: Set<string>
   /** What was there before the first event that was looked at. */
@@ -59,9 +56,10 @@ const noted = (dag: RoomDag, before: Noted | undefined, record: EventRecord): No
   if (record.place === "outlier" && record.verdict === "accepted") outliers.add(record.event.eventId)
   return {
     dag,
-    current: isSame && record.place === "outlier" ? before.current : dag.currentState(),
-    tips: dag.forwardExtremities().flatMap((eventId) => dag.timeline(eventId)?.stateAfter ?? []),
-    isEmpty: dag.forwardExtremities().length === 0,
+    states:
+      isSame && record.place === "outlier"
+        ? before.states
+        : dag.forwardExtremities().flatMap((eventId) => dag.timeline(eventId)?.stateAfter ?? []),
     outliers,
     known: isSame ? before.known : new Set([...dag.records()].map(({ event }) => event.eventId)),
   }
@@ -74,10 +72,10 @@ const acceptedOutliersOf = (dag: RoomDag): Set<string> =>
       .map(({ event }) => event.eventId),
   )
 
-const problemOf = (before: Noted, record: EventRecord): string | undefined => {
+const problemOf = (world: CheckedWorld, before: Noted, record: EventRecord): string | undefined => {
   const { event, verdict } = record
   if (before.known.has(event.eventId) && !before.outliers.has(event.eventId)) return undefined
-  const objection = objectionTo(before, record)
+  const objection = objectionTo(world, before, record)
   const wanted = verdictBy(objection, before.dag.rules.readings)
   if (wanted === verdict) return undefined
   const why =
@@ -85,8 +83,8 @@ const problemOf = (before: Noted, record: EventRecord): string | undefined => {
   return `${event.eventId} is ${verdict}, and is to be ${wanted}: ${why}`
 }
 
-const objectionTo = (before: Noted, record: EventRecord): Objection | undefined => {
-  const { dag, outliers, isEmpty } = before
+const objectionTo = (world: CheckedWorld, before: Noted, record: EventRecord): Objection | undefined => {
+  const { dag, outliers, states } = before
   const { event } = record
   const byCitations =
     record.place === "timeline" && outliers.has(event.eventId) ? undefined : objectionOfCitations(dag, event)
@@ -94,17 +92,21 @@ const objectionTo = (before: Noted, record: EventRecord): Objection | undefined 
   return (
     byCitations ??
     objectionOfState(dag, event, record.stateBefore, 5) ??
-    (record.arrival === "new" && !isEmpty
-      ? objectionOfState(dag, event, presentFor(before, record), 6)
+    (record.arrival === "new" && states.length > 0
+      ? objectionOfState(dag, event, presentFor(world, before, record), 6)
       : undefined)
   )
 }
 
-/** What a server goes by where it was told the state before the event is a reading (`present-behind-gap`). */
-const presentFor = ({ dag, current, tips }: Noted, { stateSource, stateBefore }: TimelineRecord): StateMap =>
-  stateSource.kind === "computed" || dag.rules.readings.presentBehindGap === "held-alone"
-    ? current
-    : resolve(dag.graph, [...tips, stateBefore], contextByTheRules(dag))
+/** The state of the room, with the one that was told where the event stands behind a gap (`objections.ts`). */
+const presentFor = (
+  { resolve }: CheckedWorld,
+  { dag, states }: Noted,
+  { stateSource, stateBefore }: TimelineRecord,
+): StateMap => {
+  const isToldToo = stateSource.kind === "claimed" && dag.rules.readings.presentBehindGap !== "held-alone"
+  return resolve(dag.graph, isToldToo ? [...states, stateBefore] : states, contextByTheRules(dag))
+}
 
 const tipProblem = (dag: RoomDag, { event: { eventId }, verdict }: EventRecord): string | undefined =>
   verdict !== "accepted" && dag.forwardExtremities().includes(eventId)

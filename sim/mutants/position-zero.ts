@@ -7,7 +7,7 @@ export const positionZero: Mutant = {
   wrong:
     "in the mainline ordering an event without power levels behind it stands with those of the newest ones",
   real: "I02: tuwunel 82132eec4",
-  killedBy: "agree",
+  killedBy: "states",
   mutation: withSteps({
     mainlineOrder: (graph, others, powerLevels) => {
       const positions = mainlinePositions(graph, powerLevels)

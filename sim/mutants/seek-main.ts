@@ -1,6 +1,7 @@
 /**
  * Seeks, from seed 1 to 1000, the first random plan in which each mutant is found; with names, of those mutants alone.
- * `--write` makes that plan as small as it can and keeps it in plans/. Exit code 1 where one is not found.
+ * `--write` makes that plan as small as it can and keeps it in plans/; `npx biome check --write sim/mutants/plans` then
+ * puts it in the form of the house. Exit code 1 where one is not found.
  */
 import { writeFile } from "node:fs/promises"
 import { makePlan } from "../explore/make-plan.ts"
@@ -16,7 +17,7 @@ for (const mutant of mutants) {
   const { name, killedBy, wishes } = mutant
   if (names.length > 0 && !names.includes(name)) continue
   const seed = await seekSeed(mutant, seedMax)
-  console.log(`${name}: ${seed === undefined ? `${killedBy} does not find it` : `seed ${seed}`}`)
+  process.stdout.write(`${name}: ${seed === undefined ? `${killedBy} does not find it` : `seed ${seed}`}\n`)
   if (seed === undefined) process.exitCode = 1
   else if (words.includes("--write")) {
     const plan = await shrinkKill(mutant, makePlan(seed, { ...wishes, mutant: name }), asksMax)

@@ -1,17 +1,24 @@
+import type { EventRecord } from "#spec-impl/core/room-dag/event-record.ts"
 import { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
 import { type Mutant, withDag } from "./mutant.ts"
 
-/** So many looks at the current state find what the first of them found. */
-const looksMax = 5
+/** A room that begins is too small for a cache; later it is what it should be with each fourth event. */
+const freshEvents = 4
+const eventsMax = 4
 
 class Dag extends RoomDag {
   #seen: StateMap | undefined
-  #looks = 0
+  #count = 0
+
+  override apply(record: EventRecord): void {
+    super.apply(record)
+    this.#count += 1
+    if (this.#count <= freshEvents || this.#count % eventsMax === 0) this.#seen = undefined
+  }
 
   override currentState(): StateMap {
-    this.#looks += 1
-    if (this.#seen === undefined || this.#looks % looksMax === 0) this.#seen = super.currentState()
+    this.#seen ??= super.currentState()
     return this.#seen
   }
 }

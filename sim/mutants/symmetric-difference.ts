@@ -21,7 +21,7 @@ export const symmetricDifference: Mutant = {
   name: "symmetric-difference",
   wrong: "the auth difference is what is in an odd number of auth chains, not what is in some and not in all",
   real: "I01: tuwunel 631c51aa8",
-  killedBy: "agree",
+  killedBy: "states",
   mutation: withSteps({
     authDifference: (graph, { stateSets }) => {
       const counts = new Map<number, number>()

@@ -37,6 +37,7 @@ export const isJsonInteger = (value: JsonValue | undefined): value is number | b
   typeof value === "bigint" || (typeof value === "number" && Number.isInteger(value))
 
 /** `Object.create(null)` would do, but V8 makes hash tables of such objects: larger, and slower to read. */
+// biome-ignore lint/complexity/useArrowFunction: an arrow function cannot make objects.
 const Plain = function () {} as unknown as new () => object
 Plain.prototype = Object.freeze(Object.create(null))
 

@@ -160,9 +160,7 @@ export class RoomDag {
   /** The ids of all events in `state`, by no order that means anything. */
   eventIdsIn(state: StateMap): string[] {
     const ids: string[] = []
-    state.forEach((index) => {
-      ids.push(this.graph.event(index).eventId)
-    })
+    state.forEach((index) => void ids.push(this.graph.event(index).eventId))
     return ids
   }
 
