@@ -80,7 +80,31 @@ const measure = (directory: string, events: number, roomCount: number, heldMessa
       while (behind() > 0) yield* Effect.sleep(10)
       yield* report
     }
+    readBack(receiver)
   })
+
+/** Reads all that was evicted, as whoever goes through the history does, and then one here and one there. */
+const readBack = ({ rooms }: Neighbour): void => {
+  const microsecondsEach = (what: string, read: () => number): void => {
+    const start = process.cpuUsage()
+    const count = read()
+    const { user, system } = process.cpuUsage(start)
+    console.log(`${what}: ${count}, ${Math.round((user + system) / Math.max(count, 1))} µs of CPU each`)
+  }
+  const dags = rooms.all().map(({ dag }) => dag)
+  microsecondsEach("read one after the other", () =>
+    dags.reduce((sum, dag) => sum + [...dag.records()].length - [...dag.held.allInMemory()].length, 0),
+  )
+  microsecondsEach("read here and there", () => {
+    let count = 0
+    for (const { held } of dags) {
+      for (let at = held.evicted.size - 1; at > 0; at = Math.floor(at * 0.9) - 5, count++) {
+        held.record(held.evicted.eventId(at))
+      }
+    }
+    return count
+  })
+}
 
 const [events = 20_000, rooms = 8, held = 5_000] = process.argv.slice(2).map(Number)
 const directory = mkdtempSync(join(tmpdir(), "netsplit-memory-"))

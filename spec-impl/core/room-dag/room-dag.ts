@@ -355,10 +355,7 @@ export class RoomDag {
     }
   }
 
-  /**
-   * Takes up what was kept, in the order in which it was applied. The extremities are told before, for not all that they
-   * depend on is kept with the events.
-   */
+  /** Takes up what was kept, in the order in which it was applied. The extremities are kept by themselves. */
   restore(record: EventRecord): void {
     if (this.#place(record, false) !== undefined) this.redactions.note(record)
   }
