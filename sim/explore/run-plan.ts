@@ -264,7 +264,10 @@ const healCore = Effect.fnUntraced(function* (
     return findMissing(held).map((why) => ({
       check: "core-live",
       why: `${roomId}: ${why}`,
-      shape: shapeOfStanding(participantsOf(roomId, core, rolledBack), roomId),
+      shape: shapeOfStanding(
+        { participants: participantsOf(roomId, core, rolledBack), within: core },
+        roomId,
+      ),
     }))
   })
 })
@@ -296,6 +299,7 @@ const judgeAll = (
   const up = honest.flatMap((name) => servers.get(name) ?? [])
   for (const roomId of roomIdsOf(up)) {
     const participants = participantsOf(roomId, up, rolledBack)
+    const judged = { participants, within: up }
     const silent = (unsettled.get(roomId) ?? []).filter((name) =>
       participants.some((server) => server.name === name),
     )
@@ -307,9 +311,9 @@ const judgeAll = (
       wanted: () => true,
     })
     if (live === "no")
-      failures.push({ check: "live", why: `${roomId}: ${why}`, shape: shapeOfStanding(participants, roomId) })
+      failures.push({ check: "live", why: `${roomId}: ${why}`, shape: shapeOfStanding(judged, roomId) })
     if (agree === "no" && parting !== undefined) {
-      const shape = shapeOfDisagreement(participants, roomId, parting.cause)
+      const shape = shapeOfDisagreement(judged, roomId, parting.cause)
       failures.push({ check: "agree", why: `${roomId}: ${why}`, cause: parting.cause, shape })
     }
     const reset = findReset(participants, roomId)

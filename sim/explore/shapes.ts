@@ -11,7 +11,7 @@ import { differingKeys, stateByKey } from "../checks/agreement.ts"
 import { contextByTheRules, objectionOfState } from "../checks/by-the-rules.ts"
 import type { Cause } from "../world/report.ts"
 import type { VirtualServer } from "../world/world.ts"
-import { isOfLostKey, shapeOfStanding } from "./standing.ts"
+import { isOfLostKey, type Judged, shapeOfStanding } from "./standing.ts"
 
 /** States that one server resolved, and what came out of it. */
 export interface Resolution {
@@ -122,18 +122,23 @@ const resets: readonly (readonly [string, (resolution: Resolution) => boolean])[
  * The kind of a disagreement about a room; null where it is none of those that are known, and always where servers
  * resolved the same states differently.
  */
-export const shapeOfDisagreement = (
-  servers: readonly VirtualServer[],
-  roomId: string,
-  cause: Cause,
-): string | null => {
-  if (cause === "different-resolution") return null
-  if (cause === "missing-events") {
-    return (
-      shapeOfStanding(servers, roomId) ?? (isSoftFailedBranch(servers, roomId) ? "soft-failed-branch" : null)
-    )
+export const shapeOfDisagreement = (judged: Judged, roomId: string, cause: Cause): string | null => {
+  const { participants } = judged
+  switch (cause) {
+    case "different-resolution":
+      return null
+    case "missing-events":
+      return (
+        shapeOfStanding(judged, roomId) ??
+        (isSoftFailedBranch(participants, roomId) ? "soft-failed-branch" : null)
+      )
+    default:
+      return (
+        findReset(participants, roomId)?.shape ??
+        disagreements.find(([, is]) => is(judged, roomId))?.[0] ??
+        null
+      )
   }
-  return findReset(servers, roomId)?.shape ?? disagreements.find(([, is]) => is(servers, roomId))?.[0] ?? null
 }
 
 /** A state that one server told another, beside what it holds itself. */
@@ -145,13 +150,13 @@ interface Told {
 }
 
 /** Those that differ from what their teller holds. */
-const toldOtherwise = (servers: readonly VirtualServer[], roomId: string): readonly Told[] =>
-  servers.flatMap(({ name, rooms }) => {
+const toldOtherwise = ({ within }: Judged, roomId: string): readonly Told[] =>
+  within.flatMap(({ name, rooms }) => {
     const dag = rooms.find(roomId)?.dag
     return [...(dag?.records() ?? [])].flatMap((record): readonly Told[] => {
       if (dag === undefined || record.place === "outlier" || record.stateSource.kind === "computed") return []
       const { by } = record.stateSource
-      const ofTeller = servers.find((server) => server.name === by)?.rooms.find(roomId)?.dag
+      const ofTeller = within.find((server) => server.name === by)?.rooms.find(roomId)?.dag
       const there = ofTeller?.timeline(record.event.eventId)
       if (ofTeller === undefined || there === undefined) return []
       const [told, held] = [stateByKey(dag, record.stateBefore), stateByKey(ofTeller, there.stateBefore)]
@@ -166,8 +171,8 @@ const toldOtherwise = (servers: readonly VirtualServer[], roomId: string): reado
  * What S01 and S02 start from: a server was told a state that its teller does not hold, and in which each key that is
  * otherwise is of an earlier time or lacking.
  */
-const isStaleState = (servers: readonly VirtualServer[], roomId: string): boolean =>
-  toldOtherwise(servers, roomId).some(({ ofTeller, keys }) =>
+const isStaleState = (judged: Judged, roomId: string): boolean =>
+  toldOtherwise(judged, roomId).some(({ ofTeller, keys }) =>
     keys.every(
       ([told, held]) =>
         told === undefined ||
@@ -176,11 +181,11 @@ const isStaleState = (servers: readonly VirtualServer[], roomId: string): boolea
   )
 
 /** S18: what was told in vain, for nobody can verify it any more. */
-const isUnverifiableState = (servers: readonly VirtualServer[], roomId: string): boolean =>
-  toldOtherwise(servers, roomId).some(({ to, by, keys }) =>
+const isUnverifiableState = (judged: Judged, roomId: string): boolean =>
+  toldOtherwise(judged, roomId).some(({ to, by, keys }) =>
     keys.every(
       ([, held]) =>
-        held !== undefined && isOfLostKey(servers, roomId, { server: to, eventId: held.eventId, heldBy: by }),
+        held !== undefined && isOfLostKey(judged, roomId, { server: to, eventId: held.eventId, heldBy: by }),
     ),
   )
 
@@ -214,10 +219,7 @@ const leavesOf = (dag: RoomDag): readonly string[] => {
     .sort(compareCodePoints)
 }
 
-const disagreements: readonly (readonly [
-  string,
-  (servers: readonly VirtualServer[], roomId: string) => boolean,
-])[] = [
+const disagreements: readonly (readonly [string, (judged: Judged, roomId: string) => boolean])[] = [
   ["lost-key", isUnverifiableState],
   ["stale-state", isStaleState],
 ]

@@ -11,14 +11,23 @@ import { joinedServersIn } from "#spec-impl/homeserver/room-members.ts"
 import { findLacks, type Lack } from "../checks/liveness.ts"
 import type { VirtualServer } from "../world/world.ts"
 
-/** The room, as all that are judged hold it. */
+/** Servers that are to hold the same, and all that they could have heard it from, themselves among these. */
+export interface Judged {
+  readonly participants: readonly VirtualServer[]
+  readonly within: readonly VirtualServer[]
+}
+
+/** The room, as all within hold it. */
 class Standing {
+  readonly #participants: readonly VirtualServer[]
   readonly #servers: ReadonlyMap<string, VirtualServer>
   readonly #roomId: string
   readonly #lost = new Map<string, boolean>()
+  readonly #unheard = new Map<string, ReadonlySet<string>>()
 
-  constructor(servers: readonly VirtualServer[], roomId: string) {
-    this.#servers = new Map(servers.map((server) => [server.name, server]))
+  constructor({ participants, within }: Judged, roomId: string) {
+    this.#participants = participants
+    this.#servers = new Map(within.map((server) => [server.name, server]))
     this.#roomId = roomId
   }
 
@@ -28,9 +37,9 @@ class Standing {
 
   lacks(): readonly Lack[] {
     return findLacks(
-      [...this.#servers.keys()].flatMap((server) => {
-        const dag = this.dagOf(server)
-        return dag === undefined ? [] : [{ server, dag }]
+      this.#participants.flatMap(({ name }) => {
+        const dag = this.dagOf(name)
+        return dag === undefined ? [] : [{ server: name, dag }]
       }),
     )
   }
@@ -97,9 +106,39 @@ class Standing {
   /**
    * A departure of which the server has not heard. Events go to the servers in the room, by who made them, and to nobody
    * else (§Transactions): a server that was removed by what its remover took for a stranger's ban, or of whose removal
-   * only an absent server could tell, hears nothing more.
+   * only an absent server could tell, hears nothing more. Nor does one that could not take in its own removal when it
+   * came, for want of what comes before it: what was answered is done, whatever became of its PDUs.
    */
-  isUnheardOf({ server, eventId, heldBy }: Lack): boolean {
+  isUnheardOf(lack: Lack): boolean {
+    return this.#isUnowed(lack) || this.#departures(lack).has(lack.eventId)
+  }
+
+  /** The events by which the server went out of the room without its knowledge, and what comes before them. */
+  #departures({ server, heldBy }: Lack): ReadonlySet<string> {
+    const key = `${server} ${heldBy}`
+    const known = this.#unheard.get(key)
+    if (known !== undefined) return known
+    const dag = this.dagOf(heldBy)
+    const own = this.dagOf(server)
+    const found = new Set<string>()
+    const waiting = [...(dag?.records() ?? [])].flatMap((record) => {
+      if (dag === undefined || record.place === "outlier" || record.verdict !== "accepted") return []
+      const { event, stateBefore, stateAfter } = record
+      if (event.type !== "m.room.member" || domainOf(event.stateKey ?? "") !== server) return []
+      const isDeparture =
+        joinedServersIn(dag, stateBefore).has(server) && !joinedServersIn(dag, stateAfter).has(server)
+      return isDeparture && own?.timeline(event.eventId) === undefined ? [event.eventId] : []
+    })
+    for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
+      if (found.has(eventId) || own?.timeline(eventId) !== undefined) continue
+      found.add(eventId)
+      waiting.push(...(dag?.timeline(eventId)?.event.prevEvents ?? []))
+    }
+    this.#unheard.set(key, found)
+    return found
+  }
+
+  #isUnowed({ server, eventId, heldBy }: Lack): boolean {
     const event = this.dagOf(heldBy)?.record(eventId)?.event
     const origin = domainOf(event?.sender ?? "") ?? ""
     const dag = this.dagOf(origin)
@@ -135,8 +174,8 @@ const reasons: readonly (readonly [string, (standing: Standing, lack: Lack) => b
 ]
 
 /** The kind of what keeps servers from having the same events; null where one of these is not explained by any, or there are none. */
-export const shapeOfStanding = (servers: readonly VirtualServer[], roomId: string): string | null => {
-  const standing = new Standing(servers, roomId)
+export const shapeOfStanding = (judged: Judged, roomId: string): string | null => {
+  const standing = new Standing(judged, roomId)
   const found = standing
     .lacks()
     .map((lack) => reasons.find(([, explains]) => explains(standing, lack))?.[0] ?? null)
@@ -144,5 +183,5 @@ export const shapeOfStanding = (servers: readonly VirtualServer[], roomId: strin
 }
 
 /** Whether the server could not verify the event, or something that it rests on. */
-export const isOfLostKey = (servers: readonly VirtualServer[], roomId: string, lack: Lack): boolean =>
-  new Standing(servers, roomId).isOfLostKey(lack)
+export const isOfLostKey = (judged: Judged, roomId: string, lack: Lack): boolean =>
+  new Standing(judged, roomId).isOfLostKey(lack)
