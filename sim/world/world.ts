@@ -156,15 +156,16 @@ export const bootServer = (
     const world = yield* Effect.scope
     const scope = yield* Scope.fork(world)
     const fence = new Fence()
-    const server = yield* bootBehind(fence, name, parts).pipe(Scope.provide(scope))
+    const { leave, ...server } = yield* bootBehind(fence, name, parts).pipe(Scope.provide(scope))
     return {
       ...server,
       isDown: () => fence.fallen,
       crash: Effect.suspend(() => {
         fence.fall()
         parts.kernel.trace.record("crash", name)
-        // Not waited for: what cannot be interrupted waits behind the fence for good.
-        return Effect.asVoid(Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true }))
+        // Not waited for: what cannot be interrupted waits behind the fence for good. Off the network first, and at once.
+        const end = Effect.andThen(leave, Scope.close(scope, Exit.void))
+        return Effect.asVoid(Effect.forkDetach(end, { startImmediately: true }))
       }),
       reboot: Effect.suspend(() => {
         // A new process is not paused.
@@ -221,7 +222,8 @@ const bootBehind = Effect.fnUntraced(function* (
           kernel.within(name),
         )
   const fenced: WireHandler = (request) => fence.guard(handler(request))
-  yield* network.attach(name, parts.names?.front(name, fenced) ?? fenced)
+  const attached = yield* Scope.fork(yield* Effect.scope)
+  yield* network.attach(name, parts.names?.front(name, fenced) ?? fenced).pipe(Scope.provide(attached))
   const clientApi = yield* Effect.cached(
     wireHandler(clientRoutes).pipe(
       Effect.provide(services),
@@ -247,6 +249,7 @@ const bootBehind = Effect.fnUntraced(function* (
     identity: Context.get(services, ServerIdentity),
     services,
     clientApi,
+    leave: Scope.close(attached, Exit.void),
   }
 })
 
