@@ -78,6 +78,7 @@ export class RoomDag {
     }
     this.#history = {
       verdictOf: (eventId) => this.timeline(eventId)?.verdict,
+      isHistorical: (eventId) => this.timeline(eventId)?.arrival === "historical",
       parentsOf: (eventId) => this.timeline(eventId)?.event.prevEvents ?? [],
       childrenOf: (eventId) => this.childrenOf(eventId),
     }
