@@ -158,20 +158,18 @@ const mayRedact = (dag: RoomDag, record: EventRecord, author: string): boolean =
 /**
  * The forward extremities. By definition, not by how they are kept: what is accepted and has no accepted descendant,
  * through any others. What a server held when it came back may be none where it could not fetch what came between. What
- * was fetched as history is none, though all that builds on it be soft-failed, or not to be had.
+ * was fetched as history is none, though all that builds on it be soft-failed, rejected or not to be had; nor does it
+ * cover anything then, for the branch would be lost to the present.
  */
 const extremityProblems = (dag: RoomDag): readonly string[] => {
   const timeline = [...dag.records()].filter(
     (record): record is TimelineRecord => record.place === "timeline",
   )
-  const covered = before(
-    dag,
-    timeline.filter(({ verdict }) => verdict === "accepted"),
+  const present = timeline.filter(
+    ({ verdict, arrival }) => verdict === "accepted" && arrival !== "historical",
   )
-  const wanted = timeline
-    .filter(({ verdict, arrival }) => verdict === "accepted" && arrival !== "historical")
-    .map(({ event }) => event.eventId)
-    .filter((eventId) => !covered.has(eventId))
+  const covered = before(dag, present)
+  const wanted = present.map(({ event }) => event.eventId).filter((eventId) => !covered.has(eventId))
   const kept = dag.forwardExtremities()
   const lastEntry = timeline.findLastIndex(mayBeEntry)
   const mayBeGone = new Set(timeline.slice(0, Math.max(0, lastEntry)).map(({ event }) => event.eventId))

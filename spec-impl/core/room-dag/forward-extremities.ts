@@ -4,6 +4,8 @@ import type { Arrival, Verdict } from "./event-record.ts"
 export interface History {
   /** Undefined for an event that is not part of the history. */
   readonly verdictOf: (eventId: string) => Verdict | undefined
+  /** Whether it was fetched of the past. */
+  readonly isHistorical: (eventId: string) => boolean
   readonly parentsOf: (eventId: string) => readonly string[]
   readonly childrenOf: (eventId: string) => readonly string[]
 }
@@ -40,11 +42,16 @@ export const extremitiesWith = (
   if (!covered && (!accepted || isHistorical)) return before
   const after = new Set(before)
   if (accepted && !covered) after.add(newcomer.eventId)
-  const earlier = isHistorical
-    ? ancestors(newcomer.prevEvents, history)
-    : nearestAccepted(newcomer.prevEvents, history, history.parentsOf)
+  const earlier = isHistorical ? ancestors(newcomer.prevEvents, history) : coveredBy(newcomer, history)
   for (const eventId of earlier) after.delete(eventId)
   return after
+}
+
+/** The nearest that were accepted; behind one that was fetched of the past, which covers nothing by itself, all others too. */
+const coveredBy = ({ prevEvents }: Newcomer, history: History): Iterable<string> => {
+  const nearest = nearestAccepted(prevEvents, history, history.parentsOf)
+  const ofThePast = nearest.filter(history.isHistorical)
+  return ofThePast.length === 0 ? nearest : [...nearest, ...ancestors(ofThePast, history)]
 }
 
 const extremitiesAfterEntry = (

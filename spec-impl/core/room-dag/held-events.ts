@@ -66,6 +66,13 @@ export class HeldEvents implements History {
     return this.evicted.find(eventId) < 0 ? undefined : "accepted"
   }
 
+  readonly isHistorical = (eventId: string): boolean => {
+    const record = this.#records.get(eventId)
+    if (record !== undefined) return record.place === "timeline" && record.arrival === "historical"
+    const ordinal = this.evicted.find(eventId)
+    return ordinal >= 0 && this.evicted.position(ordinal) < 0
+  }
+
   /** The state after an event of the history. */
   stateAfter(eventId: string): StateMap | undefined {
     const record = this.#records.get(eventId)
