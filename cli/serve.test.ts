@@ -65,6 +65,7 @@ describe("two processes and a third server", () => {
   let alice: LabClient
   let bob: LabClient
   let carol: string
+  const said: string[] = []
 
   beforeAll(async () => {
     ports = { one: await freePort(), two: await freePort(), third: await freePort() }
@@ -82,6 +83,7 @@ describe("two processes and a third server", () => {
     expect(await bob.sees(roomId, fromAlice)).toMatchObject({ content: { body: "can you hear me?" } })
     const fromBob = await bob.say(roomId, "I can")
     expect(await alice.sees(roomId, fromBob)).toMatchObject({ sender: bob.userId })
+    said.push(fromAlice, fromBob)
   }
 
   test.each(roomVersions)("invite, join and talk in room version %s", async (version) => {
@@ -113,6 +115,12 @@ describe("two processes and a third server", () => {
   test.each(roomVersions)("afterwards they talk in room version %s", (version) => talk(rooms.get(version)!))
 
   test("all that they emit is right for signedjson and canonicaljson", async () => {
+    // The third hears on queues of its own: neither of the two waits for it.
+    await eventually(async () => {
+      const heard = new Set(third.events().map(({ eventId }) => eventId))
+      const unheard = said.filter((eventId) => !heard.has(eventId))
+      if (unheard.length > 0) throw new Error(`the third server never heard ${unheard.join(", ")}`)
+    })
     await Effect.runPromise(
       third.users.send(carol, rooms.get("10")!, "m.room.message", { body: "all heard" }),
     )

@@ -182,7 +182,7 @@ const history: readonly Row[] = [
     test: "sim/world/homeserver.test.ts > what is received > a large one by the state at its edge, and by backfill behind it",
     removal: {
       file: `${homeserver}/missing-events.ts`,
-      from: "claimed.push(...(yield* takeParentsFromState(room, origin, earlier)))",
+      from: "yield* takeParentsFromState(room, origin, earlier, claimed)",
       to: "",
     },
   },

@@ -16,12 +16,18 @@ import { listen } from "#spec-impl/https/serve/listener.ts"
 import { layerMemory, MemoryDisk } from "#spec-impl/store/memory.ts"
 import { fixturePath } from "./serve-process.ts"
 
+export interface HeardEvent {
+  readonly roomVersion: string
+  readonly eventId: string
+  readonly pdu: JsonObject
+}
+
 export interface RecordingServer {
   readonly users: LocalUsers["Service"]
   /** Every request that came, in the order of coming. */
   readonly requests: readonly WireRequest[]
-  /** Every event that it holds, with the version of its room, as it came. */
-  readonly events: () => readonly { readonly roomVersion: string; readonly pdu: JsonObject }[]
+  /** Every event that it holds, with its id and the version of its room, as it came. */
+  readonly events: () => readonly HeardEvent[]
 }
 
 const pem = (name: string): string => readFileSync(fixturePath(name), "utf8")
@@ -55,7 +61,7 @@ export const startRecordingServer = Effect.fnUntraced(function* (port: number) {
     requests,
     events: () =>
       [...disk.rooms.values()].flatMap(({ roomVersion, events }) =>
-        [...events.values()].map(({ pdu }) => ({ roomVersion, pdu })),
+        [...events].map(([eventId, { pdu }]) => ({ roomVersion, eventId, pdu })),
       ),
   } satisfies RecordingServer
 })

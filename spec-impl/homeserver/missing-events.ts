@@ -28,14 +28,29 @@ export const fillGap = Effect.fnUntraced(function* (room: Room, origin: string, 
       return yield* new MissingHistory({ why: "events before it are missing, and its sender gives none" })
     }
     for (const earlier of between) {
-      claimed.push(...(yield* takeParentsFromState(room, origin, earlier)))
-      yield* takeAuthEvents(room, origin, earlier)
-      yield* admit(room, earlier, "new")
+      yield* takeEarlier(room, origin, earlier, claimed).pipe(
+        Effect.catchTags({ MatrixError: () => Effect.void, MissingHistory: () => Effect.void }),
+      )
     }
-    claimed.push(...(yield* takeParentsFromState(room, origin, event)))
+    yield* takeParentsFromState(room, origin, event, claimed)
   }
   yield* takeAuthEvents(room, origin, event)
   return claimed as readonly string[]
+})
+
+/**
+ * Where the state before it is not to be had, it is left out: who joined late cannot tell what was before its join. The
+ * state before the next one can be had still, and brings this one back as a parent.
+ */
+const takeEarlier = Effect.fnUntraced(function* (
+  room: Room,
+  origin: string,
+  earlier: Event,
+  claimed: string[],
+) {
+  yield* takeParentsFromState(room, origin, earlier, claimed)
+  yield* takeAuthEvents(room, origin, earlier)
+  yield* admit(room, earlier, "new")
 })
 
 const askMissingEvents = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
@@ -73,22 +88,30 @@ const lackedBefore = ({ dag }: Room, event: Event, events: readonly Event[]): re
   return [...lacked]
 }
 
-/** Takes in each parent that is still missing, with the state before it as `origin` tells it. */
-const takeParentsFromState = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
-  const missing = room.dag.missingPrevEvents(event)
-  for (const eventId of missing) {
+/** Takes in each parent that is still missing, with the state before it as `origin` tells it, and adds it to `claimed`. */
+const takeParentsFromState = Effect.fnUntraced(function* (
+  room: Room,
+  origin: string,
+  event: Event,
+  claimed: string[],
+) {
+  for (const eventId of room.dag.missingPrevEvents(event)) {
+    const create = room.dag.create()
+    if (create?.eventId === eventId) {
+      yield* admit(room, create, "new")
+      continue
+    }
     const { stateIds, events } = yield* askState(room, origin, eventId)
-    const createId = room.dag.create()?.eventId
     // All states after the first event hold it: what does not is no state of this room, whoever tells it.
-    if (createId !== undefined && !stateIds.includes(createId)) {
+    if (create !== undefined && !stateIds.includes(create.eventId)) {
       return yield* new MissingHistory({ why: `${origin} told a state without the room's create event` })
     }
     yield* admitOutliers(room, events)
     const parent = yield* heldOrAsked(room, origin, eventId)
     yield* takeAuthEvents(room, origin, parent)
     yield* admit(room, parent, "new", claimedState(room.dag, stateIds, origin))
+    claimed.push(eventId)
   }
-  return missing
 })
 
 /**

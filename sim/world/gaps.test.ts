@@ -1,0 +1,42 @@
+/** What a server does about a gap that goes back behind its own join (server-server API §Backfilling and retrieving missing events). */
+import { Effect } from "effect"
+import { expect, it } from "vitest"
+import { play } from "./testing/play.ts"
+
+/**
+ * Carol of s3 joins by way of s2 while s1 does not hear of it: what Alice of s1 says then builds on what came before
+ * the join. What a server tells of that goes back to its own join, or to the first events of the room, of which there
+ * are more by `messages`. Gives whether s3 took in what Bob says next, and what Alice does.
+ */
+const takenIn = (messages: number): Promise<readonly unknown[]> =>
+  play({ servers: 3 }, ({ stage, servers, network }) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const alice = stage.user("@alice:s1")
+        const bob = stage.user("@bob:s2")
+        const roomId = yield* alice.createRoom()
+        for (let count = 0; count < messages; count++) yield* alice.say(roomId, `message ${count}`)
+        yield* alice.invite(roomId, "@bob:s2")
+        yield* bob.join(roomId, "s1")
+        yield* stage.quiet
+        const slow = { latency: { kind: "fixed", ms: 1_000 } } as const
+        yield* network.adjust({ source: "s2", destination: "s1" }, slow)
+        yield* stage.user("@carol:s3").join(roomId, "s2")
+        yield* alice.say(roomId, "can you hear me?")
+        yield* stage.wait(100)
+        const { dag } = servers.get("s3")!.rooms.find(roomId)!
+        const byBob = yield* bob.say(roomId, "I can")
+        yield* stage.wait(500)
+        const byBobOutcome = dag.timeline(byBob.eventId)?.verdict
+        yield* stage.quiet
+        const byAlice = yield* alice.say(roomId, "so I hear")
+        yield* stage.quiet
+        return [byBobOutcome, dag.timeline(byAlice.eventId)?.verdict]
+      }),
+    ),
+  )
+
+it.each([0, 1, 2, 3, 4, 5, 6, 20])(
+  "a message beside its own join is taken in with all that builds on it, after %i others",
+  async (messages) => expect(await takenIn(messages)).toEqual(["accepted", "accepted"]),
+)
