@@ -20,7 +20,12 @@ export class Fence {
   /** What passes while the boot lasts; once it is over neither its effects nor its results do. */
   guard<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.suspend(() =>
-      this.#fallen ? stopped : Effect.flatMap(Effect.exit(effect), (exit) => (this.#fallen ? stopped : exit)),
+      this.#fallen
+        ? stopped
+        : Effect.matchCauseEffect(effect, {
+            onFailure: (cause) => (this.#fallen ? stopped : Effect.failCause(cause)),
+            onSuccess: (value) => (this.#fallen ? stopped : Effect.succeed(value)),
+          }),
     )
   }
 }

@@ -19,7 +19,7 @@ import {
   serverHash,
 } from "./server-runtime.ts"
 import { Trace } from "./trace.ts"
-import { type ClockError, makeVirtualClock } from "./virtual-clock.ts"
+import { byRate, type ClockError, makeVirtualClock } from "./virtual-clock.ts"
 
 export interface KernelOptions {
   readonly seed: number
@@ -65,6 +65,14 @@ export class StoppedAtStep extends Data.TaggedError("StoppedAtStep")<{ readonly 
   }
 }
 
+/** What goes on without the server that began it. */
+export interface Wire {
+  /** Does something in so much virtual time; where that is none, once what is due before has run. */
+  readonly after: (ms: number, task: () => void) => void
+  /** Does something once `effect` has ended. */
+  readonly until: (effect: Effect.Effect<void>, task: () => void) => void
+}
+
 interface Timer {
   readonly atMs: number
   readonly turn: number
@@ -90,6 +98,7 @@ export class Kernel {
   readonly #servers = new Map<string, ServerRuntime>()
   /** Open while a server is not paused. */
   readonly #latches = new Map<string, Latch.Latch>()
+  readonly #labelHashes = new Map<string, number>()
   #outstanding: Outstanding[] = []
   #turn = 0
   #nowMs: number
@@ -186,25 +195,46 @@ export class Kernel {
     return this.#awake(server).await
   }
 
-  /** Forks an effect that goes on while its server is paused: what the server has sent. */
-  forkOnWire<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<void> {
-    // As Effect.forkDetach does it, but that its child has another scheduler and clock.
-    return Effect.withFiber((fiber) => {
-      const { wire } = this.#server(Context.get(fiber.context, CurrentServer))
-      const context = Context.merge(fiber.context, wire)
-      fiber.currentDispatcher.scheduleTask(() => void Effect.runForkWith(context)(effect), 0)
-      return Effect.void
-    })
+  /** How what that server has sent goes on, though the server be paused. */
+  wire(name: string): Wire {
+    const server = this.#server(name)
+    return {
+      after: (ms, task) => {
+        if (ms > 0) this.#at(server, this.#nowMs + ms, task, true)
+        else this.#enqueue(server, 0, task, true)
+      },
+      until: (effect, task) =>
+        Effect.runForkWith(Context.merge(server.services, server.wire))(effect).addObserver(task),
+    }
   }
 
-  /** A point where a fiber may be put back, by the seed: run loops inline steps, so seams must say where they are. */
-  seam(label: string): Effect.Effect<void> {
-    const labelHash = hashParts([0, 0], [label])[0]
-    return Effect.withFiber((fiber) => {
-      const server = this.#server(Context.get(fiber.context, CurrentServer))
-      const draw = (server.draw() ^ labelHash) >>> 0
-      return draw < this.#options.preemption * 2 ** 32 ? Effect.yieldNow : Effect.void
-    })
+  /** Has a server do something once it is awake and what is due before has run. */
+  enqueue(name: string, task: () => void): void {
+    this.#enqueue(this.#server(name), 0, task)
+  }
+
+  /** Has a server do something when its own clock has gone on by that much, unless what is given is called before. */
+  later(name: string, ms: number, task: () => void): () => void {
+    const server = this.#server(name)
+    return this.#at(server, this.#nowMs + byRate(ms, rateOf(server)), task, false)
+  }
+
+  /** As `seam`, for what is no fiber: does it now, or puts it back. */
+  seamBefore(name: string, label: string, task: () => void): void {
+    const server = this.#server(name)
+    if (this.#isPutBack(server, label)) this.#enqueue(server, 0, task)
+    else task()
+  }
+
+  /**
+   * A point where a fiber of that server may be put back, by the seed, before `effect`: run loops inline steps, so
+   * seams must say where they are.
+   */
+  seam<A, E, R>(name: string, label: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    const server = this.#server(name)
+    return Effect.suspend(() =>
+      this.#isPutBack(server, label) ? Effect.andThen(Effect.yieldNow, effect) : effect,
+    )
   }
 
   /**
@@ -298,6 +328,15 @@ export class Kernel {
       const deliveries = await Promise.all(issued.map(({ settle }) => settle()))
       for (const [at, delivery] of deliveries.entries()) this.#enqueue(issued[at]!.server, 0, delivery)
     }
+  }
+
+  #isPutBack(server: ServerRuntime, label: string): boolean {
+    let labelHash = this.#labelHashes.get(label)
+    if (labelHash === undefined) {
+      labelHash = hashParts([0, 0], [label])[0]
+      this.#labelHashes.set(label, labelHash)
+    }
+    return (server.draw() ^ labelHash) >>> 0 < this.#options.preemption * 2 ** 32
   }
 
   #exhausted(limit: "stepsMax" | "virtualMsMax"): KernelExhausted {

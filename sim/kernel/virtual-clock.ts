@@ -45,4 +45,4 @@ export const makeVirtualClock = (
 }
 
 /** In whole milliseconds, unless the clock is right: then to the fraction. */
-const byRate = (ms: number, rate: number): number => (rate === 1 ? ms : Math.ceil(ms / rate))
+export const byRate = (ms: number, rate: number): number => (rate === 1 ? ms : Math.ceil(ms / rate))

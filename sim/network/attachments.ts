@@ -1,5 +1,5 @@
 /** Servers on a network: who answers, in whose name, and what becomes of requests when a server goes away. */
-import { type Context, Deferred, Effect, Exit, Scope } from "effect"
+import { Effect, Exit, Fiber } from "effect"
 import type { WireHandler, WireRequest, WireResponse } from "#spec-impl/federation/wire.ts"
 import type { Kernel } from "../kernel/kernel.ts"
 
@@ -12,10 +12,11 @@ export type Outcome =
 interface Attachment {
   readonly handler: WireHandler
   /** The server's own surroundings, its scheduler among them. */
-  readonly context: Context.Context<never>
-  /** Of the handlers at work. */
-  readonly scope: Scope.Closeable
-  readonly unanswered: Set<Deferred.Deferred<Outcome>>
+  readonly run: ReturnType<typeof Effect.runForkWith<never>>
+  /** The handlers at work. */
+  readonly working: Set<Fiber.Fiber<unknown>>
+  /** Who is told what comes back. */
+  readonly unanswered: Set<(outcome: Outcome) => void>
 }
 
 export class Attachments {
@@ -32,9 +33,8 @@ export class Attachments {
    */
   readonly attach = Effect.fnUntraced(function* (this: Attachments, server: string, handler: WireHandler) {
     if (this.#attachments.has(server)) return yield* Effect.die(`${server} is attached already`)
-    const context = yield* this.#kernel.within(server)(Effect.context<never>())
-    const scope = Scope.makeUnsafe("parallel")
-    const attachment: Attachment = { handler, context, scope, unanswered: new Set() }
+    const run = Effect.runForkWith(yield* this.#kernel.within(server)(Effect.context<never>()))
+    const attachment: Attachment = { handler, run, working: new Set(), unanswered: new Set() }
     yield* Effect.acquireRelease(
       Effect.sync(() => {
         this.#attachments.set(server, attachment)
@@ -44,14 +44,14 @@ export class Attachments {
     )
   }).bind(this)
 
-  #detach(server: string, attachment: Attachment): Effect.Effect<void> {
+  #detach(server: string, { unanswered, working }: Attachment): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.#attachments.delete(server)
       this.#kernel.trace.record("detach", server)
-      for (const outcome of attachment.unanswered)
-        Deferred.doneUnsafe(outcome, Exit.succeed({ kind: "reset" }))
-      attachment.unanswered.clear()
-      return Scope.close(attachment.scope, Exit.void)
+      const cut = [...unanswered]
+      unanswered.clear()
+      for (const tell of cut) tell({ kind: "reset" })
+      return Fiber.interruptAll(working)
     })
   }
 
@@ -60,26 +60,24 @@ export class Attachments {
    * whose client hangs up finishes what it began. A handler that dies resets the connection; why it died goes
    * to the error reporters of the server.
    */
-  readonly handle = (request: WireRequest): Effect.Effect<Outcome> =>
-    Effect.suspend(() => {
-      const attachment = this.#attachments.get(request.destination)
-      if (attachment === undefined) return Effect.succeed({ kind: "refused" })
-      const outcome = Deferred.makeUnsafe<Outcome>()
-      attachment.unanswered.add(outcome)
-      const handling = attachment.handler(request).pipe(
-        Effect.withErrorReporting,
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
-            if (!attachment.unanswered.delete(outcome)) return
-            Deferred.doneUnsafe(outcome, Exit.succeed(this.#outcomeOf(request.destination, exit)))
-          }),
-        ),
-      )
-      return Effect.forkIn(handling, attachment.scope).pipe(
-        Effect.updateContext((_: Context.Context<never>) => attachment.context),
-        Effect.andThen(Deferred.await(outcome)),
-      )
+  handle(request: WireRequest, tell: (outcome: Outcome) => void): void {
+    const { destination } = request
+    const attachment = this.#attachments.get(destination)
+    if (attachment === undefined) return tell({ kind: "refused" })
+    const { handler, run, working, unanswered } = attachment
+    unanswered.add(tell)
+    this.#kernel.enqueue(destination, () => {
+      // It may have left before it came to that.
+      if (this.#attachments.get(destination) !== attachment) return
+      const fiber = run(Effect.withErrorReporting(handler(request)))
+      working.add(fiber)
+      fiber.addObserver((exit) => {
+        working.delete(fiber)
+        if (unanswered.delete(tell)) tell(this.#outcomeOf(destination, exit))
+      })
     })
+  }
+
   #outcomeOf(server: string, exit: Exit.Exit<WireResponse>): Outcome {
     if (Exit.isSuccess(exit)) return { kind: "response", response: exit.value }
     this.#kernel.trace.record("handler-died", server)

@@ -1,9 +1,9 @@
 /** One request and what comes of it: there, into the handler, and back. */
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
 import { DirectRequest, DirectResponse } from "#spec-impl/federation/direct/message.ts"
 import { WireError, type WireRequest, type WireResponse } from "#spec-impl/federation/wire.ts"
-import type { Kernel } from "../kernel/kernel.ts"
+import type { Kernel, Wire } from "../kernel/kernel.ts"
 import type { Attachments, Outcome } from "./attachments.ts"
 import { type Departure, type Disturbances, type Fate, together, undisturbed } from "./disturbances.ts"
 import { latencyMs } from "./latency.ts"
@@ -27,7 +27,8 @@ export interface Surroundings {
   readonly silenceMsMax: number
 }
 
-type Exchange = Effect.Effect<WireResponse, WireError>
+/** Tells the caller what came of its request. */
+type Tell = (answer: Effect.Effect<WireResponse, WireError>) => void
 
 /** Headers as they would stand on the wire, in an order that does not depend on who set which first. */
 const headerLines = (headers: Readonly<Record<string, string>>): string =>
@@ -42,62 +43,12 @@ const bytesOf = (message: WireRequest | WireResponse): Uint8Array =>
 
 const noBytes = new Uint8Array(0)
 
-/** Carries requests through those surroundings. */
-export const makeCarrier = (surroundings: Surroundings): ((departure: Departure) => Exchange) => {
+/** Carries requests through those surroundings. No fiber is spent on one but that of its handler. */
+export const makeCarrier = (
+  surroundings: Surroundings,
+): ((departure: Departure, wire: Wire, tell: Tell) => void) => {
   const { kernel, links, partition, rules, disturbances, attachments } = surroundings
   const { trace } = kernel
-
-  /** Takes a message over a link; false where it was lost. */
-  const cross = (
-    from: string,
-    to: string,
-    key: readonly string[],
-    extraMs: number,
-  ): Effect.Effect<boolean> => {
-    const { latency } = links.between(from, to)
-    const message = { source: from, destination: to, key }
-    return partition.cross(from, to, latencyMs(latency, message, kernel.chance) + extraMs)
-  }
-
-  const fail = (id: string, reason: WireError["reason"], afterMs: number): Effect.Effect<never, WireError> =>
-    Effect.sleep(Math.max(0, afterMs)).pipe(
-      Effect.andThen(
-        Effect.suspend(() => {
-          trace.record("failed", id, reason)
-          return new WireError({ reason })
-        }),
-      ),
-    )
-
-  /** Nobody tells the caller what became of its request. */
-  const lose = (id: string, leg: "request" | "answer", sentMs: number): Effect.Effect<never, WireError> =>
-    Effect.suspend(() => {
-      trace.record("lost", id, leg)
-      const { silenceMsMax } = surroundings
-      return Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
-        fail(id, "timed-out", sentMs + silenceMsMax - nowMs),
-      )
-    })
-
-  const arrive = (id: string, request: WireRequest, action: RuleAction, fate: Fate): Effect.Effect<Outcome> =>
-    Effect.suspend((): Effect.Effect<Outcome> => {
-      trace.record("delivered", id)
-      const response = action.kind === "reply" ? action.response : fate.reply
-      return response === undefined
-        ? attachments.handle(request)
-        : Effect.succeed({ kind: "response", response })
-    })
-
-  /** The same request once more, on a way of its own; what is answered to it nobody hears. */
-  const copy = ({ id }: Departure, request: WireRequest, afterMs: number): Effect.Effect<void> =>
-    partition.cross(request.source, request.destination, afterMs).pipe(
-      Effect.flatMap((hasArrived) => {
-        trace.record("copied", id, hasArrived ? "delivered" : "lost")
-        return hasArrived ? Effect.asVoid(attachments.handle(request)) : Effect.void
-      }),
-      Effect.forkDetach,
-      Effect.asVoid,
-    )
 
   const traceRequest = (kind: string, id: string, request: WireRequest): void => {
     const { source, destination, method, target, headers } = request
@@ -136,40 +87,92 @@ export const makeCarrier = (surroundings: Surroundings): ((departure: Departure)
     return together(struck.map(([, treatment]) => treatment))
   }
 
-  return Effect.fnUntraced(function* (departure: Departure): Effect.fn.Return<WireResponse, WireError> {
+  return (departure, wire, tell) => {
     const { id, facts, key } = departure
     const { source, destination } = facts.request
-    const sentMs = yield* Clock.currentTimeMillis
+    const sentMs = kernel.nowMs
+
+    const fail = (reason: WireError["reason"], afterMs: number): void =>
+      wire.after(afterMs, () => {
+        trace.record("failed", id, reason)
+        tell(Effect.fail(new WireError({ reason })))
+      })
+
+    /** Nobody tells the caller what became of its request. */
+    const lose = (leg: "request" | "answer"): void => {
+      trace.record("lost", id, leg)
+      fail("timed-out", sentMs + surroundings.silenceMsMax - kernel.nowMs)
+    }
+
+    /** Takes a message over a link. */
+    const cross = (from: string, to: string, leg: "request" | "answer", extraMs: number, then: () => void) => {
+      const { latency } = links.between(from, to)
+      const ms = latencyMs(latency, { source: from, destination: to, key: [...key, leg] }, kernel.chance)
+      partition.cross(
+        from,
+        to,
+        (arrive) => wire.after(ms + extraMs, arrive),
+        (hasArrived) => (hasArrived ? then() : lose(leg)),
+      )
+    }
+
+    /** The same request once more, on a way of its own; what is answered to it nobody hears. */
+    const copy = (request: WireRequest, afterMs: number): void =>
+      partition.cross(
+        source,
+        request.destination,
+        (arrive) => wire.after(afterMs, arrive),
+        (hasArrived) => {
+          trace.record("copied", id, hasArrived ? "delivered" : "lost")
+          if (hasArrived) attachments.handle(request, () => undefined)
+        },
+      )
+
+    const answer = (outcome: Outcome, fate: Fate): void => {
+      traceOutcome(id, outcome)
+      if (fate.loses === "answer") return lose("answer")
+      if (fate.breaks) return fail("reset", 0)
+      const answerMs = outcome.kind === "response" ? fate.answerDelayMs(outcome.response, kernel.nowMs) : 0
+      cross(destination, source, "answer", answerMs, () => {
+        if (outcome.kind !== "response") return fail(outcome.kind, 0)
+        trace.record("answered", id)
+        tell(Effect.succeed(outcome.response))
+      })
+    }
+
+    const arrive = (action: RuleAction, fate: Fate, request: WireRequest): void => {
+      if (fate.copyAfterMs !== undefined) copy(request, fate.copyAfterMs)
+      trace.record("delivered", id)
+      const tellOutcome = (outcome: Outcome): void =>
+        answer(alteredOutcome(outcome, departure, action, fate), fate)
+      const response = action.kind === "reply" ? action.response : fate.reply
+      if (response === undefined) attachments.handle(request, tellOutcome)
+      else tellOutcome({ kind: "response", response })
+    }
+
+    const go = (action: RuleAction, fate: Fate): void => {
+      if (fate.fails !== undefined) return fail(fate.fails.reason, fate.fails.afterMs)
+      if (fate.loses === "request") return lose("request")
+      const request = altered(departure, action)
+      const extraMs = (action.kind === "delay" ? action.ms : 0) + fate.delayMs
+      cross(source, destination, "request", extraMs, () => arrive(action, fate, request))
+    }
+
+    const leave = (action: RuleAction): void => {
+      const fate = fateOf(departure)
+      if (fate.holds.length === 0) return go(action, fate)
+      wire.until(Effect.all(fate.holds, { discard: true }), () => go(action, fate))
+    }
+
     traceRequest("request", id, facts.request)
     if (partition.blocks(source, destination)) {
-      return yield* fail(id, surroundings.cutReason, surroundings.cutNoticeMs)
+      return fail(surroundings.cutReason, surroundings.cutNoticeMs)
     }
     const action = ruleOn(departure)
-    if (action.kind === "drop") return yield* lose(id, "request", sentMs)
-    if (action.kind === "hold") yield* action.until
-    const fate = fateOf(departure)
-    for (const held of fate.holds) yield* held
-    if (fate.fails !== undefined) return yield* fail(id, fate.fails.reason, fate.fails.afterMs)
-    if (fate.loses === "request") return yield* lose(id, "request", sentMs)
-    const request = altered(departure, action)
-    const extraMs = (action.kind === "delay" ? action.ms : 0) + fate.delayMs
-    if (!(yield* cross(source, destination, [...key, "request"], extraMs))) {
-      return yield* lose(id, "request", sentMs)
-    }
-    yield* kernel.seam("network")
-    if (fate.copyAfterMs !== undefined) yield* copy(departure, request, fate.copyAfterMs)
-    const outcome = alteredOutcome(yield* arrive(id, request, action, fate), departure, action, fate)
-    traceOutcome(id, outcome)
-    if (fate.loses === "answer") return yield* lose(id, "answer", sentMs)
-    if (fate.breaks) return yield* fail(id, "reset", 0)
-    const answerMs = outcome.kind === "response" ? fate.answerDelayMs(outcome.response, kernel.nowMs) : 0
-    if (!(yield* cross(destination, source, [...key, "answer"], answerMs))) {
-      return yield* lose(id, "answer", sentMs)
-    }
-    if (outcome.kind !== "response") return yield* fail(id, outcome.kind, 0)
-    trace.record("answered", id)
-    return outcome.response
-  })
+    if (action.kind === "drop") return lose("request")
+    if (action.kind !== "hold") return leave(action)
+    wire.until(action.until, () => leave(action))
+  }
 }
 
 const alteredOutcome = (outcome: Outcome, { facts }: Departure, action: RuleAction, fate: Fate): Outcome => {

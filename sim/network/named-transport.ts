@@ -92,10 +92,17 @@ export const makeSimulatedSend = Effect.fnUntraced(function* (source: string, pa
   )
   const services = yield* Layer.build(ServerResolver.layer.pipe(Layer.provideMerge(surroundings)))
   const send = yield* Effect.provideContext(makeNamedSend, services)
-  return (request: WireRequest) =>
-    Effect.tapError(send(request), ({ reason, detail = "" }) =>
+  return (request: WireRequest, answerMsMax?: number) => {
+    const sent = Effect.tapError(send(request), ({ reason, detail = "" }) =>
       Effect.sync(() =>
         parts.kernel.trace.record("not-reached", source, request.destination, reason, detail),
       ),
     )
+    return answerMsMax === undefined
+      ? sent
+      : Effect.timeoutOrElse(sent, {
+          duration: answerMsMax,
+          orElse: () => new WireError({ reason: "timed-out" }),
+        })
+  }
 })

@@ -2,10 +2,11 @@
  * The simulated network: requests and answers as bytes, over links that take time, can be cut, and lie where a
  * rule says so. All that happens on it is in the kernel's trace.
  */
-import { Context, Deferred, Effect, Latch, Layer, type Scope } from "effect"
-import type { WireError, WireHandler, WireRequest, WireResponse } from "#spec-impl/federation/wire.ts"
+import { Context, Effect, Latch, Layer, type Scope } from "effect"
+import { WireError, type WireHandler, type WireRequest, type WireResponse } from "#spec-impl/federation/wire.ts"
 import type { Kernel } from "../kernel/kernel.ts"
 import { hashParts } from "../kernel/keyed-chance.ts"
+import { CurrentServer } from "../kernel/server-runtime.ts"
 import { Attachments } from "./attachments.ts"
 import { type Departure, type Disturbance, Disturbances } from "./disturbances.ts"
 import { makeCarrier } from "./exchange.ts"
@@ -56,10 +57,10 @@ export class Network extends Context.Service<
      */
     readonly attach: (server: string, handler: WireHandler) => Effect.Effect<void, never, Scope.Scope>
     /**
-     * Sends a request and waits for its answer. Interruption ends the waiting alone: what was sent arrives, and
-     * what its handler began goes on.
+     * Sends a request and waits for its answer, for so long by the server's own clock where that is said. Interruption
+     * ends the waiting alone: what was sent arrives, and what its handler began goes on.
      */
-    readonly send: (request: WireRequest) => Effect.Effect<WireResponse, WireError>
+    readonly send: (request: WireRequest, answerMsMax?: number) => Effect.Effect<WireResponse, WireError>
     /** How many requests were sent so far. */
     readonly requests: () => number
 
@@ -124,22 +125,44 @@ const makeNetwork = (kernel: Kernel, settings: NetworkSettings): Network["Servic
       Effect.sync(() => rules.install(match, action, options)),
       (entry) => Effect.sync(() => rules.remove(entry)),
     )
+  const send: Network["Service"]["send"] = (request, answerMsMax) =>
+    Effect.withFiber((fiber) => {
+      const server = Context.get(fiber.context, CurrentServer)
+      return Effect.callback((resume) => {
+        let departure: Departure | undefined
+        let isOver = false
+        const end = (): void => {
+          isOver = true
+          stopWaiting?.()
+        }
+        const tell = (answer: Effect.Effect<WireResponse, WireError>): void => {
+          if (isOver) return
+          end()
+          resume(answer)
+        }
+        const abandon = (): void => {
+          end()
+          if (departure !== undefined) kernel.trace.record("abandoned", departure.id)
+        }
+        const stopWaiting =
+          answerMsMax === undefined
+            ? undefined
+            : kernel.later(server, answerMsMax, () => {
+                abandon()
+                resume(new WireError({ reason: "timed-out" }))
+              })
+        kernel.seamBefore(server, "network", () => {
+          if (isOver) return
+          departure = depart.next(request)
+          // The answer is the server's own concern again: while it is paused it does nothing about it.
+          carry(departure, kernel.wire(server), (answer) => kernel.enqueue(server, () => tell(answer)))
+        })
+        return Effect.sync(abandon)
+      })
+    })
   return {
     attach: attachments.attach,
-    send: Effect.fnUntraced(function* (request) {
-      yield* kernel.seam("network")
-      const answer = Deferred.makeUnsafe<WireResponse, WireError>()
-      return yield* Effect.uninterruptibleMask((restore) =>
-        Effect.suspend(() => {
-          const departure = depart.next(request)
-          const exchange = Deferred.into(carry(departure), answer)
-          return kernel.forkOnWire(exchange).pipe(
-            Effect.andThen(restore(Deferred.await(answer))),
-            Effect.onInterrupt(() => Effect.sync(() => kernel.trace.record("abandoned", departure.id))),
-          )
-        }),
-      )
-    }),
+    send,
     requests: depart.count,
     partition: (groups) => traced(() => partition.split(groups), "partition", JSON.stringify(groups)),
     cut: (source, destination, direction = "both") =>

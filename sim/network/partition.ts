@@ -1,6 +1,4 @@
 /** Cuts: which links carry nothing, and what is lost when a cut falls while it is on its way. */
-import { Effect } from "effect"
-
 /** A cut of one link: `one-way` takes what goes from the source to the destination, and nothing else. */
 export type CutDirection = "both" | "one-way"
 
@@ -71,17 +69,21 @@ export class Partition {
     return false
   }
 
-  /** Takes a message over a link in that time; false where a cut took it. */
-  readonly cross = (source: string, destination: string, ms: number): Effect.Effect<boolean> =>
-    Effect.suspend(() => {
-      if (this.blocks(source, destination)) return Effect.succeed(false)
-      const passage: Passage = { source, destination, isLost: false }
-      this.#passages.add(passage)
-      return Effect.sleep(ms).pipe(
-        Effect.map(() => !passage.isLost),
-        Effect.ensuring(Effect.sync(() => this.#passages.delete(passage))),
-      )
+  /** Takes a message over a link in that time, by `after`, and tells whether it has arrived: a cut may take it. */
+  cross(
+    source: string,
+    destination: string,
+    after: (task: () => void) => void,
+    tell: (hasArrived: boolean) => void,
+  ): void {
+    if (this.blocks(source, destination)) return tell(false)
+    const passage: Passage = { source, destination, isLost: false }
+    this.#passages.add(passage)
+    after(() => {
+      this.#passages.delete(passage)
+      tell(!passage.isLost)
     })
+  }
 
   #setCut(source: string, destination: string, isCut: boolean): void {
     const from = this.#cutFrom.get(source) ?? new Set()

@@ -99,7 +99,7 @@ const layerClientOf = (name: string, parts: WorldParts, fence: Fence) => {
   const { kernel, network, names, transport } = parts
   const fenced = {
     ...network,
-    send: (request) => fence.guard(Effect.suspend(() => network.send(request))),
+    send: (request, answerMsMax) => fence.guard(network.send(request, answerMsMax)),
   } satisfies typeof network
   return names === undefined
     ? layerClientBy(name, transport, fenced.send)
@@ -259,7 +259,8 @@ const bootBehind = Effect.fnUntraced(function* (
 })
 
 const fencedStore = (fence: Fence, store: EventStore["Service"]): EventStore["Service"] => ({
-  commit: (group) => fence.guard(store.commit(group)),
+  // Behind the fence already.
+  commit: store.commit,
   rooms: fence.guard(store.rooms),
   events: (which, visit) => fence.guard(store.events(which, visit)),
   eventsNow: store.eventsNow,
@@ -280,34 +281,25 @@ const tracedStore = (
   store: EventStore["Service"],
 ): EventStore["Service"] => ({
   ...store,
-  commit: (group) =>
-    kernel.seam("store").pipe(
-      Effect.andThen(
-        fence.guard(
-          Effect.suspend(() => {
-            kernel.trace.record("store", name, groupBytes(group))
-            return onCommit === undefined
-              ? store.commit(group)
-              : Effect.tap(store.commit(group), () => Effect.sync(() => onCommit(name, group)))
-          }),
-        ),
-      ),
-    ),
+  commit: (group) => {
+    const commit = fence.guard(
+      Effect.suspend(() => {
+        kernel.trace.record("store", name, groupBytes(group))
+        return onCommit === undefined
+          ? store.commit(group)
+          : Effect.tap(store.commit(group), () => Effect.sync(() => onCommit(name, group)))
+      }),
+    )
+    return kernel.seam(name, "store", commit)
+  },
 })
 
 /** What each server decided about each event: what a report draws. */
 const verdictTracer =
   (name: string, kernel: Kernel, fence: Fence): RoomListener =>
-  (room, record) =>
-    Effect.sync(() => {
-      if (fence.fallen) return
-      kernel.trace.record(
-        "event",
-        name,
-        room.roomId,
-        record.event.eventId,
-        record.place,
-        record.verdict,
-        record.objection === undefined ? "" : `${record.objection.check} ${record.objection.rule}`,
-      )
-    })
+  (room, { event, place, verdict, objection }) => {
+    if (fence.fallen) return undefined
+    const why = objection === undefined ? "" : `${objection.check} ${objection.rule}`
+    kernel.trace.record("event", name, room.roomId, event.eventId, place, verdict, why)
+    return undefined
+  }

@@ -1,5 +1,5 @@
 /** How events enter a room that this server holds: examined, made durable, seen by all, then sent on. */
-import { Effect, Semaphore } from "effect"
+import { Context, Effect, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
 import { domainOf } from "../core/identifiers.ts"
 import type { Arrival, Claim, OutlierRecord, TimelineRecord } from "../core/room-dag/event-record.ts"
@@ -17,8 +17,11 @@ import { Stopwatch, type StopwatchService } from "./stopwatch.ts"
 export const whileWriting = <A, E, R>(room: Room, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Stopwatch, (stopwatch) => {
     const since = stopwatch.now()
-    const arrived = Effect.sync(() => stopwatch.add("queueing", since))
-    return Semaphore.withPermits(room.writing, 1)(Effect.andThen(arrived, effect))
+    const arrived = Effect.suspend(() => {
+      stopwatch.add("queueing", since)
+      return effect
+    })
+    return Semaphore.withPermits(room.writing, 1)(arrived)
   })
 
 /** Does `examine`, and counts its time as that of the auth rules, but for state resolution, which counts itself. */
@@ -70,9 +73,10 @@ export const admitInTurn = Effect.fnUntraced(function* (
   isAllowed: () => boolean,
   more: (taken: number) => StoreGroup,
 ) {
-  const rooms = yield* Rooms
-  const stopwatch = yield* Stopwatch
-  const { serverName } = yield* ServerIdentity
+  const services = yield* Effect.context<Rooms | ServerIdentity>()
+  const rooms = Context.get(services, Rooms)
+  const stopwatch = Context.get(services, Stopwatch)
+  const { serverName } = Context.get(services, ServerIdentity)
   const isReady = (event: Event): boolean =>
     !room.dag.holdsAnother(event) &&
     room.dag.missingPrevEvents(event).length === 0 &&
@@ -83,16 +87,17 @@ export const admitInTurn = Effect.fnUntraced(function* (
     isAllowed()
   return yield* whileWriting(
     room,
-    Effect.gen(function* () {
-      if (room.partial !== undefined) return 0
+    Effect.suspend(() => {
+      if (room.partial !== undefined) return Effect.succeed(0)
       const taken = whileExamining(
         stopwatch,
         () => room.dag.examineInTurn(events, isReady),
         (records) => records.length,
       )
       const records = [...new Set(taken)].filter(({ event }) => !room.dag.isInHistory(event.eventId))
-      if (records.length > 0) yield* rooms.commit(room, records, more(taken.length))
-      return taken.length
+      return records.length === 0
+        ? Effect.succeed(taken.length)
+        : Effect.as(rooms.commit(room, records, more(taken.length)), taken.length)
     }),
   )
 })

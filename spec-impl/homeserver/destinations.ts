@@ -71,7 +71,7 @@ export class Destinations extends Context.Service<
     /** Sends a committed event. */
     readonly send: (roomId: string, event: Event, servers: Iterable<string>) => Effect.Effect<void>
     /** A server that speaks to us can be spoken to: it is tried at once. */
-    readonly heardFrom: (server: string) => Effect.Effect<void>
+    readonly heardFrom: (server: string) => void
     readonly unsent: () => readonly Unsent[]
   }
 >()("netsplit/Destinations") {
@@ -268,13 +268,12 @@ export class Destinations extends Context.Service<
             yield* start(destination)
           }
         }),
-        heardFrom: (server) =>
-          Effect.sync(() => {
-            const destination = destinations.get(server)
-            if (destination === undefined) return
-            destination.failures = 0
-            destination.retry.openUnsafe()
-          }),
+        heardFrom: (server) => {
+          const destination = destinations.get(server)
+          if (destination === undefined) return
+          destination.failures = 0
+          destination.retry.openUnsafe()
+        },
         unsent: () =>
           [...destinations.values()].filter(hasUnsent).map((destination) => ({
             destination: destination.name,

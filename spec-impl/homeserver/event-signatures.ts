@@ -1,5 +1,5 @@
 /** Check 2 on receipt of a PDU: the signatures of the servers that must have signed it. */
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { canonicalIntegerMax } from "../core/limits.ts"
 import type { RoomVersion } from "../core/room-version.ts"
@@ -35,26 +35,27 @@ interface Question {
 const concurrency = 16
 
 /** Verifies the required signatures of events of one room, all at once. */
-export const verifyEventSignatures = Effect.fnUntraced(function* (
+export const verifyEventSignatures = (
   source: KeySource,
   signatures: Signatures["Service"],
   events: readonly Event[],
   version: RoomVersion,
-) {
+) => {
   const questions = events.flatMap((event) =>
     requiredSigners(event, version).map((server) => questionOf(event, version, server)),
   )
-  const problems = yield* answerQuestions(source, signatures, questions, version)
-  const failures = new Map<Event, string>()
-  for (const [position, { event }] of questions.entries()) {
-    const problem = problems[position]
-    if (problem !== undefined && !failures.has(event)) failures.set(event, problem)
-  }
-  return events.map((event): EventSignatures => {
-    const failed = failures.get(event)
-    return failed === undefined ? "verified" : { failed }
+  return Effect.map(answerQuestions(source, signatures, questions, version), (problems) => {
+    const failures = new Map<Event, string>()
+    for (const [position, { event }] of questions.entries()) {
+      const problem = problems[position]
+      if (problem !== undefined && !failures.has(event)) failures.set(event, problem)
+    }
+    return events.map((event): EventSignatures => {
+      const failed = failures.get(event)
+      return failed === undefined ? "verified" : { failed }
+    })
   })
-})
+}
 
 /** Whether `server` signed the event, whoever else must have. */
 export const verifySignatureOf = Effect.fnUntraced(function* (
@@ -89,19 +90,47 @@ const questionOf = (event: Event, version: RoomVersion, server: string): Questio
 })
 
 /** For each question what is wrong, or undefined. */
-const answerQuestions = Effect.fnUntraced(function* (
+const answerQuestions = (
   source: KeySource,
   signatures: Signatures["Service"],
   questions: readonly Question[],
   { keyValidity }: RoomVersion,
-) {
-  let nowMs = yield* Clock.currentTimeMillis
-  const keyFor = ({ event, server }: Question, { keyId }: SignatureCheck) =>
-    source.keysOf(server).forEvent(keyId, event.originServerTs, keyValidity, nowMs)
+): Effect.Effect<readonly (string | undefined)[]> =>
+  Effect.clockWith((clock) => {
+    const lacking = lackingKeys(source, questions, keyValidity, clock.currentTimeMillisUnsafe())
+    const judge = Effect.suspend(() =>
+      judgeQuestions(source, signatures, questions, keyValidity, clock.currentTimeMillisUnsafe()),
+    )
+    return lacking.size === 0
+      ? judge
+      : Effect.andThen(
+          Effect.forEach(lacking, ([server, wanted]) => source.refresh(server, wanted), {
+            concurrency,
+            discard: true,
+          }),
+          judge,
+        )
+  })
+
+const keyFor = (
+  source: KeySource,
+  { event, server }: Question,
+  { keyId }: SignatureCheck,
+  keyValidity: RoomVersion["keyValidity"],
+  nowMs: number,
+) => source.keysOf(server).forEvent(keyId, event.originServerTs, keyValidity, nowMs)
+
+/** The keys that are not known, and that it may help to ask for, by server. */
+const lackingKeys = (
+  source: KeySource,
+  questions: readonly Question[],
+  keyValidity: RoomVersion["keyValidity"],
+  nowMs: number,
+): ReadonlyMap<string, WantedKeys> => {
   const lacking = new Map<string, Map<string, { untilTs: number; isForRequest: boolean }>>()
   for (const question of questions) {
     for (const check of question.checks) {
-      const isKnown = keyFor(question, check) !== undefined
+      const isKnown = keyFor(source, question, check, keyValidity, nowMs) !== undefined
       if (isKnown || !source.keysOf(check.server).mayChange(check.keyId)) continue
       const ofServer = lacking.get(check.server) ?? new Map()
       lacking.set(check.server, ofServer)
@@ -110,28 +139,37 @@ const answerQuestions = Effect.fnUntraced(function* (
       ofServer.set(check.keyId, { untilTs: Math.max(untilTs, known), isForRequest: false })
     }
   }
-  yield* Effect.forEach(lacking, ([server, wanted]) => source.refresh(server, wanted), {
-    concurrency,
-    discard: true,
-  })
-  nowMs = yield* Clock.currentTimeMillis
+  return lacking
+}
+
+const judgeQuestions = (
+  source: KeySource,
+  signatures: Signatures["Service"],
+  questions: readonly Question[],
+  keyValidity: RoomVersion["keyValidity"],
+  nowMs: number,
+): Effect.Effect<readonly (string | undefined)[]> => {
   // Looked up once: while signatures are verified, keys may come in.
-  const keys = questions.map((question) => question.checks.map((check) => keyFor(question, check)))
+  const keys = questions.map((question) =>
+    question.checks.map((check) => keyFor(source, question, check, keyValidity, nowMs)),
+  )
   const asked = questions.flatMap(({ checks }, position) =>
     checks.flatMap(({ message, signature }, place) => {
       const publicKey = keys[position]?.[place]
       return publicKey === undefined ? [] : [{ publicKey, message, signature }]
     }),
   )
-  const answers = (yield* signatures.verifyAll(asked)).values()
-  return questions.map((question, position) => {
-    const outcomes = question.checks.map(({ keyId }, place): SignatureOutcome => {
-      if (keys[position]?.[place] !== undefined) return answers.next().value ? "valid" : "invalid"
-      return source.keysOf(question.server).has(keyId) ? "expired-key" : "unknown-key"
+  return Effect.map(signatures.verifyAll(asked), (verified) => {
+    const answers = verified.values()
+    return questions.map((question, position) => {
+      const outcomes = question.checks.map(({ keyId }, place): SignatureOutcome => {
+        if (keys[position]?.[place] !== undefined) return answers.next().value ? "valid" : "invalid"
+        return source.keysOf(question.server).has(keyId) ? "expired-key" : "unknown-key"
+      })
+      return problemIn(question, outcomes)
     })
-    return problemIn(question, outcomes)
   })
-})
+}
 
 /** As far as a question about it can hold it: rooms 1–5 have timestamps of any size. */
 const timestampOf = ({ originServerTs }: Event): number =>

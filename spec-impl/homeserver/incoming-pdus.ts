@@ -1,12 +1,13 @@
 /** The PDUs of one transaction that are of one room: each taken through the checks, its missing history fetched first. */
-import { Effect, Semaphore } from "effect"
+import { Context, Effect, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
 import { eventIdOf } from "../core/event-id.ts"
-import { isJsonObject, type JsonValue } from "../core/json/value.ts"
+import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import type { StoreGroup } from "../store/event-store.ts"
 import { admit, admitInTurn } from "./admission.ts"
 import { JoinsInFlight } from "./joins-in-flight.ts"
+import type { KeyRing } from "./key-ring.ts"
 import { heldRoom } from "./local-joins.ts"
 import { fillGap } from "./missing-events.ts"
 import { Outside } from "./outside.ts"
@@ -35,27 +36,29 @@ interface ReadPdu {
  * that can be: it is told all results, and whether it was kept is told with them. Fails where the store does, or where
  * that is how this server reads the specification.
  */
-export const receivePdus = Effect.fnUntraced(function* (
+export const receivePdus = (
   origin: string,
   roomId: string,
   pdus: readonly JsonValue[],
   more: ((results: readonly PduResult[]) => StoreGroup) | undefined,
-) {
-  const arriving = (yield* Rooms).find(roomId)?.arriving
-  const receive = receiveInOrder(origin, roomId, pdus, more, arriving)
-  return yield* arriving === undefined ? receive : Semaphore.withPermits(arriving, 1)(receive)
-})
+) =>
+  Effect.contextWith((services: Context.Context<Rooms | JoinsInFlight | Settings>) => {
+    const arriving = Context.get(services, Rooms).find(roomId)?.arriving
+    const receive = receiveInOrder(services, origin, roomId, pdus, more, arriving)
+    return arriving === undefined ? receive : Semaphore.withPermits(arriving, 1)(receive)
+  })
 
 const receiveInOrder = Effect.fnUntraced(function* (
+  services: Context.Context<Rooms | JoinsInFlight | Settings>,
   origin: string,
   roomId: string,
   pdus: readonly JsonValue[],
   more: ((results: readonly PduResult[]) => StoreGroup) | undefined,
   arriving: Semaphore.Semaphore | undefined,
 ) {
-  const rooms = yield* Rooms
-  const joins = yield* JoinsInFlight
-  const { parentsWaitMs } = yield* Settings
+  const rooms = Context.get(services, Rooms)
+  const joins = Context.get(services, JoinsInFlight)
+  const { parentsWaitMs } = Context.get(services, Settings)
   const results: PduResult[] = []
   let read: readonly ReadPdu[] = []
   let readFor: Room | undefined
@@ -65,7 +68,7 @@ const receiveInOrder = Effect.fnUntraced(function* (
   while (results.length < pdus.length) {
     yield* joins.settled(roomId)
     const at = results.length
-    const withdrawn = yield* receiveFromOutside(origin, pdus[at]!)
+    const withdrawn = isMember(pdus[at]) ? yield* receiveFromOutside(origin, pdus[at]) : undefined
     if (withdrawn !== undefined) {
       results.push(withdrawn)
       continue
@@ -132,23 +135,23 @@ const eventsOf = (read: readonly ReadPdu[]): readonly Event[] => {
 }
 
 /** Check 1 on each, then checks 2 and 3 on all that pass it: their signatures are verified together. */
-const readAll = Effect.fnUntraced(function* (room: Room, pdus: readonly JsonValue[]) {
-  const stopwatch = yield* Stopwatch
-  const since = stopwatch.now()
-  const read = pdus.map((pdu) => readPdu(pdu, room, { checkReferenceCounts: true }))
-  stopwatch.add("form", since, pdus.length)
-  const vetted = yield* vetEvents(
-    room,
-    read.flatMap((one) => ("event" in one ? [one.event] : [])),
-  )
-  const outcomes = vetted.values()
-  return read.map(
-    (one, position): ReadPdu =>
-      "event" in one
-        ? { eventId: one.event.eventId, vetted: outcomes.next().value ?? { problem: "not verified" } }
-        : { eventId: nameOf(pdus[position]!, room.version), vetted: one },
-  )
-})
+const readAll = (room: Room, pdus: readonly JsonValue[]) =>
+  Effect.contextWith((services: Context.Context<KeyRing>) => {
+    const stopwatch = Context.get(services, Stopwatch)
+    const since = stopwatch.now()
+    const read = pdus.map((pdu) => readPdu(pdu, room, { checkReferenceCounts: true }))
+    stopwatch.add("form", since, pdus.length)
+    const events = read.flatMap((one) => ("event" in one ? [one.event] : []))
+    return Effect.map(vetEvents(room, events), (vetted) => {
+      const outcomes = vetted.values()
+      return read.map(
+        (one, position): ReadPdu =>
+          "event" in one
+            ? { eventId: one.event.eventId, vetted: outcomes.next().value ?? { problem: "not verified" } }
+            : { eventId: nameOf(pdus[position]!, room.version), vetted: one },
+      )
+    })
+  })
 
 /** An event that may need something from elsewhere: what it builds on, or a word of the policy server. */
 const receiveAlone = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
@@ -177,9 +180,11 @@ const receiveAlone = Effect.fnUntraced(function* (room: Room, origin: string, ev
   )
 })
 
+const isMember = (pdu: JsonValue | undefined): pdu is JsonObject =>
+  isJsonObject(pdu) && pdu.type === "m.room.member"
+
 /** What concerns a user who stands outside, in a room that this server is not in; undefined where it is not that. */
-const receiveFromOutside = Effect.fnUntraced(function* (origin: string, pdu: JsonValue) {
-  if (!isJsonObject(pdu) || pdu.type !== "m.room.member") return undefined
+const receiveFromOutside = Effect.fnUntraced(function* (origin: string, pdu: JsonObject) {
   const rooms = yield* Rooms
   const outside = yield* Outside
   const { roomVersions } = yield* Settings

@@ -1,5 +1,5 @@
 /** What comes in by `/send`, each transaction once. */
-import { Clock, Context, Deferred, Effect, Layer } from "effect"
+import { Clock, Context, Effect, Fiber, Layer } from "effect"
 import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
 import { Recent } from "../core/recent.ts"
 import type { FederationClient } from "../federation/client.ts"
@@ -78,7 +78,6 @@ export class Incoming extends Context.Service<
       const rooms = yield* Rooms
       const resyncs = yield* Resyncs
       const { readings } = yield* Settings
-      const scope = yield* Effect.scope
       const services = yield* Effect.context<
         | FederationClient
         | JoinsInFlight
@@ -90,7 +89,10 @@ export class Incoming extends Context.Service<
         | Settings
         | Signatures
       >()
-      const underWay = new Map<string, Deferred.Deferred<TransactionAnswer, MatrixError>>()
+      const underWay = new Map<string, Fiber.Fiber<TransactionAnswer, MatrixError>>()
+      // What came in is taken in though its sender hang up, until this server ends.
+      yield* Effect.addFinalizer(() => Fiber.interruptAll(underWay.values()))
+      const run = Effect.runForkWith(services)
       let clearedTs = 0
       const answered = new Answered()
       for (const [origin, transactionId] of yield* store.answered(answersKnownMax)) {
@@ -119,11 +121,14 @@ export class Incoming extends Context.Service<
           byRoom.length === 1 && edus.length === 0
             ? (results: readonly PduResult[]) => groupOf(answerOf(results))
             : undefined
-        const received = yield* Effect.forEach(
-          byRoom,
-          ([roomId, ofRoom]) => receivePdus(origin, roomId, ofRoom, seal),
-          { concurrency: roomsAtOnceMax },
-        )
+        const received =
+          byRoom.length === 1
+            ? [yield* receivePdus(origin, byRoom[0]![0], pdus, seal)]
+            : yield* Effect.forEach(
+                byRoom,
+                ([roomId, ofRoom]) => receivePdus(origin, roomId, ofRoom, seal),
+                { concurrency: roomsAtOnceMax },
+              )
         // §EDUs: what is wrong with one is not told to the sender.
         for (const edu of edus) if (isJsonObject(edu)) yield* chapters.receive(origin, edu)
         const answer = answerOf(received.flatMap(({ results }) => results))
@@ -134,24 +139,21 @@ export class Incoming extends Context.Service<
       })
 
       return Incoming.of({
-        receiveTransaction: Effect.fnUntraced(function* (origin, transactionId, pdus, edus) {
-          yield* destinations.heardFrom(origin)
-          const key = keyOf(origin, transactionId)
-          const running = underWay.get(key)
-          if (running !== undefined) return yield* Deferred.await(running)
-          const answered = Deferred.makeUnsafe<TransactionAnswer, MatrixError>()
-          underWay.set(key, answered)
-          const work = receiveOnce(origin, transactionId, pdus, edus).pipe(
-            Effect.catchTag("StoreFailure", ({ detail }) => Effect.fail(storeFailed(detail))),
-            Effect.onExit((exit) =>
-              Effect.sync(() => underWay.delete(key)).pipe(Effect.andThen(Deferred.done(answered, exit))),
-            ),
-            // In their place, not merged with what is there: that would copy them all for each transaction.
-            Effect.updateContext((_: Context.Context<never>) => services),
-          )
-          yield* Effect.forkIn(work, scope)
-          return yield* Deferred.await(answered)
-        }),
+        receiveTransaction: (origin, transactionId, pdus, edus) =>
+          Effect.suspend(() => {
+            destinations.heardFrom(origin)
+            const key = keyOf(origin, transactionId)
+            const running = underWay.get(key)
+            if (running !== undefined) return Fiber.join(running)
+            const fiber = run(
+              Effect.catchTag(receiveOnce(origin, transactionId, pdus, edus), "StoreFailure", ({ detail }) =>
+                Effect.fail(storeFailed(detail)),
+              ),
+            )
+            underWay.set(key, fiber)
+            fiber.addObserver(() => underWay.delete(key))
+            return Fiber.join(fiber)
+          }),
         busy: () => underWay.size + resyncs.busy(),
       })
     }),

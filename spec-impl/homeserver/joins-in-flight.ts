@@ -12,7 +12,7 @@ export class JoinsInFlight extends Context.Service<
     /** Runs `join` once all earlier joins of this server to the room are over. */
     readonly inTurn: <A, E, R>(roomId: string, join: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
     /**
-     * Waits until no join to the room is under way: residents send a room's events as soon as they have accepted a
+     * Waits until no join to the room is under way, as of this call: residents send a room's events as soon as they have accepted a
      * join, before the joining server has their answer and so the room.
      */
     readonly settled: (roomId: string) => Effect.Effect<void>
@@ -37,8 +37,7 @@ export class JoinsInFlight extends Context.Service<
       })
     return JoinsInFlight.of({
       inTurn,
-      settled: (roomId) =>
-        Effect.suspend(() => (rooms.has(roomId) ? inTurn(roomId, Effect.void) : Effect.void)),
+      settled: (roomId) => (rooms.has(roomId) ? inTurn(roomId, Effect.void) : Effect.void),
     })
   })
 }

@@ -87,10 +87,14 @@ export class KeyRing extends Context.Service<
       const keysOf = (server: string): KnownKeys =>
         server === identity.serverName ? ownKeys() : holderOf(server).keys
 
-      const keyForRequest = Effect.fnUntraced(function* (server: string, keyId: string) {
-        const nowMs = yield* Clock.currentTimeMillis
-        const known = keysOf(server).forRequest(keyId, nowMs)
-        if (known !== undefined) return known
+      const keyForRequest = (server: string, keyId: string) =>
+        Effect.clockWith((clock): Effect.Effect<Uint8Array, KeyUnavailable> => {
+          const nowMs = clock.currentTimeMillisUnsafe()
+          const known = keysOf(server).forRequest(keyId, nowMs)
+          return known === undefined ? fetchForRequest(server, keyId, nowMs) : Effect.succeed(known)
+        })
+
+      const fetchForRequest = Effect.fnUntraced(function* (server: string, keyId: string, nowMs: number) {
         yield* refresh(server, new Map([[keyId, { untilTs: nowMs, isForRequest: true }]]))
         const fetched = keysOf(server).forRequest(keyId, yield* Clock.currentTimeMillis)
         if (fetched !== undefined) return fetched

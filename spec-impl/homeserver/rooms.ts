@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Semaphore } from "effect"
+import { Context, Effect, Exit, Layer, Semaphore } from "effect"
 import type { Readings } from "../core/readings.ts"
 import { journalEntry } from "../core/room-dag/decide-anew.ts"
 import type { EventRecord } from "../core/room-dag/event-record.ts"
@@ -45,8 +45,11 @@ export interface Room {
   readonly timeline: RoomTimeline
 }
 
-/** What happened to the events of a room, in the order in which it was decided; for observers only. */
-export type RoomListener = (room: Room, record: EventRecord) => Effect.Effect<void>
+/**
+ * What happened to the events of a room, in the order in which it was decided; for observers only. Gives what is left to
+ * do about it, if anything.
+ */
+export type RoomListener = (room: Room, record: EventRecord) => Effect.Effect<void> | undefined
 
 /** The rooms of this homeserver, and the one way by which events enter them. */
 export class Rooms extends Context.Service<
@@ -88,7 +91,7 @@ export class Rooms extends Context.Service<
   }
 >()("netsplit/Rooms") {
   /** Takes up what the store keeps. */
-  static readonly layer = (listener: RoomListener = () => Effect.void) =>
+  static readonly layer = (listener: RoomListener = () => undefined) =>
     Layer.effect(
       Rooms,
       Effect.gen(function* () {
@@ -133,17 +136,24 @@ export class Rooms extends Context.Service<
           return room
         }
 
-        const commit = Effect.fnUntraced(function* (
-          room: Room,
-          records: readonly EventRecord[],
-          more: StoreGroup = {},
-        ) {
-          if (forgotten.has(room)) return yield* roomForgotten(room)
-          const taken = positions.take(room, records)
-          yield* keepAndApply(room, records, more, taken).pipe(
-            Effect.ensuring(Effect.sync(() => positions.settle(taken))),
-          )
-        })
+        const tellOf = (room: Room, record: EventRecord): Effect.Effect<void> => {
+          let left: Effect.Effect<void> = Effect.void
+          for (const listen of listeners) {
+            const more = listen(room, record)
+            if (more !== undefined) left = Exit.isExit(left) ? more : Effect.andThen(left, more)
+          }
+          return left
+        }
+
+        const commit = (room: Room, records: readonly EventRecord[], more: StoreGroup = {}) =>
+          Effect.suspend(() => {
+            if (forgotten.has(room)) return Effect.fail(roomForgotten(room))
+            const taken = positions.take(room, records)
+            return Effect.onExit(keepAndApply(room, records, more, taken), () => {
+              positions.settle(taken)
+              return Effect.void
+            })
+          })
 
         const keepAndApply = Effect.fnUntraced(function* (
           room: Room,
@@ -184,7 +194,7 @@ export class Rooms extends Context.Service<
               room.timeline.add([entry])
               eviction.note(room, entry)
             }
-            for (const listen of listeners) yield* listen(room, record)
+            yield* tellOf(room, record)
           }
           eviction.evict(isHeld)
         }, Effect.uninterruptible)
@@ -229,7 +239,7 @@ export class Rooms extends Context.Service<
           for (const record of records) {
             const known = before.record(record.event.eventId)
             if (known?.place === record.place && known.verdict === record.verdict) continue
-            for (const listen of listeners) yield* listen(room, record)
+            yield* tellOf(room, record)
           }
         }, Effect.uninterruptible)
 

@@ -1,5 +1,5 @@
 /** Checks 1 to 3 on receipt of a PDU (server-server API §Checks performed on receipt of a PDU). */
-import { Effect } from "effect"
+import { Context, Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { parseEvent, redactEvent } from "../core/event-format.ts"
 import { isWhole, without } from "../core/hash.ts"
@@ -52,8 +52,9 @@ export const readSent = (pdu: JsonObject, room: Room) => {
  * dropped; where its content does not match its hash it is kept redacted.
  */
 export const vetEvents = Effect.fnUntraced(function* (room: Room, events: readonly Event[]) {
-  const keyRing = yield* KeyRing
-  const stopwatch = yield* Stopwatch
+  const services = yield* Effect.context<KeyRing>()
+  const keyRing = Context.get(services, KeyRing)
+  const stopwatch = Context.get(services, Stopwatch)
   const asked = stopwatch.now()
   const outcomes = yield* keyRing.verifyEvents(events, room.version)
   stopwatch.add("signatures", asked, events.length)

@@ -168,19 +168,18 @@ export class LocalDevices extends Context.Service<
       for (const userId of lists.keys()) yield* tellNewcomers(userId)
 
       const serversBefore = new Map(rooms.all().map((room) => [room.roomId, serversIn(room)]))
-      rooms.watch((room, { event }) =>
-        Effect.suspend(() => {
-          const servers = serversIn(room)
-          const isOther = serversBefore.get(room.roomId) !== servers
-          serversBefore.set(room.roomId, servers)
-          const member = event.type === "m.room.member" ? (event.stateKey ?? "") : ""
-          const joined = isOther ? [...lists.keys()].filter((userId) => isJoined(room, userId)) : []
-          const concerned = new Set([...joined.sort(compareCodePoints), member])
-          const owners = [...concerned].filter((userId) => lists.has(userId))
-          if (owners.length === 0) return Effect.void
-          return Effect.asVoid(Effect.forkIn(Effect.forEach(owners, tellNewcomers, { discard: true }), scope))
-        }),
-      )
+      rooms.watch((room, { event }) => {
+        const servers = serversIn(room)
+        const isOther = serversBefore.get(room.roomId) !== servers
+        serversBefore.set(room.roomId, servers)
+        const member = event.type === "m.room.member" ? (event.stateKey ?? "") : ""
+        if (!isOther && member === "") return undefined
+        const joined = isOther ? [...lists.keys()].filter((userId) => isJoined(room, userId)) : []
+        const concerned = new Set([...joined.sort(compareCodePoints), member])
+        const owners = [...concerned].filter((userId) => lists.has(userId))
+        if (owners.length === 0) return undefined
+        return Effect.asVoid(Effect.forkIn(Effect.forEach(owners, tellNewcomers, { discard: true }), scope))
+      })
 
       const deviceOf = (
         list: OwnList,

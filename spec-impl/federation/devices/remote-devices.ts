@@ -279,17 +279,15 @@ export class RemoteDevices extends Context.Service<
           { discard: true },
         )
 
-      rooms.watch((_room, { event }) =>
-        Effect.suspend(() => {
-          const member = event.type === "m.room.member" ? event.stateKey : undefined
-          // Where branches meet anybody's membership can change.
-          if (member === undefined && event.prevEvents.length < 2) return Effect.void
-          const isOne = event.prevEvents.length < 2 && domainOf(member ?? "") !== serverName
-          const concerned = isOne ? [member ?? ""] : [...lists.keys(), ...early]
-          const moved = concerned.filter((userId) => (sharesRoom(userId) ? early : lists).has(userId))
-          return moved.length === 0 ? Effect.void : Effect.asVoid(Effect.forkIn(review(moved), scope))
-        }),
-      )
+      rooms.watch((_room, { event }) => {
+        const member = event.type === "m.room.member" ? event.stateKey : undefined
+        // Where branches meet anybody's membership can change.
+        if (member === undefined && event.prevEvents.length < 2) return undefined
+        const isOne = event.prevEvents.length < 2 && domainOf(member ?? "") !== serverName
+        const concerned = isOne ? [member ?? ""] : [...lists.keys(), ...early]
+        const moved = concerned.filter((userId) => (sharesRoom(userId) ? early : lists).has(userId))
+        return moved.length === 0 ? undefined : Effect.asVoid(Effect.forkIn(review(moved), scope))
+      })
 
       yield* review([...lists.keys()])
       for (const [userId, { isOutdated }] of lists) if (isOutdated) yield* resyncs.ask(userId)

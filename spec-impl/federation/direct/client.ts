@@ -1,5 +1,5 @@
 /** The calling half of the `direct` transport. */
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Duration, Effect, Layer } from "effect"
 import { HttpApi, HttpApiClient, type HttpApiEndpoint } from "effect/http-api"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { FederationApi } from "../api.ts"
@@ -7,48 +7,47 @@ import { type FederationCalls, FederationClient, FederationUnreachable } from ".
 import { AnswerWithin } from "../matrix-endpoint.ts"
 import type { MatrixError } from "../matrix-error.ts"
 import { toClientResponse, type WireError, type WireRequest, type WireResponse } from "../wire.ts"
-import { DirectRequest, type Given, readAnswer } from "./message.ts"
+import { DirectRequest, DirectResponse, type Given, readAnswer } from "./message.ts"
 
-/** While a call is made: who calls whom, and what carries it. */
-class DirectCall extends Context.Service<
-  DirectCall,
-  {
-    readonly source: string
-    readonly keyId: string
-    readonly destination: string
-    readonly send: (request: WireRequest) => Effect.Effect<WireResponse, WireError>
-  }
->()("netsplit/DirectCall") {}
+/** Who calls whom, and what carries it. */
+interface DirectCall {
+  readonly source: string
+  readonly keyId: string
+  readonly destination: string
+  readonly send: DirectSend
+}
+
+/** Carries a request and waits so long for its answer. */
+export type DirectSend = (request: WireRequest, answerMsMax: number) => Effect.Effect<WireResponse, WireError>
 
 type Failure = MatrixError | FederationUnreachable
 
 /** Calls whose requests cross the network as they are, by `send`. */
-export const layerDirectClient = (
-  send: (request: WireRequest) => Effect.Effect<WireResponse, WireError>,
-): Layer.Layer<FederationClient, never, ServerIdentity> =>
+export const layerDirectClient = (send: DirectSend): Layer.Layer<FederationClient, never, ServerIdentity> =>
   Layer.effect(
     FederationClient,
     Effect.gen(function* () {
       const identity = yield* ServerIdentity
       return {
-        call: (destination, request) =>
-          Effect.suspend(() =>
-            Effect.provideService(
-              request(directCalls) as unknown as Effect.Effect<never, Failure, DirectCall>,
-              DirectCall,
-              { source: identity.serverName, keyId: identity.signingKey.keyId, destination, send },
-            ),
+        call: <A>(destination: string, request: (api: FederationCalls) => Effect.Effect<A, never, never>) =>
+          request(
+            callsOf({ source: identity.serverName, keyId: identity.signingKey.keyId, destination, send }),
           ),
-      }
+      } as unknown as FederationClient["Service"]
     }),
   )
 
-const makeCall = (group: string, endpoint: HttpApiEndpoint.Top, makeTarget: (given: Given) => string) =>
-  Effect.fnUntraced(function* (given: Given = {}): Effect.fn.Return<unknown, Failure, DirectCall> {
-    const { source, keyId, destination, send } = yield* DirectCall
+const makeCall = (group: string, endpoint: HttpApiEndpoint.Top, makeTarget: (given: Given) => string) => {
+  const answerMsMax = Duration.toMillis(Context.get(endpoint.annotations, AnswerWithin))
+  return ({ source, keyId, destination, send }: DirectCall, given: Given): Effect.Effect<unknown, Failure> => {
     const failed = (reason: FederationUnreachable["reason"], detail?: string) =>
-      new FederationUnreachable({ destination, reason, detail })
-    const target = yield* Effect.try({ try: () => makeTarget(given), catch: () => failed("unsendable") })
+      Effect.fail(new FederationUnreachable({ destination, reason, detail }))
+    let target: string
+    try {
+      target = makeTarget(given)
+    } catch {
+      return failed("unsendable")
+    }
     const request = new DirectRequest({
       source,
       destination,
@@ -60,36 +59,52 @@ const makeCall = (group: string, endpoint: HttpApiEndpoint.Top, makeTarget: (giv
       given,
       keyId,
     })
-    const response = yield* send(request).pipe(
-      Effect.mapError(({ reason, detail }) => failed(reason, detail)),
-      Effect.timeoutOrElse({
-        duration: Context.get(endpoint.annotations, AnswerWithin),
-        orElse: () => Effect.fail(failed("timed-out")),
-      }),
-    )
-    if (given.responseMode === "response-only" && response.status < 300) return toClientResponse(response)
-    return yield* readAnswer(endpoint, response).pipe(
-      Effect.mapError((error) => (Schema.isSchemaError(error) ? failed("malformed-answer") : error)),
-    )
-  })
+    return Effect.matchEffect(send(request, answerMsMax), {
+      onFailure: ({ reason, detail }) => failed(reason, detail),
+      onSuccess: (response): Effect.Effect<unknown, Failure> => {
+        if (given.responseMode === "response-only" && response.status < 300) {
+          return Effect.succeed(toClientResponse(response))
+        }
+        const answer = readAnswer(endpoint, response)
+        return response instanceof DirectResponse
+          ? (answer as Effect.Effect<unknown, MatrixError>)
+          : Effect.catchTag(answer, "SchemaError", () => failed("malformed-answer"))
+      },
+    })
+  }
+}
 
-/** The typed calls, in the form of those that the HTTP client derives. */
-const makeCalls = (): FederationCalls => {
+/** The typed calls, in the form of those that the HTTP client derives: of a chapter each, of one call. */
+const makeCalls = (): ((call: DirectCall) => FederationCalls) => {
   const targets = HttpApiClient.urlBuilder(FederationApi) as unknown as Readonly<
     Record<string, Readonly<Record<string, (given: Given) => string>>>
   >
-  const calls: Record<string, Record<string, unknown>> = {}
+  const chapters = new Map<string, Record<string, unknown>>()
   HttpApi.reflect(FederationApi, {
-    onGroup: ({ group }) => {
-      calls[group.identifier] = {}
-    },
+    onGroup: ({ group }) => void chapters.set(group.identifier, {}),
     onEndpoint: ({ group, endpoint }) => {
       const makeTarget = targets[group.identifier]?.[endpoint.identifier]
       if (makeTarget === undefined) throw new Error(`no path for ${endpoint.identifier}`)
-      calls[group.identifier]![endpoint.identifier] = makeCall(group.identifier, endpoint, makeTarget)
+      const make = makeCall(group.identifier, endpoint, makeTarget)
+      chapters.get(group.identifier)![endpoint.identifier] = function (this: Chapter, given: Given = {}) {
+        return make(this.call, given)
+      }
     },
   })
-  return calls as unknown as FederationCalls
+  // Nothing is made for those of which a call does not speak.
+  const shared = {}
+  for (const [name, endpoints] of chapters) {
+    Object.defineProperty(shared, name, {
+      get(this: Chapter): unknown {
+        return Object.create(endpoints, { call: { value: this.call } })
+      },
+    })
+  }
+  return (call) => Object.create(shared, { call: { value: call } })
 }
 
-const directCalls = makeCalls()
+interface Chapter {
+  readonly call: DirectCall
+}
+
+const callsOf = makeCalls()

@@ -1,5 +1,5 @@
 /** The receiving half of the `direct` transport: the same handlers, called with values. */
-import { type Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApi, type HttpApiEndpoint } from "effect/http-api"
 import { isJsonObject, type JsonValue } from "../../core/json/value.ts"
@@ -84,43 +84,58 @@ export const directHandler = Effect.fnUntraced(function* <E, R>(
     return service?.handlers.get(endpoint.identifier)
   }
 
-  const authenticate = Effect.fnUntraced(function* ({ endpoint, meantFor, source, keyId }: DirectRequest) {
-    if (!endpoint.middlewares.has(Authentication)) return
+  const authenticate = ({
+    endpoint,
+    meantFor,
+    source,
+    keyId,
+  }: DirectRequest): Effect.Effect<unknown, MatrixError> => {
+    if (!endpoint.middlewares.has(Authentication)) return Effect.void
     if (meantFor !== serverName) {
-      return yield* unauthorised(`the request is for ${meantFor}, and this is ${serverName}`)
+      return Effect.fail(unauthorised(`the request is for ${meantFor}, and this is ${serverName}`))
     }
-    yield* keyRing
-      .keyForRequest(source, keyId)
-      .pipe(Effect.mapError(({ reason }) => unauthorised(`${keyId} of ${source}: ${reason}`)))
-  })
+    return Effect.mapError(keyRing.keyForRequest(source, keyId), ({ reason }) =>
+      unauthorised(`${keyId} of ${source}: ${reason}`),
+    )
+  }
 
-  const answer = Effect.fnUntraced(function* (received: WireRequest) {
-    const request = typed(received)
-    if (request === undefined) return yield* unrecognised("no such endpoint")
-    yield* authenticate(request)
-    const payload = yield* payloadOf(request)
+  const serve = (request: DirectRequest, payload: JsonValue | undefined) => {
     const { endpoint, given, source } = request
     const found = handlerOf(request.group, endpoint)
-    if (found === undefined) return yield* Effect.die(`nobody answers ${endpoint.identifier}`)
+    if (found === undefined) return Effect.die(`nobody answers ${endpoint.identifier}`)
     const served = new WireServerRequest(request)
-    return yield* found
-      .handler({ ...given, payload, endpoint, request: served })
-      .pipe(
-        Effect.provideService(Origin, source),
-        Effect.provideService(ReceivedBody, { content: isJsonObject(payload) ? payload : undefined }),
-        Effect.provideService(HttpServerRequest.HttpServerRequest, served),
-      )
-  })
+    // In their place, not merged with what is there: that would copy them all for each request.
+    const context = surroundings.pipe(
+      Context.add(Origin, source),
+      Context.add(ReceivedBody, { content: isJsonObject(payload) ? payload : undefined }),
+      Context.add(HttpServerRequest.HttpServerRequest, served),
+    )
+    return Effect.updateContext(
+      found.handler({ ...given, payload, endpoint, request: served }),
+      (_: Context.Context<never>) => context,
+    )
+  }
+
+  const answer = (received: WireRequest) => {
+    const request = typed(received)
+    return request === undefined
+      ? Effect.fail(unrecognised("no such endpoint"))
+      : authenticate(request).pipe(
+          Effect.andThen(payloadOf(request)),
+          Effect.flatMap((payload) => serve(request, payload)),
+        )
+  }
 
   const handler: WireHandler = (request) =>
-    answer(request).pipe(
-      Effect.map(answered),
-      Effect.catch((error) =>
-        error instanceof MatrixError
-          ? Effect.succeed(new DirectResponse({ kind: "error", error }))
-          : Effect.die(error),
-      ),
-      Effect.provideContext(surroundings as Context.Context<unknown>),
+    Effect.updateContext(
+      Effect.matchEffect(answer(request), {
+        onFailure: (error) =>
+          error instanceof MatrixError
+            ? Effect.succeed(new DirectResponse({ kind: "error", error }))
+            : Effect.die(error),
+        onSuccess: (value) => Effect.succeed(answered(value)),
+      }),
+      (_: Context.Context<unknown>) => surroundings as Context.Context<unknown>,
     ) as Effect.Effect<WireResponse>
   return handler
 })

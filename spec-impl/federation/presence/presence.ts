@@ -119,18 +119,16 @@ export class Presence extends Context.Service<
       )
 
       /** §Presence: whoever comes to share a room with this server's users is told of them. */
-      rooms.watch((room, { event }) =>
-        Effect.suspend(() => {
-          const newcomer =
-            event.type === "m.room.member" && event.content.membership === "join" ? event.stateKey : undefined
-          if (newcomer === undefined) return Effect.void
-          if (isLocal(newcomer)) return users.has(newcomer) ? tell(newcomer, serversIn(room)) : Effect.void
-          const told = [...locals].filter((userId) => isJoined(room, userId)).sort(compareCodePoints)
-          return Effect.forEach(told, (userId) => tell(userId, [domainOf(newcomer) ?? serverName]), {
-            discard: true,
-          })
-        }),
-      )
+      rooms.watch((room, { event }) => {
+        const newcomer =
+          event.type === "m.room.member" && event.content.membership === "join" ? event.stateKey : undefined
+        if (newcomer === undefined) return undefined
+        if (isLocal(newcomer)) return users.has(newcomer) ? tell(newcomer, serversIn(room)) : undefined
+        const told = [...locals].filter((userId) => isJoined(room, userId)).sort(compareCodePoints)
+        return Effect.forEach(told, (userId) => tell(userId, [domainOf(newcomer) ?? serverName]), {
+          discard: true,
+        })
+      })
 
       return Presence.of({
         set: Effect.fnUntraced(function* (userId, presence, statusMsg) {

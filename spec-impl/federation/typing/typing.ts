@@ -88,13 +88,12 @@ export class Typing extends Context.Service<
         }),
       )
 
-      rooms.watch((room, { event }) =>
-        Effect.sync(() => {
-          const userId = event.type === "m.room.member" ? event.stateKey : undefined
-          if (userId === undefined || mayBeJoined(room, userId)) return
-          if (typing.get(room.roomId)?.delete(userId)) note(room.roomId)
-        }),
-      )
+      rooms.watch((room, { event }) => {
+        const userId = event.type === "m.room.member" ? event.stateKey : undefined
+        if (userId === undefined || mayBeJoined(room, userId)) return undefined
+        if (typing.get(room.roomId)?.delete(userId)) note(room.roomId)
+        return undefined
+      })
 
       return Typing.of({
         start: Effect.fnUntraced(function* (userId, roomId, durationMs = typingMsDefault) {

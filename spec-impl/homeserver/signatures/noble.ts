@@ -30,7 +30,7 @@ export const layerNoble = (acceptance: Acceptance): Layer.Layer<Signatures> =>
 export const withVerifyAll = (functions: SignatureFunctions): Signatures["Service"] => ({
   ...functions,
   verifyAll: (checks) =>
-    Effect.sync(() =>
+    Effect.succeed(
       checks.map(({ publicKey, message, signature }) => functions.verify(publicKey, message, signature)),
     ),
 })
