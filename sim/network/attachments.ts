@@ -63,7 +63,10 @@ export class Attachments {
   handle(request: WireRequest, tell: (outcome: Outcome) => void): void {
     const { destination } = request
     const attachment = this.#attachments.get(destination)
-    if (attachment === undefined) return tell({ kind: "refused" })
+    if (attachment === undefined) {
+      tell({ kind: "refused" })
+      return
+    }
     const { handler, run, working, unanswered } = attachment
     unanswered.add(tell)
     this.#kernel.enqueue(destination, () => {

@@ -105,7 +105,13 @@ export const makeCarrier = (
     }
 
     /** Takes a message over a link. */
-    const cross = (from: string, to: string, leg: "request" | "answer", extraMs: number, then: () => void) => {
+    const cross = (
+      from: string,
+      to: string,
+      leg: "request" | "answer",
+      extraMs: number,
+      then: () => void,
+    ) => {
       const { latency } = links.between(from, to)
       const ms = latencyMs(latency, { source: from, destination: to, key: [...key, leg] }, kernel.chance)
       partition.cross(
@@ -128,16 +134,21 @@ export const makeCarrier = (
         },
       )
 
-    const answer = (outcome: Outcome, fate: Fate): void => {
-      traceOutcome(id, outcome)
-      if (fate.loses === "answer") return lose("answer")
-      if (fate.breaks) return fail("reset", 0)
+    const goBack = (outcome: Outcome, fate: Fate): void => {
       const answerMs = outcome.kind === "response" ? fate.answerDelayMs(outcome.response, kernel.nowMs) : 0
       cross(destination, source, "answer", answerMs, () => {
-        if (outcome.kind !== "response") return fail(outcome.kind, 0)
-        trace.record("answered", id)
-        tell(Effect.succeed(outcome.response))
+        if (outcome.kind === "response") {
+          trace.record("answered", id)
+          tell(Effect.succeed(outcome.response))
+        } else fail(outcome.kind, 0)
       })
+    }
+
+    const answer = (outcome: Outcome, fate: Fate): void => {
+      traceOutcome(id, outcome)
+      if (fate.loses === "answer") lose("answer")
+      else if (fate.breaks) fail("reset", 0)
+      else goBack(outcome, fate)
     }
 
     const arrive = (action: RuleAction, fate: Fate, request: WireRequest): void => {
@@ -151,27 +162,30 @@ export const makeCarrier = (
     }
 
     const go = (action: RuleAction, fate: Fate): void => {
-      if (fate.fails !== undefined) return fail(fate.fails.reason, fate.fails.afterMs)
-      if (fate.loses === "request") return lose("request")
-      const request = altered(departure, action)
-      const extraMs = (action.kind === "delay" ? action.ms : 0) + fate.delayMs
-      cross(source, destination, "request", extraMs, () => arrive(action, fate, request))
+      if (fate.fails !== undefined) fail(fate.fails.reason, fate.fails.afterMs)
+      else if (fate.loses === "request") lose("request")
+      else {
+        const request = altered(departure, action)
+        const extraMs = (action.kind === "delay" ? action.ms : 0) + fate.delayMs
+        cross(source, destination, "request", extraMs, () => arrive(action, fate, request))
+      }
     }
 
     const leave = (action: RuleAction): void => {
       const fate = fateOf(departure)
-      if (fate.holds.length === 0) return go(action, fate)
-      wire.until(Effect.all(fate.holds, { discard: true }), () => go(action, fate))
+      if (fate.holds.length === 0) go(action, fate)
+      else wire.until(Effect.all(fate.holds, { discard: true }), () => go(action, fate))
     }
 
     traceRequest("request", id, facts.request)
     if (partition.blocks(source, destination)) {
-      return fail(surroundings.cutReason, surroundings.cutNoticeMs)
+      fail(surroundings.cutReason, surroundings.cutNoticeMs)
+      return
     }
     const action = ruleOn(departure)
-    if (action.kind === "drop") return lose("request")
-    if (action.kind !== "hold") return leave(action)
-    wire.until(action.until, () => leave(action))
+    if (action.kind === "drop") lose("request")
+    else if (action.kind === "hold") wire.until(action.until, () => leave(action))
+    else leave(action)
   }
 }
 

@@ -3,7 +3,12 @@
  * rule says so. All that happens on it is in the kernel's trace.
  */
 import { Context, Effect, Latch, Layer, type Scope } from "effect"
-import { WireError, type WireHandler, type WireRequest, type WireResponse } from "#spec-impl/federation/wire.ts"
+import {
+  WireError,
+  type WireHandler,
+  type WireRequest,
+  type WireResponse,
+} from "#spec-impl/federation/wire.ts"
 import type { Kernel } from "../kernel/kernel.ts"
 import { hashParts } from "../kernel/keyed-chance.ts"
 import { CurrentServer } from "../kernel/server-runtime.ts"

@@ -76,7 +76,10 @@ export class Partition {
     after: (task: () => void) => void,
     tell: (hasArrived: boolean) => void,
   ): void {
-    if (this.blocks(source, destination)) return tell(false)
+    if (this.blocks(source, destination)) {
+      tell(false)
+      return
+    }
     const passage: Passage = { source, destination, isLost: false }
     this.#passages.add(passage)
     after(() => {

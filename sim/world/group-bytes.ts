@@ -5,15 +5,34 @@ import { JsonFloat, type JsonObject, type JsonValue } from "#spec-impl/core/json
 import { Recent } from "#spec-impl/core/recent.ts"
 import type { StoreGroup } from "#spec-impl/store/event-store.ts"
 
-/** A group as bytes, for the trace and for draws: canonical JSON but for bytes, of which it has the hash, and for what is undefined in it, which says nothing. */
-export const groupBytes = (group: StoreGroup): Uint8Array => encoder.encode(textOf(group))
+/**
+ * A group as bytes, for the trace and for draws: JSON but for PDUs and other bytes, of which it has the hashes, and for
+ * what is undefined in it, which says nothing.
+ */
+export const groupBytes = (group: StoreGroup): Uint8Array => {
+  const hashed = {
+    ...group,
+    events: group.events?.map(({ pdu, ...event }) => ({ ...event, pdu: pduHash(pdu) })),
+  }
+  return encoder.encode(isPlain(group) ? JSON.stringify(hashed) : textOf(hashed))
+}
 
 const encoder = new TextEncoder()
 
 /** PDUs are JSON throughout, and of any depth; many servers keep one and the same. */
-const pduTexts = new Recent<JsonObject, string>()
+const pduHashes = new Recent<JsonObject, string>()
 
-const pduText = (pdu: JsonObject): string => pduTexts.get(pdu) ?? pduTexts.keep(pdu, canonicalJson(pdu))
+const pduHash = (pdu: JsonObject): string =>
+  pduHashes.get(pdu) ?? pduHashes.keep(pdu, encodeBase64(sha256(canonicalJson(pdu))))
+
+/** Whether all that is in it is what `JSON.stringify` can write: as where events alone are kept, and sent. */
+const isPlain = ({ records, blobs, outside, destinations }: StoreGroup): boolean =>
+  records === undefined &&
+  blobs === undefined &&
+  outside === undefined &&
+  !destinations?.some(
+    ({ queuedEdus, inFlight }) => queuedEdus !== undefined || (inFlight?.edus.length ?? 0) > 0,
+  )
 
 const textOf = (value: unknown): string => {
   if (typeof value !== "object" || value === null || value instanceof JsonFloat)
@@ -33,7 +52,7 @@ const objectText = (object: object): string => {
   for (const key of sortedKeys(object)) {
     const child = (object as Readonly<Record<string, unknown>>)[key]
     if (child === undefined) continue
-    const written = key === "pdu" ? pduText(child as JsonObject) : textOf(child)
+    const written = textOf(child)
     text += text === "{" ? `${canonicalJson(key)}:${written}` : `,${canonicalJson(key)}:${written}`
   }
   return `${text}}`

@@ -1,5 +1,4 @@
 /** The record of what one destination has yet to get, and what it turns into: no time, no store, no network. */
-import type { Latch } from "effect"
 import type { Event } from "../core/event.ts"
 import { transactionEdusMax, transactionPdusMax } from "../core/limits.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
@@ -24,9 +23,10 @@ export interface Destination {
   /** Ids of EDUs in flight that were kept anew since: what is acknowledged is not the last of them. */
   keptAnew: Set<string> | undefined
   failures: number
+  /** Whether a fiber is at work for it. */
   sending: boolean
-  /** Closed while it waits to be tried again. */
-  readonly retry: Latch.Latch
+  /** Whether it waits to be tried again. */
+  isWaiting: boolean
 }
 
 /** Until it has caught up, what is new for it joins what it missed. */

@@ -6,7 +6,7 @@
  * transaction once more, and then no backlog but the forward extremities of what it missed: it asks for the
  * rest itself. Its waits double; anything that comes in from it ends the wait, and they begin anew.
  */
-import { Clock, Context, Effect, Latch, Layer } from "effect"
+import { Clock, Context, Effect, Fiber, Layer } from "effect"
 import { encodeBase64Url } from "../core/base64.ts"
 import type { Event } from "../core/event.ts"
 import { sha256 } from "../core/hash.ts"
@@ -34,6 +34,7 @@ import {
   takeNext,
 } from "./destination.ts"
 import { ServerIdentity } from "./identity.ts"
+import { Retries } from "./retries.ts"
 import { Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
 
@@ -84,8 +85,11 @@ export class Destinations extends Context.Service<
       const settings = yield* Settings
       const { serverName } = yield* ServerIdentity
       const rooms = yield* Rooms
-      const scope = yield* Effect.scope
+      const clock = yield* Clock.Clock
+      const services = yield* Effect.context<never>()
+      const run = Effect.runForkWith(services)
       const destinations = new Map<string, Destination>()
+      const senders = new Set<Fiber.Fiber<void>>()
 
       const destinationOf = (name: string): Destination => {
         const known = destinations.get(name)
@@ -102,7 +106,7 @@ export class Destinations extends Context.Service<
           ofTheMoment: undefined,
           failures: 0,
           sending: false,
-          retry: Latch.makeUnsafe(true),
+          isWaiting: false,
         }
         destinations.set(name, made)
         return made
@@ -116,8 +120,8 @@ export class Destinations extends Context.Service<
       }
 
       /** What the next transaction carries; until it is kept it does not leave. */
-      const begin = Effect.fnUntraced(function* (destination: Destination) {
-        const originServerTs = yield* Clock.currentTimeMillis
+      const begin = (destination: Destination): TransactionInFlight => {
+        const originServerTs = clock.currentTimeMillisUnsafe()
         const { events, edus } = takeNext(destination, (roomId) => rooms.find(roomId)?.dag)
         const eduIds = edus.map(({ id }) => id)
         const content = [serverName, destination.name, originServerTs, ...events.flat(), ...eduIds].join("\n")
@@ -125,21 +129,22 @@ export class Destinations extends Context.Service<
         destination.inFlight = { transactionId, originServerTs, events, edus }
         destination.isKept = false
         return destination.inFlight
-      })
+      }
 
-      const keepInFlight = Effect.fnUntraced(function* (
-        destination: Destination,
-        inFlight: TransactionInFlight,
-      ) {
-        if (destination.isKept) return
+      const keepInFlight = (destination: Destination, inFlight: TransactionInFlight) => {
+        if (destination.isKept) return Effect.void
         const settled = destination.covered
-        yield* store.commit({ destinations: [{ destination: destination.name, settled, inFlight }] })
-        destination.isKept = true
-        destination.covered = []
-      })
+        return Effect.map(
+          store.commit({ destinations: [{ destination: destination.name, settled, inFlight }] }),
+          () => {
+            destination.isKept = true
+            destination.covered = []
+          },
+        )
+      }
 
       const sendOnce = Effect.fnUntraced(function* (destination: Destination) {
-        const inFlight = destination.inFlight ?? (yield* begin(destination))
+        const inFlight = destination.inFlight ?? begin(destination)
         yield* keepInFlight(destination, inFlight)
         const { transactionId, originServerTs, events, edus } = inFlight
         const payload = {
@@ -160,46 +165,56 @@ export class Destinations extends Context.Service<
         destination.failures = 0
       })
 
-      const waitToRetry = Effect.fnUntraced(function* (destination: Destination, askedMs: number) {
+      /** No error is kept while it waits: its stack holds on to the request and all that was at work on it. */
+      const waitToRetry = (destination: Destination, error: unknown): Effect.Effect<void> => {
+        const askedMs = askedToWaitMs(error)
         destination.failures += 1
         dropMoments(destination)
-        yield* settleCovered(destination)
-        const backOffMs = settings.retryMsMin * 2 ** (destination.failures - 1)
-        const waitMs = Math.min(Math.max(backOffMs, askedMs), settings.retryMsMax)
-        destination.retry.closeUnsafe()
-        yield* destination.retry.await.pipe(Effect.timeoutOption(waitMs))
-        destination.retry.openUnsafe()
-      })
+        return Effect.map(settleCovered(destination), () => {
+          const backOffMs = settings.retryMsMin * 2 ** Math.max(0, destination.failures - 1)
+          destination.sending = false
+          destination.isWaiting = true
+          retries.add(destination, Math.min(Math.max(backOffMs, askedMs), settings.retryMsMax))
+        })
+      }
 
       /** Turns a backlog into the tips of what is missed. */
-      const settleCovered = Effect.fnUntraced(function* (destination: Destination) {
+      const settleCovered = (destination: Destination): Effect.Effect<void> => {
         const settled = destination.pending.splice(0).flatMap((reference) => {
           const event = eventOf(reference)
           return event === undefined ? [] : miss(destination, reference, event)
         })
-        if (settled.length === 0) return
-        yield* store
-          .commit({ destinations: [{ destination: destination.name, settled }] })
-          .pipe(Effect.ignore)
-      })
-
-      const sendAll = Effect.fnUntraced(function* (destination: Destination) {
-        while (hasUnsent(destination)) {
-          // The error is not kept while it waits: its stack holds on to the request and all that was at work on it.
-          yield* sendOnce(destination).pipe(
-            Effect.catch((error) => waitToRetry(destination, askedToWaitMs(error))),
-          )
-        }
-        destination.sending = false
-        // With everything told there is nothing to remember: of a thousand servers most are idle.
-        destinations.delete(destination.name)
-      })
-
-      const start = (destination: Destination): Effect.Effect<void> => {
-        if (destination.sending || !hasUnsent(destination)) return Effect.void
-        destination.sending = true
-        return Effect.asVoid(Effect.forkIn(sendAll(destination), scope))
+        return settled.length === 0
+          ? Effect.void
+          : Effect.ignore(store.commit({ destinations: [{ destination: destination.name, settled }] }))
       }
+
+      const sendAll = (destination: Destination): Effect.Effect<void> =>
+        Effect.matchEffect(sendOnce(destination), {
+          onFailure: (error) => waitToRetry(destination, error),
+          onSuccess: () => {
+            if (hasUnsent(destination)) return sendAll(destination)
+            destination.sending = false
+            // With everything told there is nothing to remember: of a thousand servers most are idle.
+            destinations.delete(destination.name)
+            return Effect.void
+          },
+        })
+
+      const start = (destination: Destination): void => {
+        if (destination.sending || destination.isWaiting || !hasUnsent(destination)) return
+        destination.sending = true
+        const fiber = run(sendAll(destination))
+        senders.add(fiber)
+        fiber.addObserver(() => senders.delete(fiber))
+      }
+
+      const tryAgain = (destination: Destination): void => {
+        destination.isWaiting = false
+        start(destination)
+      }
+      const retries = new Retries(services, clock, tryAgain)
+      yield* Effect.addFinalizer(() => Effect.andThen(retries.end, Fiber.interruptAll(senders)))
 
       for (const kept of yield* store.destinations) {
         const destination = destinationOf(kept.destination)
@@ -217,7 +232,7 @@ export class Destinations extends Context.Service<
           if (sent !== undefined) keepAnew(destination, queued.id)
           destination.edus.set(queued.id, queued)
         }
-        yield* start(destination)
+        start(destination)
       }
 
       return Destinations.of({
@@ -245,34 +260,36 @@ export class Destinations extends Context.Service<
                 settledEdus: edus.flatMap(({ replaces }) => replaces ?? []),
               }
             }),
-        sendEdus: Effect.fnUntraced(function* (edus, servers, options) {
-          for (const name of servers) {
-            if (name === serverName) continue
-            const destination = destinationOf(name)
-            if (options?.isOfTheMoment && destination.failures > 0) continue
-            for (const queued of edus) {
-              destination.edus.delete(queued.id)
-              if (queued.replaces !== undefined) destination.edus.delete(queued.replaces)
-              destination.edus.set(queued.id, queued)
-              if (options?.isOfTheMoment) noteMoment(destination, queued.id)
+        sendEdus: (edus, servers, options) =>
+          Effect.sync(() => {
+            for (const name of servers) {
+              if (name === serverName) continue
+              const destination = destinationOf(name)
+              if (options?.isOfTheMoment && destination.failures > 0) continue
+              for (const queued of edus) {
+                destination.edus.delete(queued.id)
+                if (queued.replaces !== undefined) destination.edus.delete(queued.replaces)
+                destination.edus.set(queued.id, queued)
+                if (options?.isOfTheMoment) noteMoment(destination, queued.id)
+              }
+              start(destination)
             }
-            yield* start(destination)
-          }
-        }),
-        send: Effect.fnUntraced(function* (roomId: string, event: Event, servers: Iterable<string>) {
-          const reference = [roomId, event.eventId] as const
-          for (const name of servers) {
-            const destination = destinationOf(name)
-            if (isBehind(destination)) miss(destination, reference, event)
-            else destination.pending.push(reference)
-            yield* start(destination)
-          }
-        }),
+          }),
+        send: (roomId, event, servers) =>
+          Effect.sync(() => {
+            const reference = [roomId, event.eventId] as const
+            for (const name of servers) {
+              const destination = destinationOf(name)
+              if (isBehind(destination)) miss(destination, reference, event)
+              else destination.pending.push(reference)
+              start(destination)
+            }
+          }),
         heardFrom: (server) => {
           const destination = destinations.get(server)
           if (destination === undefined) return
           destination.failures = 0
-          destination.retry.openUnsafe()
+          if (retries.cancel(destination)) tryAgain(destination)
         },
         unsent: () =>
           [...destinations.values()].filter(hasUnsent).map((destination) => ({

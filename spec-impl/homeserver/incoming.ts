@@ -124,11 +124,9 @@ export class Incoming extends Context.Service<
         const received =
           byRoom.length === 1
             ? [yield* receivePdus(origin, byRoom[0]![0], pdus, seal)]
-            : yield* Effect.forEach(
-                byRoom,
-                ([roomId, ofRoom]) => receivePdus(origin, roomId, ofRoom, seal),
-                { concurrency: roomsAtOnceMax },
-              )
+            : yield* Effect.forEach(byRoom, ([roomId, ofRoom]) => receivePdus(origin, roomId, ofRoom, seal), {
+                concurrency: roomsAtOnceMax,
+              })
         // §EDUs: what is wrong with one is not told to the sender.
         for (const edu of edus) if (isJsonObject(edu)) yield* chapters.receive(origin, edu)
         const answer = answerOf(received.flatMap(({ results }) => results))

@@ -39,7 +39,10 @@ export const layerDirectClient = (send: DirectSend): Layer.Layer<FederationClien
 
 const makeCall = (group: string, endpoint: HttpApiEndpoint.Top, makeTarget: (given: Given) => string) => {
   const answerMsMax = Duration.toMillis(Context.get(endpoint.annotations, AnswerWithin))
-  return ({ source, keyId, destination, send }: DirectCall, given: Given): Effect.Effect<unknown, Failure> => {
+  return (
+    { source, keyId, destination, send }: DirectCall,
+    given: Given,
+  ): Effect.Effect<unknown, Failure> => {
     const failed = (reason: FederationUnreachable["reason"], detail?: string) =>
       Effect.fail(new FederationUnreachable({ destination, reason, detail }))
     let target: string
@@ -74,37 +77,39 @@ const makeCall = (group: string, endpoint: HttpApiEndpoint.Top, makeTarget: (giv
   }
 }
 
-/** The typed calls, in the form of those that the HTTP client derives: of a chapter each, of one call. */
+/** The typed calls of one call, in the form of those that the HTTP client derives. */
 const makeCalls = (): ((call: DirectCall) => FederationCalls) => {
   const targets = HttpApiClient.urlBuilder(FederationApi) as unknown as Readonly<
     Record<string, Readonly<Record<string, (given: Given) => string>>>
   >
+  class Calls {
+    readonly call: DirectCall
+    constructor(call: DirectCall) {
+      this.call = call
+    }
+  }
+  // What a chapter has is made once, and its own object only for a call that speaks of it.
   const chapters = new Map<string, Record<string, unknown>>()
   HttpApi.reflect(FederationApi, {
-    onGroup: ({ group }) => void chapters.set(group.identifier, {}),
+    onGroup: ({ group }) => {
+      class Chapter extends Calls {}
+      chapters.set(group.identifier, Chapter.prototype as unknown as Record<string, unknown>)
+      Object.defineProperty(Calls.prototype, group.identifier, {
+        get(this: Calls) {
+          return new Chapter(this.call)
+        },
+      })
+    },
     onEndpoint: ({ group, endpoint }) => {
       const makeTarget = targets[group.identifier]?.[endpoint.identifier]
       if (makeTarget === undefined) throw new Error(`no path for ${endpoint.identifier}`)
       const make = makeCall(group.identifier, endpoint, makeTarget)
-      chapters.get(group.identifier)![endpoint.identifier] = function (this: Chapter, given: Given = {}) {
+      chapters.get(group.identifier)![endpoint.identifier] = function (this: Calls, given: Given = {}) {
         return make(this.call, given)
       }
     },
   })
-  // Nothing is made for those of which a call does not speak.
-  const shared = {}
-  for (const [name, endpoints] of chapters) {
-    Object.defineProperty(shared, name, {
-      get(this: Chapter): unknown {
-        return Object.create(endpoints, { call: { value: this.call } })
-      },
-    })
-  }
-  return (call) => Object.create(shared, { call: { value: call } })
-}
-
-interface Chapter {
-  readonly call: DirectCall
+  return (call) => new Calls(call) as unknown as FederationCalls
 }
 
 const callsOf = makeCalls()
