@@ -1,5 +1,5 @@
 /** When to try again what failed: one fiber for all that wait, since of a thousand servers hundreds may be down. */
-import { type Clock, type Context, Effect, Exit, Fiber } from "effect"
+import { type Clock, type Context, Duration, Effect, Exit, Fiber } from "effect"
 
 interface Waiting<A> {
   readonly atMs: number
@@ -58,7 +58,8 @@ export class Retries<A> {
     this.#sleeper = undefined
     const [first] = this.#waiting
     if (first === undefined) return
-    const sleeper = this.#run(this.#clock.sleep(`${Math.max(0, first.atMs - this.#nowMs())} millis`))
+    const sleepMs = Math.max(0, first.atMs - this.#nowMs())
+    const sleeper = this.#run(this.#clock.sleep(Duration.millis(sleepMs)))
     this.#sleeper = sleeper
     this.#sleepsUntilMs = first.atMs
     sleeper.addObserver((exit) => {
