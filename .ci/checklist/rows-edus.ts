@@ -38,8 +38,8 @@ export const eduPart: Part = {
       test: `${ephemeral} > presence > is told to who comes to share a room, by both sides`,
       removal: {
         file: presence,
-        from: "if (newcomer === undefined) return Effect.void",
-        to: "return Effect.void",
+        from: "if (newcomer === undefined) return undefined",
+        to: "return undefined",
       },
     },
     {

@@ -264,7 +264,7 @@ const transactions: readonly Row[] = [
     test: `${repeated} > while it is at work is taken in once, and all are answered`,
     removal: {
       file: `${homeserver}/incoming.ts`,
-      from: "if (running !== undefined) return yield* Deferred.await(running)",
+      from: "if (running !== undefined) return Fiber.join(running)",
       to: "",
     },
   },
@@ -312,7 +312,7 @@ const transactions: readonly Row[] = [
     test: `${sent} > are repeated to the byte until they are answered, ever less often, whatever the other server says`,
     removal: {
       file: `${homeserver}/destinations.ts`,
-      from: "settings.retryMsMin * 2 ** (destination.failures - 1)",
+      from: "settings.retryMsMin * 2 ** Math.max(0, destination.failures - 1)",
       to: "settings.retryMsMin",
     },
   },

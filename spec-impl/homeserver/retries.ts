@@ -6,7 +6,7 @@ interface Waiting<A> {
   readonly what: A
 }
 
-const nanosPerMilli = 1_000_000
+const nanosPerMilli = 1_000_000n
 
 /** What waits, by when it is due on this server's clock, however that is set meanwhile. */
 export class Retries<A> {
@@ -50,7 +50,7 @@ export class Retries<A> {
   })
 
   #nowMs(): number {
-    return Number(this.#clock.monotonicTimeNanosUnsafe()) / nanosPerMilli
+    return Number(this.#clock.monotonicTimeNanosUnsafe() / nanosPerMilli)
   }
 
   #sleep(): void {
