@@ -40,3 +40,39 @@ it.each([0, 1, 2, 3, 4, 5, 6, 20])(
   "a message beside its own join is taken in with all that builds on it, after %i others",
   async (messages) => expect(await takenIn(messages)).toEqual(["accepted", "accepted"]),
 )
+
+/**
+ * What Alice says builds on something of Bob's that Carol's server has not heard, and on something of Carol's own, which is
+ * no tip there any more. Of both parents her server is told one. Gives whether it took Alice's message in.
+ */
+const takenInBeside = (seed: number): Promise<unknown> =>
+  play({ servers: 3, seed, settings: { missingEventsLimit: 1 } }, ({ stage, servers, network }) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const alice = stage.user("@alice:s1")
+        const bob = stage.user("@bob:s2")
+        const carol = stage.user("@carol:s3")
+        const roomId = yield* alice.createRoom()
+        yield* bob.join(roomId, "s1")
+        yield* carol.join(roomId, "s1")
+        yield* stage.quiet
+        const slow = { latency: { kind: "fixed", ms: 60_000 } } as const
+        yield* network.adjust({ source: "s2", destination: "s3" }, slow)
+        yield* bob.say(roomId, "not heard by Carol")
+        yield* carol.say(roomId, "heard by all")
+        yield* stage.wait(1_000)
+        yield* network.adjust({ source: "s3", destination: "s1" }, slow)
+        yield* carol.say(roomId, "not heard by Alice")
+        const { eventId, prevEvents } = yield* alice.say(roomId, "both of you?")
+        expect(prevEvents).toHaveLength(2)
+        yield* network.adjust({ source: "s3", destination: "s1" }, { latency: { kind: "fixed", ms: 1 } })
+        yield* stage.wait(10_000)
+        return servers.get("s3")!.rooms.find(roomId)!.dag.timeline(eventId)?.verdict
+      }),
+    ),
+  )
+
+it.each([1, 2, 3, 4, 5, 6])(
+  "a parent that is held does not stand in the way of one that is not (seed %i)",
+  async (seed) => expect(await takenInBeside(seed)).toBe("accepted"),
+)

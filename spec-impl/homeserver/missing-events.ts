@@ -23,8 +23,8 @@ export class MissingHistory extends Data.TaggedError("MissingHistory")<{ readonl
 export const fillGap = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
   const claimed: string[] = []
   if (room.dag.missingPrevEvents(event).length > 0) {
-    const between = yield* askMissingEvents(room, origin, event)
-    if (between.length === 0 && (yield* Settings).readings.unfillableGap === "drop") {
+    const { between, isTold } = yield* askMissingEvents(room, origin, event)
+    if (!isTold && (yield* Settings).readings.unfillableGap === "drop") {
       return yield* new MissingHistory({ why: "events before it are missing, and its sender gives none" })
     }
     for (const earlier of between) {
@@ -53,6 +53,10 @@ const takeEarlier = Effect.fnUntraced(function* (
   yield* admit(room, earlier, "new")
 })
 
+/**
+ * What the sender tells of it, but for what is no part of the gap: it may tell of nothing else, where one parent is held
+ * and the limit is reached before the other. Whether it tells of anything is said too.
+ */
 const askMissingEvents = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
   const client = yield* FederationClient
   const { missingEventsLimit } = yield* Settings
@@ -66,7 +70,7 @@ const askMissingEvents = Effect.fnUntraced(function* (room: Room, origin: string
     .call(origin, (api) => api.history.getMissingEvents({ params: { roomId: room.roomId }, payload }))
     .pipe(Effect.orElseSucceed(() => ({ events: [] })))
   const events = yield* vetAnswered(room, answer.events.slice(0, missingEventsLimit))
-  return parentsFirst(lackedBefore(room, event, events))
+  return { between: parentsFirst(lackedBefore(room, event, events)), isTold: events.length > 0 }
 })
 
 /**
