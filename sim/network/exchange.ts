@@ -158,7 +158,9 @@ export const makeCarrier = (surroundings: Surroundings): ((departure: Departure)
     }
     yield* kernel.seam("network")
     if (fate.copyAfterMs !== undefined) yield* copy(departure, request, fate.copyAfterMs)
-    const outcome = alteredOutcome(yield* arrive(id, request, action, fate), departure, action, fate)
+    const given = yield* arrive(id, request, action, fate)
+    const outcome = alteredOutcome(given, departure, action, fate)
+    if (isOtherThan(given, outcome)) trace.record("altered-answer", id)
     traceOutcome(id, outcome)
     if (fate.loses === "answer") return yield* lose(id, "answer", sentMs)
     if (fate.breaks) return yield* fail(id, "reset", 0)
@@ -178,3 +180,12 @@ const alteredOutcome = (outcome: Outcome, { facts }: Departure, action: RuleActi
   const ruled = action.kind === "alter-reply" ? action.alter(response, facts.request) : response
   return { kind: "response", response: fate.alterReply(ruled, facts.request) }
 }
+
+/** Whether an answer says something else than was given. */
+const isOtherThan = (given: Outcome, outcome: Outcome): boolean =>
+  given !== outcome &&
+  given.kind === "response" &&
+  outcome.kind === "response" &&
+  given.response !== outcome.response &&
+  (given.response.status !== outcome.response.status ||
+    Buffer.compare(given.response.body, outcome.response.body) !== 0)
