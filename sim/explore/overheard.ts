@@ -127,11 +127,6 @@ export class Overheard {
     return this.#goneKeys.get(server) ?? []
   }
 
-  /** Whether the server asked for keys in vain, of whomever. */
-  lackedKeys(server: string): boolean {
-    return this.#vain.some(({ by, target }) => by === server && isAboutKeys(target))
-  }
-
   /** Whether the state before the event, as `by` told it to `to`, was not what it had said. */
   wasStateAltered(to: string, by: string, eventId: string): boolean {
     return this.#vain.some(

@@ -265,7 +265,7 @@ const healCore = Effect.fnUntraced(function* (
   return roomIdsOf(core).flatMap((roomId): readonly Failure[] => {
     const participants = participantsOf(roomId, core, rolledBack)
     const held = participants.map(({ name, rooms }) => ({ server: name, dag: rooms.find(roomId)!.dag }))
-    const judged = { participants, within: core, everybody: servers, overheard, verify: world.verify }
+    const judged = { participants, within: core, everybody: servers, overheard }
     return findMissing(held).map((why) => ({
       check: "core-live",
       why: `${roomId}: ${why}`,
@@ -293,7 +293,7 @@ const settleAll = Effect.fnUntraced(function* (
 })
 
 const judgeAll = (
-  { honest, servers, rolledBack, verify }: CheckedWorld,
+  { honest, servers, rolledBack }: CheckedWorld,
   overheard: Overheard,
   unsettled: ReadonlyMap<string, readonly string[]>,
 ): { readonly failures: readonly Failure[]; readonly unknown: readonly string[] } => {
@@ -302,7 +302,7 @@ const judgeAll = (
   const up = honest.flatMap((name) => servers.get(name) ?? [])
   for (const roomId of roomIdsOf(up)) {
     const participants = participantsOf(roomId, up, rolledBack)
-    const judged = { participants, within: up, everybody: servers, overheard, verify }
+    const judged = { participants, within: up, everybody: servers, overheard }
     const silent = (unsettled.get(roomId) ?? []).filter((name) =>
       participants.some((server) => server.name === name),
     )

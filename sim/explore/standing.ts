@@ -7,7 +7,6 @@ import { domainOf } from "#spec-impl/core/identifiers.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import { eventSignatureChecks, requiredSigners } from "#spec-impl/core/signing.ts"
 import { joinedServersIn } from "#spec-impl/homeserver/room-members.ts"
-import type { Signatures } from "#spec-impl/homeserver/signatures/signatures.ts"
 import { findLacks, type Lack } from "../checks/liveness.ts"
 import type { VirtualServer } from "../world/world.ts"
 import type { Overheard } from "./overheard.ts"
@@ -20,7 +19,6 @@ export interface Judged {
   /** All that there are: who has which keys is seen of those too that are cut off. */
   readonly everybody: ReadonlyMap<string, VirtualServer>
   readonly overheard: Overheard
-  readonly verify: Signatures["Service"]["verify"]
 }
 
 /** The room, as all within hold it. */
@@ -51,11 +49,10 @@ class Standing {
   }
 
   /**
-   * S18: the key that signed it is its server's no more, nobody else that was asked could say what it was, and so what
-   * rests on the event cannot be taken in either.
+   * S18: the key that signed it is its server's no more, or was not so late, and so neither it nor what rests on it can be
+   * taken in by whoever had not fetched that key in time.
    */
   isOfLostKey({ server, eventId, heldBy }: Lack): boolean {
-    if (!this.#judged.overheard.lackedKeys(server)) return false
     const key = `${server} ${eventId}`
     const known = this.#lost.get(key)
     if (known !== undefined) return known
@@ -72,27 +69,28 @@ class Standing {
   }
 
   /**
-   * Whether one of its signers ceased to publish the key that it is signed by, for a while at least, or says that the key
-   * had expired by then (§Publishing Keys, §Signing Events).
+   * Whether one of its signers ceased to publish a key of that id, for a while at least or for another one, or says that
+   * the key had expired by then (§Publishing Keys, §Signing Events).
    */
   #isSignedByLostKey(dag: RoomDag, event: Event): boolean {
     const { version } = dag.rules
     return requiredSigners(event, version).some((signer) => {
       const oldKeys = this.#judged.everybody.get(signer)?.identity.oldKeys ?? []
-      const lost = [
-        ...this.#judged.overheard.goneKeysOf(signer),
-        ...oldKeys.filter(({ expiredTs }) => expiredTs < Number(event.originServerTs)),
-      ]
-      return eventSignatureChecks(event, version, signer).some(({ keyId, message, signature }) =>
-        lost.some((key) => key.keyId === keyId && this.#judged.verify(key.publicKey, message, signature)),
+      const expired = oldKeys.filter(({ expiredTs }) => expiredTs < Number(event.originServerTs))
+      const lost = new Set(
+        [...this.#judged.overheard.goneKeysOf(signer), ...expired].map(({ keyId }) => keyId),
       )
+      return eventSignatureChecks(event, version, signer).some(({ keyId }) => lost.has(keyId))
     })
   }
 
-  /** What the event rests on that the server does not hold. */
+  /** What the event rests on that the server does not hold, or builds on that is no part of the history there. */
   #missedBy(server: string, { authEvents, prevEvents }: Event): readonly string[] {
     const dag = this.dagOf(server)
-    return [...authEvents, ...prevEvents].filter((eventId) => dag?.record(eventId) === undefined)
+    return [
+      ...authEvents.filter((eventId) => dag?.record(eventId) === undefined),
+      ...prevEvents.filter((eventId) => !this.#isHeld(server, eventId)),
+    ]
   }
 
   /**
