@@ -113,6 +113,11 @@ export class Overheard {
     return vain.some(({ isDenied }) => isDenied) ? "denied" : "unanswered"
   }
 
+  /** Whether the event was pushed to the server and answered with an error, whatever that was. */
+  wasRefused(server: string, eventId: string): boolean {
+    return this.#refusals.has(`${server} ${eventId}`)
+  }
+
   /** Whether the server asked for what came before an event of the room, and was denied by an ACL. */
   wasDeniedHistory(server: string, roomId: string, ofServer: string): boolean {
     return this.#vain.some(

@@ -68,6 +68,14 @@ class Standing {
     return isLost
   }
 
+  /** Or what comes before such an event, which was pushed and dropped: who sent that sends nothing of it again. */
+  isBeforeLostKey(lack: Lack): boolean {
+    const { server, eventId } = lack
+    const wasLost = (later: string, _dag: RoomDag, heldBy: string): boolean =>
+      this.#judged.overheard.wasRefused(server, later) && this.isOfLostKey({ server, eventId: later, heldBy })
+    return this.isOfLostKey(lack) || this.#before("lost", server, wasLost).has(eventId)
+  }
+
   /**
    * Whether one of its signers ceased to publish a key of that id, for a while at least or for another one, or says that
    * the key had expired by then (§Publishing Keys, §Signing Events).
@@ -214,7 +222,7 @@ const isDeparture = (dag: RoomDag, server: string, eventId: string): boolean => 
 }
 
 const reasons: readonly (readonly [string, (standing: Standing, lack: Lack) => boolean])[] = [
-  ["lost-key", (standing, lack) => standing.isOfLostKey(lack)],
+  ["lost-key", (standing, lack) => standing.isBeforeLostKey(lack)],
   ["acl-island", (standing, lack) => standing.isOfAclIsland(lack)],
   ["outage-orphan", (standing, lack) => standing.isOutageOrphan(lack)],
   ["unheard-departure", (standing, lack) => standing.isUnheardOf(lack)],
