@@ -17,11 +17,15 @@ import { vetAnswered } from "./vetting.ts"
 export class MissingHistory extends Data.TaggedError("MissingHistory")<{ readonly why: string }> {}
 
 /**
- * Fills the gap before `event`, which `origin` sent. Gives the parents that were taken in with a claimed state,
- * before which history is still missing.
+ * Fills the gap before `event`, which `origin` sent. Adds to `claimed` the parents that were taken in with a claimed
+ * state, before which history is still missing; also where it fails after that.
  */
-export const fillGap = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
-  const claimed: string[] = []
+export const fillGap = Effect.fnUntraced(function* (
+  room: Room,
+  origin: string,
+  event: Event,
+  claimed: string[],
+) {
   if (room.dag.missingPrevEvents(event).length > 0) {
     const { between, isTold } = yield* askMissingEvents(room, origin, event)
     if (!isTold && (yield* Settings).readings.unfillableGap === "drop") {
@@ -35,7 +39,6 @@ export const fillGap = Effect.fnUntraced(function* (room: Room, origin: string, 
     yield* takeParentsFromState(room, origin, event, claimed)
   }
   yield* takeAuthEvents(room, origin, event)
-  return claimed as readonly string[]
 })
 
 /**
