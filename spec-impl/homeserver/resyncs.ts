@@ -99,11 +99,13 @@ export class Resyncs extends Context.Service<
       })
 
       const backfill = Effect.fnUntraced(function* (room: Room, server: string, from: readonly string[]) {
-        for (let failures = 0, vainMs = 0; vainMs < vainMsMax; failures++) {
+        let [vainMs, allMs] = [0, 0]
+        for (let failures = 0; vainMs < vainMsMax; failures++) {
           const { asked, silent } = yield* counted(backfillOfEach(room, server, from))
           if (!hasGapBefore(room, from) || rooms.find(room.roomId) !== room) return
-          const servers = silent.length > 0 ? silent : asked
+          const servers = allMs < vainMsMax ? asked : silent
           const waitedMs = yield* wait({ roomId: room.roomId, what: "history", servers }, failures)
+          allMs += waitedMs
           if (silent.length === 0) vainMs += waitedMs
         }
       })
@@ -127,7 +129,7 @@ export class Resyncs extends Context.Service<
   )
 }
 
-/** So long it is asked for history of servers that do answer. */
+/** So long it is asked for history of servers that do answer; and any server may be the one to tell it. */
 const vainMsMax = 15 * 60_000
 
 /** Asks one server after the other, as long as something is missing; gives them all, and who of them did not answer. */
