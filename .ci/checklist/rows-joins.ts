@@ -297,8 +297,8 @@ export const joinsPart: Part = {
       test: `${world}/rejoins.test.ts > an event whose auth event is not to be had > is not rejected but dropped: once the other is there it is accepted (I25; Complement TestUnrejectRejectedEvents)`,
       removal: {
         file: "spec-impl/homeserver/incoming-pdus.ts",
-        from: "const claimed = yield* fillGap(room, origin, event)",
-        to: "const claimed = yield* Effect.orElseSucceed(fillGap(room, origin, event), () => [])",
+        from: "yield* fillGap(room, origin, event, claimed)",
+        to: "yield* Effect.ignore(fillGap(room, origin, event, claimed))",
       },
     },
     {

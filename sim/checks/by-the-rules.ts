@@ -1,7 +1,7 @@
 /** What the specification says of an event in a room, whatever the server that holds it made of it. */
 import type { AuthContext } from "#spec-impl/core/auth-rules/authorise.ts"
 import type { Event } from "#spec-impl/core/event.ts"
-import type { Objection } from "#spec-impl/core/room-dag/event-record.ts"
+import type { EventRecord, Objection } from "#spec-impl/core/room-dag/event-record.ts"
 import { objectionByCitations, objectionByState } from "#spec-impl/core/room-dag/objections.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
@@ -25,9 +25,21 @@ const judging = (dag: RoomDag) => {
   }
 }
 
-/** What its own auth_events speak against it by (check 4). */
-export const objectionOfCitations = (dag: RoomDag, event: Event): Objection | undefined =>
-  objectionByCitations(judging(dag), event)
+/**
+ * What its own auth_events speak against it by (check 4). Those that `stoodThen` names count as accepted, whatever
+ * became of them since.
+ */
+export const objectionOfCitations = (
+  dag: RoomDag,
+  event: Event,
+  stoodThen: (eventId: string) => boolean = () => false,
+): Objection | undefined => {
+  const record = (eventId: string): EventRecord | undefined => {
+    const held = dag.record(eventId)
+    return held?.verdict === "rejected" && stoodThen(eventId) ? { ...held, verdict: "accepted" } : held
+  }
+  return objectionByCitations({ ...judging(dag), record }, event)
+}
 
 /** What that state speaks against it by: the one before it (check 5), or the current one (check 6). */
 export const objectionOfState = (

@@ -111,7 +111,7 @@ describe("verdicts", () => {
       core: [],
     })
     expect(new Set(failures.map(({ check, shape }) => `${check} ${shape}`))).toEqual(
-      new Set(["live unheard-departure", "agree unheard-departure"]),
+      new Set(["live outage-orphan", "agree outage-orphan"]),
     )
   })
 })

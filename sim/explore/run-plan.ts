@@ -23,6 +23,7 @@ import { settle } from "../world/settle.ts"
 import { sharedResults } from "../world/shared-results.ts"
 import { bootServer, type Transport, type VirtualServer } from "../world/world.ts"
 import { watchGoals } from "./goals.ts"
+import { Overheard } from "./overheard.ts"
 import { participantsOf, roomIdsOf } from "./participants.ts"
 import { performAll } from "./perform.ts"
 import { isFault, type Plan } from "./plan.ts"
@@ -135,14 +136,17 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
   let storyEvents = 0
   const watches = checks.map(({ name, watch }) => ({ name, ...watch(world) }))
   const goals = watchGoals()
+  const overheard = new Overheard(world)
   kernel.trace.listen((record) => {
     goals.onRecord(record)
+    overheard.onRecord(record)
     if (record.kind === "rollback") rolledBack.add(String(record.fields[0]))
     for (const { name, onRecord } of watches) {
       for (const why of onRecord?.(record) ?? []) failures.push({ check: name, why, shape: null })
     }
   })
   const onCommit = (server: string, group: StoreGroup): void => {
+    overheard.onCommit(server, group)
     for (const { name, onCommit } of watches) {
       for (const why of onCommit?.(server, group) ?? []) failures.push({ check: name, why, shape: null })
     }
@@ -188,12 +192,12 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
         })
         storyEvents = countEvents(servers)
         yield* Scope.close(scope, Exit.void)
-        failures.push(...(yield* healCore(plan, world, network, stage.restart)))
+        failures.push(...(yield* healCore(plan, world, overheard, network, stage.restart)))
         yield* network.heal
         yield* restartAll(servers, stage.restart)
         yield* untilQuiet(servers, network)
         const unsettled = yield* settleAll([...servers.values()], servers, network)
-        const verdicts = judgeAll(world, unsettled)
+        const verdicts = judgeAll(world, overheard, unsettled)
         failures.push(...verdicts.failures)
         unknown.push(...verdicts.unknown)
         failures.push(...endProblems(watches))
@@ -242,10 +246,12 @@ const restartAll = Effect.fnUntraced(function* (
 /** The core is whole and by itself: the others are cut off, also from each other, or down. */
 const healCore = Effect.fnUntraced(function* (
   plan: Plan,
-  { servers, honest, rolledBack }: CheckedWorld,
+  world: CheckedWorld,
+  overheard: Overheard,
   network: Network["Service"],
   restart: Restart,
 ) {
+  const { servers, honest, rolledBack } = world
   if (plan.core.length === 0) return []
   const others = plan.servers.map(({ name }) => name).filter((name) => !plan.core.includes(name))
   yield* network.heal
@@ -257,17 +263,13 @@ const healCore = Effect.fnUntraced(function* (
   yield* settleAll([...coreOf().values()], coreOf(), network)
   const core = [...coreOf().values()].filter(({ name }) => honest.includes(name))
   return roomIdsOf(core).flatMap((roomId): readonly Failure[] => {
-    const held = participantsOf(roomId, core, rolledBack).map(({ name, rooms }) => ({
-      server: name,
-      dag: rooms.find(roomId)!.dag,
-    }))
+    const participants = participantsOf(roomId, core, rolledBack)
+    const held = participants.map(({ name, rooms }) => ({ server: name, dag: rooms.find(roomId)!.dag }))
+    const judged = { participants, within: core, everybody: servers, overheard }
     return findMissing(held).map((why) => ({
       check: "core-live",
       why: `${roomId}: ${why}`,
-      shape: shapeOfStanding(
-        { participants: participantsOf(roomId, core, rolledBack), within: core },
-        roomId,
-      ),
+      shape: shapeOfStanding(judged, roomId),
     }))
   })
 })
@@ -292,6 +294,7 @@ const settleAll = Effect.fnUntraced(function* (
 
 const judgeAll = (
   { honest, servers, rolledBack }: CheckedWorld,
+  overheard: Overheard,
   unsettled: ReadonlyMap<string, readonly string[]>,
 ): { readonly failures: readonly Failure[]; readonly unknown: readonly string[] } => {
   const failures: Failure[] = []
@@ -299,7 +302,7 @@ const judgeAll = (
   const up = honest.flatMap((name) => servers.get(name) ?? [])
   for (const roomId of roomIdsOf(up)) {
     const participants = participantsOf(roomId, up, rolledBack)
-    const judged = { participants, within: up }
+    const judged = { participants, within: up, everybody: servers, overheard }
     const silent = (unsettled.get(roomId) ?? []).filter((name) =>
       participants.some((server) => server.name === name),
     )

@@ -4,7 +4,7 @@ import type { Transport } from "../world/world.ts"
 import type { PlanCase } from "./case.ts"
 import { makePlan, type PlanWishes } from "./make-plan.ts"
 import type { Plan } from "./plan.ts"
-import { type PlanRun, type PlanRunOptions, runPlan } from "./run-plan.ts"
+import { type Failure, type PlanRun, type PlanRunOptions, runPlan } from "./run-plan.ts"
 
 /** Of so many seeds one is run twice, to see whether it is the same. */
 const repeatedEvery = 20
@@ -17,7 +17,7 @@ export interface SeedFound {
   readonly goals: Readonly<Record<string, number>>
 }
 
-/** Runs the random plan of that seed. Failures of one check are one case. */
+/** Runs the random plan of that seed. Failures of one check are one case: of one that is not recognised, where there is any. */
 export const searchSeed = async (
   seed: number,
   wishes: PlanWishes,
@@ -27,12 +27,16 @@ export const searchSeed = async (
   const { failures, goals, storyEvents } = await (seed % repeatedEvery === 0 ? runPlanTwice : runPlan)(plan, {
     transport,
   })
-  const byCheck = new Map(failures.toReversed().map((failure) => [failure.check, failure]))
+  const byCheck = new Map<string, Failure>()
+  for (const failure of failures) {
+    const known = byCheck.get(failure.check)
+    if (known === undefined || (known.shape !== null && failure.shape === null)) {
+      byCheck.set(failure.check, failure)
+    }
+  }
   return {
     seed,
-    cases: [...byCheck.values()]
-      .toReversed()
-      .map(({ check, why, shape }) => ({ check, why, shape, transport, plan })),
+    cases: [...byCheck.values()].map(({ check, why, shape }) => ({ check, why, shape, transport, plan })),
     events: storyEvents,
     goals,
   }

@@ -145,6 +145,7 @@ export const shapeOfDisagreement = (judged: Judged, roomId: string, cause: Cause
 interface Told {
   readonly to: string
   readonly by: string
+  readonly eventId: string
   readonly ofTeller: RoomDag
   readonly keys: readonly (readonly [told: Event | undefined, held: Event | undefined])[]
 }
@@ -163,21 +164,23 @@ const toldOtherwise = ({ within }: Judged, roomId: string): readonly Told[] =>
       const keys = differingKeys([told, held]).map(
         (key) => [dag.record(told[key] ?? "")?.event, ofTeller.record(held[key] ?? "")?.event] as const,
       )
-      return keys.length === 0 ? [] : [{ to: name, by, ofTeller, keys }]
+      return keys.length === 0 ? [] : [{ to: name, by, eventId: record.event.eventId, ofTeller, keys }]
     })
   })
 
 /**
- * What S01 and S02 start from: a server was told a state that its teller does not hold, and in which each key that is
- * otherwise is of an earlier time or lacking.
+ * What S01 and S02 start from: a server was told a state that its teller neither holds nor had said so, and in which each
+ * key that is otherwise is of an earlier time or lacking.
  */
 const isStaleState = (judged: Judged, roomId: string): boolean =>
-  toldOtherwise(judged, roomId).some(({ ofTeller, keys }) =>
-    keys.every(
-      ([told, held]) =>
-        told === undefined ||
-        (held !== undefined && ofTeller.record(told.eventId) !== undefined && told.depth < held.depth),
-    ),
+  toldOtherwise(judged, roomId).some(
+    ({ to, by, eventId, ofTeller, keys }) =>
+      judged.overheard.wasStateAltered(to, by, eventId) &&
+      keys.every(
+        ([told, held]) =>
+          told === undefined ||
+          (held !== undefined && ofTeller.record(told.eventId) !== undefined && told.depth < held.depth),
+      ),
   )
 
 /** S18: what was told in vain, for nobody can verify it any more. */

@@ -1,33 +1,37 @@
 /**
  * Why a server does not hold what others do, where the specification leaves it so: recognised event by event, from what
- * the servers hold. What is not explained so is a fault of somebody.
+ * the servers hold and what became of their questions. What is not explained so is a fault of somebody.
  */
 import type { Event } from "#spec-impl/core/event.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
-import { isJsonObject } from "#spec-impl/core/json/value.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
-import { serverIsAllowed } from "#spec-impl/core/server-acl.ts"
+import { eventSignatureChecks, requiredSigners } from "#spec-impl/core/signing.ts"
 import { joinedServersIn } from "#spec-impl/homeserver/room-members.ts"
 import { findLacks, type Lack } from "../checks/liveness.ts"
 import type { VirtualServer } from "../world/world.ts"
+import type { Overheard } from "./overheard.ts"
 
-/** Servers that are to hold the same, and all that they could have heard it from, themselves among these. */
+/** Servers that are to hold the same, and what is known of the run beside. */
 export interface Judged {
   readonly participants: readonly VirtualServer[]
+  /** All that they could have heard it from, themselves among these. */
   readonly within: readonly VirtualServer[]
+  /** All that there are: who has which keys is seen of those too that are cut off. */
+  readonly everybody: ReadonlyMap<string, VirtualServer>
+  readonly overheard: Overheard
 }
 
 /** The room, as all within hold it. */
 class Standing {
-  readonly #participants: readonly VirtualServer[]
+  readonly #judged: Judged
   readonly #servers: ReadonlyMap<string, VirtualServer>
   readonly #roomId: string
   readonly #lost = new Map<string, boolean>()
-  readonly #unheard = new Map<string, ReadonlySet<string>>()
+  readonly #closures = new Map<string, ReadonlySet<string>>()
 
-  constructor({ participants, within }: Judged, roomId: string) {
-    this.#participants = participants
-    this.#servers = new Map(within.map((server) => [server.name, server]))
+  constructor(judged: Judged, roomId: string) {
+    this.#judged = judged
+    this.#servers = new Map(judged.within.map((server) => [server.name, server]))
     this.#roomId = roomId
   }
 
@@ -37,7 +41,7 @@ class Standing {
 
   lacks(): readonly Lack[] {
     return findLacks(
-      this.#participants.flatMap(({ name }) => {
+      this.#judged.participants.flatMap(({ name }) => {
         const dag = this.dagOf(name)
         return dag === undefined ? [] : [{ server: name, dag }]
       }),
@@ -45,96 +49,133 @@ class Standing {
   }
 
   /**
-   * S18: the key that signed it is its server's no more, nobody else can say what it was, and so what rests on the event
-   * cannot be taken in either.
+   * S18: the key that signed it is its server's no more, or was not so late, and so neither it nor what rests on it can be
+   * taken in by whoever had not fetched that key in time.
    */
   isOfLostKey({ server, eventId, heldBy }: Lack): boolean {
     const key = `${server} ${eventId}`
     const known = this.#lost.get(key)
     if (known !== undefined) return known
     this.#lost.set(key, false)
-    const event = this.dagOf(heldBy)?.record(eventId)?.event
+    const dag = this.dagOf(heldBy)
+    const event = dag?.record(eventId)?.event
     const isLost =
+      dag !== undefined &&
       event !== undefined &&
-      (this.#isSignedOtherwise(event) ||
+      (this.#isSignedByLostKey(dag, event) ||
         this.#missedBy(server, event).some((before) => this.isOfLostKey({ server, eventId: before, heldBy })))
     this.#lost.set(key, isLost)
     return isLost
   }
 
-  #isSignedOtherwise({ sender, pdu: { signatures } }: Event): boolean {
-    const author = this.#servers.get(domainOf(sender) ?? "")
-    const own = isJsonObject(signatures) && author !== undefined ? signatures[author.name] : undefined
-    return isJsonObject(own) && !Object.hasOwn(own, author!.identity.signingKey.keyId)
-  }
-
-  /** What the event rests on that the server does not hold. */
-  #missedBy(server: string, { authEvents, prevEvents }: Event): readonly string[] {
-    const dag = this.dagOf(server)
-    return [...authEvents, ...prevEvents].filter((eventId) => dag?.record(eventId) === undefined)
+  /** Or what comes before such an event, which was pushed and dropped: who sent that sends nothing of it again. */
+  isBeforeLostKey(lack: Lack): boolean {
+    const { server, eventId } = lack
+    const wasLost = (later: string, _dag: RoomDag, heldBy: string): boolean =>
+      this.#judged.overheard.wasRefused(server, later) && this.isOfLostKey({ server, eventId: later, heldBy })
+    return this.isOfLostKey(lack) || this.#before("lost", server, wasLost).has(eventId)
   }
 
   /**
-   * S19: an access control list shut out one of the two, or who made the event, while it held it back: what was sent then
-   * is sent no more, and what builds on it asks for it in vain as long as the list stands.
+   * Whether one of its signers ceased to publish a key of that id, for a while at least or for another one, or says that
+   * the key had expired by then (§Publishing Keys, §Signing Events).
    */
-  isOfAclIsland(lack: Lack, seen = new Set<string>()): boolean {
-    const event = this.dagOf(lack.heldBy)?.record(lack.eventId)?.event
-    if (event === undefined || seen.has(lack.eventId)) return false
-    seen.add(lack.eventId)
-    const origin = domainOf(event.sender) ?? ""
+  #isSignedByLostKey(dag: RoomDag, event: Event): boolean {
+    const { version } = dag.rules
+    return requiredSigners(event, version).some((signer) => {
+      const oldKeys = this.#judged.everybody.get(signer)?.identity.oldKeys ?? []
+      const expired = oldKeys.filter(({ expiredTs }) => expiredTs < Number(event.originServerTs))
+      const lost = new Set(
+        [...this.#judged.overheard.goneKeysOf(signer), ...expired].map(({ keyId }) => keyId),
+      )
+      return eventSignatureChecks(event, version, signer).some(({ keyId }) => lost.has(keyId))
+    })
+  }
+
+  /** What the event rests on that the server does not hold, or builds on that is no part of the history there. */
+  #missedBy(server: string, { authEvents, prevEvents }: Event): readonly string[] {
+    const dag = this.dagOf(server)
+    return [
+      ...authEvents.filter((eventId) => dag?.record(eventId) === undefined),
+      ...prevEvents.filter((eventId) => !this.#isHeld(server, eventId)),
+    ]
+  }
+
+  /**
+   * S19: it was pushed while an access control list denied who pushed it, or whoever could tell of it was asked for it and
+   * denied the server; or that became of what builds on it.
+   */
+  isOfAclIsland({ server, eventId }: Lack): boolean {
+    const { overheard } = this.#judged
+    const roomId = this.#roomId
+    const wasDenied = (later: string): boolean => overheard.dropped(server, roomId, later) === "denied"
+    const isBeforeHeld = (later: string, dag: RoomDag): boolean =>
+      dag.held.childrenOf(later).some((child) => this.#isHeld(server, child))
     return (
-      this.#wasDenied(lack.server, origin) ||
-      this.#wasDenied(origin, lack.server) ||
-      this.#missedBy(lack.server, event).some((eventId) => this.isOfAclIsland({ ...lack, eventId }, seen))
+      this.#before("denied", server, wasDenied).has(eventId) ||
+      (this.#before("gap", server, isBeforeHeld).has(eventId) &&
+        this.#holdersOf(eventId).some((holder) => overheard.wasDeniedHistory(server, roomId, holder)))
     )
   }
 
-  /** Whether a list that `by` took in denies `server`. */
-  #wasDenied(by: string, server: string): boolean {
-    const dag = this.dagOf(by)
-    return [...(dag?.records() ?? [])].some(
-      ({ place, verdict, event: { type, stateKey, content } }) =>
-        place === "timeline" &&
-        verdict === "accepted" &&
-        type === "m.room.server_acl" &&
-        stateKey === "" &&
-        !serverIsAllowed(content, server),
-    )
+  /**
+   * S15: it was pushed, or what builds on it was, and what the server asked for then came to nothing. It was dropped, and
+   * nobody has said anything since that builds on it.
+   */
+  isOutageOrphan({ server, eventId }: Lack): boolean {
+    const { overheard } = this.#judged
+    const wasDropped = (later: string): boolean =>
+      overheard.dropped(server, this.#roomId, later) === "unanswered"
+    return this.#before("unanswered", server, wasDropped).has(eventId)
   }
 
   /**
    * A departure of which the server has not heard. Events go to the servers in the room, by who made them, and to nobody
    * else (§Transactions): a server that was removed by what its remover took for a stranger's ban, or of whose removal
-   * only an absent server could tell, hears nothing more. Nor does one that could not take in its own removal when it
-   * came, for want of what comes before it: what was answered is done, whatever became of its PDUs.
+   * only an absent server could tell, hears nothing more.
    */
   isUnheardOf(lack: Lack): boolean {
-    return this.#isUnowed(lack) || this.#departures(lack).has(lack.eventId)
+    const { server } = lack
+    const isUnheardDeparture = (eventId: string, dag: RoomDag, heldBy: string): boolean =>
+      isDeparture(dag, server, eventId) && this.#isUnowed({ server, eventId, heldBy })
+    return this.#isUnowed(lack) || this.#before("departure", server, isUnheardDeparture).has(lack.eventId)
   }
 
-  /** The events by which the server went out of the room without its knowledge, and what comes before them. */
-  #departures({ server, heldBy }: Lack): ReadonlySet<string> {
-    const key = `${server} ${heldBy}`
-    const known = this.#unheard.get(key)
+  #isHeld(server: string, eventId: string): boolean {
+    return this.dagOf(server)?.timeline(eventId) !== undefined
+  }
+
+  #holdersOf(eventId: string): readonly string[] {
+    return [...this.#servers.keys()].filter((server) => this.#isHeld(server, eventId))
+  }
+
+  /** What the server lacks of what anybody holds: the events of which that is true, and all before these. */
+  #before(
+    about: string,
+    server: string,
+    isOne: (eventId: string, dag: RoomDag, heldBy: string) => boolean,
+  ): ReadonlySet<string> {
+    const key = `${about} ${server}`
+    const known = this.#closures.get(key)
     if (known !== undefined) return known
-    const dag = this.dagOf(heldBy)
-    const own = this.dagOf(server)
-    const found = new Set<string>()
-    const waiting = [...(dag?.records() ?? [])].flatMap((record) => {
-      if (dag === undefined || record.place === "outlier" || record.verdict !== "accepted") return []
-      const { event, stateBefore, stateAfter } = record
-      if (event.type !== "m.room.member" || domainOf(event.stateKey ?? "") !== server) return []
-      const isDeparture =
-        joinedServersIn(dag, stateBefore).has(server) && !joinedServersIn(dag, stateAfter).has(server)
-      return isDeparture && own?.timeline(event.eventId) === undefined ? [event.eventId] : []
+    const dags = [...this.#servers.keys()].flatMap((heldBy) => {
+      const dag = this.dagOf(heldBy)
+      return dag === undefined || heldBy === server ? [] : [{ heldBy, dag }]
     })
+    const found = new Set<string>()
+    const waiting = dags.flatMap(({ heldBy, dag }) =>
+      [...dag.records()].flatMap(({ place, event: { eventId } }) =>
+        place === "timeline" && !this.#isHeld(server, eventId) && isOne(eventId, dag, heldBy)
+          ? [eventId]
+          : [],
+      ),
+    )
     for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
-      if (found.has(eventId) || own?.timeline(eventId) !== undefined) continue
+      if (found.has(eventId) || this.#isHeld(server, eventId)) continue
       found.add(eventId)
-      waiting.push(...(dag?.timeline(eventId)?.event.prevEvents ?? []))
+      for (const { dag } of dags) waiting.push(...(dag.timeline(eventId)?.event.prevEvents ?? []))
     }
-    this.#unheard.set(key, found)
+    this.#closures.set(key, found)
     return found
   }
 
@@ -167,18 +208,40 @@ class Standing {
   }
 }
 
+/** Whether by that event the server went out of the room. */
+const isDeparture = (dag: RoomDag, server: string, eventId: string): boolean => {
+  const record = dag.timeline(eventId)
+  if (record?.verdict !== "accepted") return false
+  const { event, stateBefore, stateAfter } = record
+  return (
+    event.type === "m.room.member" &&
+    domainOf(event.stateKey ?? "") === server &&
+    joinedServersIn(dag, stateBefore).has(server) &&
+    !joinedServersIn(dag, stateAfter).has(server)
+  )
+}
+
 const reasons: readonly (readonly [string, (standing: Standing, lack: Lack) => boolean])[] = [
-  ["lost-key", (standing, lack) => standing.isOfLostKey(lack)],
+  ["lost-key", (standing, lack) => standing.isBeforeLostKey(lack)],
   ["acl-island", (standing, lack) => standing.isOfAclIsland(lack)],
+  ["outage-orphan", (standing, lack) => standing.isOutageOrphan(lack)],
   ["unheard-departure", (standing, lack) => standing.isUnheardOf(lack)],
 ]
 
+/** All that servers lack, with why; null where none of these explains it. */
+export const lacksIn = (
+  judged: Judged,
+  roomId: string,
+): readonly (readonly [lack: Lack, reason: string | null])[] => {
+  const standing = new Standing(judged, roomId)
+  return standing
+    .lacks()
+    .map((lack) => [lack, reasons.find(([, explains]) => explains(standing, lack))?.[0] ?? null])
+}
+
 /** The kind of what keeps servers from having the same events; null where one of these is not explained by any, or there are none. */
 export const shapeOfStanding = (judged: Judged, roomId: string): string | null => {
-  const standing = new Standing(judged, roomId)
-  const found = standing
-    .lacks()
-    .map((lack) => reasons.find(([, explains]) => explains(standing, lack))?.[0] ?? null)
+  const found = lacksIn(judged, roomId).map(([, reason]) => reason)
   return found.includes(null) ? null : (reasons.find(([name]) => found.includes(name))?.[0] ?? null)
 }
 

@@ -154,8 +154,11 @@ export const makeCarrier = (
     const arrive = (action: RuleAction, fate: Fate, request: WireRequest): void => {
       if (fate.copyAfterMs !== undefined) copy(request, fate.copyAfterMs)
       trace.record("delivered", id)
-      const tellOutcome = (outcome: Outcome): void =>
-        answer(alteredOutcome(outcome, departure, action, fate), fate)
+      const tellOutcome = (given: Outcome): void => {
+        const outcome = alteredOutcome(given, departure, action, fate)
+        if (isOtherThan(given, outcome)) trace.record("altered-answer", id)
+        answer(outcome, fate)
+      }
       const response = action.kind === "reply" ? action.response : fate.reply
       if (response === undefined) attachments.handle(request, tellOutcome)
       else tellOutcome({ kind: "response", response })
@@ -195,3 +198,12 @@ const alteredOutcome = (outcome: Outcome, { facts }: Departure, action: RuleActi
   const ruled = action.kind === "alter-reply" ? action.alter(response, facts.request) : response
   return { kind: "response", response: fate.alterReply(ruled, facts.request) }
 }
+
+/** Whether an answer says something else than was given. */
+const isOtherThan = (given: Outcome, outcome: Outcome): boolean =>
+  given !== outcome &&
+  given.kind === "response" &&
+  outcome.kind === "response" &&
+  given.response !== outcome.response &&
+  (given.response.status !== outcome.response.status ||
+    Buffer.compare(given.response.body, outcome.response.body) !== 0)

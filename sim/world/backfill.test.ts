@@ -86,4 +86,48 @@ describe("backfill", () => {
         expect(verdictOn(played, "s2", roomId, aside.eventId)).toBe("accepted")
       }),
     ))
+
+  it.each(["cannot be reached", "fails to answer"])("goes on for as long as who has the history %s", (how) =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        let isFailing = true
+        yield* stage.rule("failing", { ...isBackfill, body: () => isFailing }, reply(500, {}))
+        yield* stage.partition(["s1"], ["s2"], ["s3"])
+        const [, , , , , missed] = yield* talk(played, roomId, 40)
+        yield* stage.partition(["s1", "s2"], ["s3"])
+        yield* stage.wait(10_000)
+        expect(verdictOn(played, "s2", roomId, missed!.eventId)).toBeUndefined()
+        if (how === "cannot be reached") {
+          yield* stage.partition(["s1"], ["s2", "s3"])
+          isFailing = false
+        }
+        yield* stage.wait(86_400_000)
+        isFailing = false
+        yield* stage.heal
+        yield* stage.quiet
+        expect(verdictOn(played, "s2", roomId, missed!.eventId)).toBe("accepted")
+      }),
+    ),
+  )
+
+  it("is given up where all servers say for long that they have nothing", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage, requests } = played
+        yield* stage.rule(
+          "empty",
+          isBackfill,
+          alterAnswer((body) => ({ ...body, pdus: [] })),
+        )
+        yield* stage.partition(["s1", "s3"], ["s2"])
+        yield* talk(played, roomId, 40)
+        yield* stage.heal
+        yield* stage.wait(3_600_000)
+        const asked = requests.filter(({ target }) => target.includes("/backfill/")).length
+        expect(asked).toBeGreaterThan(10)
+        yield* stage.wait(86_400_000)
+        expect(requests.filter(({ target }) => target.includes("/backfill/"))).toHaveLength(asked)
+      }),
+    ))
 })

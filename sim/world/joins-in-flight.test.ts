@@ -107,4 +107,28 @@ describe("while a join is under way", () => {
       }),
     )
   })
+
+  it("who turns the invite down has that done after it, or before: the room and its server think the same", async () => {
+    for (const order of ["join first", "leave first"]) {
+      await withRoom({}, (played, roomId) =>
+        Effect.gen(function* () {
+          const { stage } = played
+          yield* stage.user(alice).invite(roomId, bob)
+          yield* stage.quiet
+          yield* stage.rule("slow join", { source: "s2", path: /send_join/ }, delay(2_000))
+          yield* stage.rule("slow leave", { source: "s2", path: /send_leave/ }, delay(4_000))
+          const acts = [stage.user(bob).join(roomId, "s1"), stage.user(bob).leave(roomId)] as const
+          const [first, second] = order === "join first" ? acts : ([acts[1], acts[0]] as const)
+          const begun = yield* Effect.forkChild(first)
+          yield* stage.wait(1)
+          yield* second
+          yield* Fiber.join(begun)
+          yield* stage.quiet
+          const membership = order === "join first" ? "leave" : "join"
+          for (const server of ["s1", "s2"])
+            expect(membershipOn(played, server, roomId, bob)).toBe(membership)
+        }),
+      )
+    }
+  })
 })

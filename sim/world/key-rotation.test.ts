@@ -194,3 +194,20 @@ describe("a question for keys", () => {
       }),
     ))
 })
+
+it("a clock that is set back does not keep a server from asking for a key", async () => {
+  await inRoom({}, (played, roomId) =>
+    Effect.gen(function* () {
+      const { stage } = played
+      const setBack = yield* stage.fault({ fault: "clock-skew", servers: ["s1"], aheadMs: 5 * hourMs })
+      yield* stage.rotateKey("s2")
+      yield* stage.user(bob).say(roomId, "ahead")
+      yield* stage.quiet
+      yield* setBack
+      yield* stage.rotateKey("s2")
+      yield* stage.user(bob).say(roomId, "back")
+      yield* stage.wait(10_000)
+      expect(bodiesOn(played, "s1", roomId)).toEqual(["ahead", "back"])
+    }),
+  )
+})

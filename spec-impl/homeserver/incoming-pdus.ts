@@ -157,14 +157,18 @@ const readAll = (room: Room, pdus: readonly JsonValue[]) =>
 const receiveAlone = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
   const { readings } = yield* Settings
   const resyncs = yield* Resyncs
+  const claimed: string[] = []
+  const fetchBehind = Effect.gen(function* () {
+    if (room.partial === undefined) yield* resyncs.backfill(room, origin, claimed)
+  })
   const receive = Effect.gen(function* () {
     if (room.dag.holdsAnother(event)) return { error: "another event has this id" }
     if (room.dag.isInHistory(event.eventId)) return {}
-    const claimed = yield* fillGap(room, origin, event)
+    yield* fillGap(room, origin, event, claimed)
     yield* admit(room, event, "new")
-    if (room.partial === undefined) yield* resyncs.backfill(room, origin, claimed)
     return {}
-  })
+    // Also where part of the gap was taken in, and the rest was not to be had.
+  }).pipe(Effect.ensuring(fetchBehind))
   return yield* Semaphore.withPermits(
     room.receiving,
     1,

@@ -141,7 +141,12 @@ const examineEntry = Effect.fnUntraced(function* (
 /** A join that another server had to let in, to a room that this server is in. */
 const takeIn = (room: Room, join: Event, via: string) =>
   Effect.gen(function* () {
-    yield* fillGap(room, via, join)
+    const resyncs = yield* Resyncs
+    const claimed: string[] = []
+    const fetchBehind = Effect.suspend(() =>
+      room.partial === undefined ? resyncs.backfill(room, via, claimed) : Effect.void,
+    )
+    yield* fillGap(room, via, join, claimed).pipe(Effect.ensuring(fetchBehind))
     const { objection } = yield* admit(room, join, "new")
     if (objection !== undefined) {
       return yield* forbidden(`rejected by ${objection.rule}: ${objection.reason}`)

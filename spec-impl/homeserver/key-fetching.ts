@@ -22,6 +22,10 @@ const askedAgainAfterMs = 1_000
 const waitMs = (failures: number): number =>
   failures === 0 ? askedAgainAfterMs : Math.min(retryMsMin * 2 ** (failures - 1), retryMsMax)
 
+/** No wait is longer than that: a clock that says otherwise was set back since, and nothing is waited for. */
+const isToWait = (untilTs: number, nowMs: number): boolean =>
+  nowMs < untilTs && untilTs - nowMs <= retryMsMax
+
 /** Keys that can be believed, with the object in which they came; or why not. */
 type Told = { readonly keys: ServerKeys; readonly object: JsonObject } | { readonly problem: string }
 
@@ -110,7 +114,7 @@ export const makeKeyFetching = Effect.gen(function* () {
   const askItself = Effect.fnUntraced(function* (server: string) {
     const holder = holderOf(server)
     const work = Effect.gen(function* () {
-      if ((yield* Clock.currentTimeMillis) < holder.askedAgainTs) return
+      if (isToWait(holder.askedAgainTs, yield* Clock.currentTimeMillis)) return
       const told = yield* askServer(server)
       if ("keys" in told) yield* learn(holder, told, "itself")
       holder.problem = "keys" in told ? undefined : told.problem
@@ -122,7 +126,7 @@ export const makeKeyFetching = Effect.gen(function* () {
 
   /** Asks each notary in turn, until nothing is lacking. */
   const askNotaries = Effect.fnUntraced(function* (holder: KeyHolder) {
-    if ((yield* Clock.currentTimeMillis) < holder.notariesAskedAgainTs) return
+    if (isToWait(holder.notariesAskedAgainTs, yield* Clock.currentTimeMillis)) return
     for (const notary of notaries) {
       if (notary === holder.server || notary === serverName) continue
       const told = yield* Effect.result(askNotary(notary, holder))

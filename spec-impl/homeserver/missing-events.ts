@@ -17,14 +17,18 @@ import { vetAnswered } from "./vetting.ts"
 export class MissingHistory extends Data.TaggedError("MissingHistory")<{ readonly why: string }> {}
 
 /**
- * Fills the gap before `event`, which `origin` sent. Gives the parents that were taken in with a claimed state,
- * before which history is still missing.
+ * Fills the gap before `event`, which `origin` sent. Adds to `claimed` the parents that were taken in with a claimed
+ * state, before which history is still missing; also where it fails after that.
  */
-export const fillGap = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
-  const claimed: string[] = []
+export const fillGap = Effect.fnUntraced(function* (
+  room: Room,
+  origin: string,
+  event: Event,
+  claimed: string[],
+) {
   if (room.dag.missingPrevEvents(event).length > 0) {
-    const between = yield* askMissingEvents(room, origin, event)
-    if (between.length === 0 && (yield* Settings).readings.unfillableGap === "drop") {
+    const { between, isTold } = yield* askMissingEvents(room, origin, event)
+    if (!isTold && (yield* Settings).readings.unfillableGap === "drop") {
       return yield* new MissingHistory({ why: "events before it are missing, and its sender gives none" })
     }
     for (const earlier of between) {
@@ -35,7 +39,6 @@ export const fillGap = Effect.fnUntraced(function* (room: Room, origin: string, 
     yield* takeParentsFromState(room, origin, event, claimed)
   }
   yield* takeAuthEvents(room, origin, event)
-  return claimed as readonly string[]
 })
 
 /**
@@ -53,6 +56,10 @@ const takeEarlier = Effect.fnUntraced(function* (
   yield* admit(room, earlier, "new")
 })
 
+/**
+ * What the sender tells of it, but for what is no part of the gap: it may tell of nothing else, where one parent is held
+ * and the limit is reached before the other. Whether it tells of anything is said too.
+ */
 const askMissingEvents = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
   const client = yield* FederationClient
   const { missingEventsLimit } = yield* Settings
@@ -66,7 +73,7 @@ const askMissingEvents = Effect.fnUntraced(function* (room: Room, origin: string
     .call(origin, (api) => api.history.getMissingEvents({ params: { roomId: room.roomId }, payload }))
     .pipe(Effect.orElseSucceed(() => ({ events: [] })))
   const events = yield* vetAnswered(room, answer.events.slice(0, missingEventsLimit))
-  return parentsFirst(lackedBefore(room, event, events))
+  return { between: parentsFirst(lackedBefore(room, event, events)), isTold: events.length > 0 }
 })
 
 /**

@@ -33,10 +33,19 @@ export const knockOnRoom = Effect.fnUntraced(function* (
 })
 
 /**
- * Leaves the room, turns down an invite or takes back a knock. Where no server takes it (they are gone, or the user is
- * nothing to the room any more) the user is rid of it all the same, as in Synapse: the room is not told.
+ * Leaves the room, turns down an invite or takes back a knock. Who stands outside does so in turn with joins: who is
+ * told of it hangs on whether the user's server is in the room.
  */
 export const leaveRoom = Effect.fnUntraced(function* (userId: string, roomId: string, more: JsonObject = {}) {
+  const leave = leaveNow(userId, roomId, more)
+  return yield* (yield* heldRoom(roomId)) === undefined ? (yield* JoinsInFlight).inTurn(roomId, leave) : leave
+})
+
+/**
+ * Where no server takes the leave of who is outside (they are gone, or the user is nothing to the room any more) the user
+ * is rid of it all the same, as in Synapse: the room is not told.
+ */
+const leaveNow = Effect.fnUntraced(function* (userId: string, roomId: string, more: JsonObject) {
   const outside = yield* Outside
   const rooms = yield* Rooms
   const standing = outside.standingOf(userId, roomId)

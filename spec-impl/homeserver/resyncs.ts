@@ -7,6 +7,7 @@ import { domainOf } from "../core/identifiers.ts"
 import { compareCodePoints } from "../core/json/encode.ts"
 import { decideAnew } from "../core/room-dag/decide-anew.ts"
 import type { FederationClient } from "../federation/client.ts"
+import { MatrixError } from "../federation/matrix-error.ts"
 import { backfillBefore } from "./backfill.ts"
 import { badAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
@@ -34,7 +35,7 @@ export class Resyncs extends Context.Service<
     /**
      * Begins to fetch the history before the events `from`: of `server`, then of all others in the room, and again, later
      * and later, as long as some of it is missing. Nobody must have it (§Backfilling and retrieving missing events), so that
-     * it is given up in the end.
+     * it is given up in the end, once those who can be asked have said for long that they have none.
      */
     readonly backfill: (room: Room, server: string, from: readonly string[]) => Effect.Effect<void>
     /** How many requests of these are under way: for observers. */
@@ -77,12 +78,12 @@ export class Resyncs extends Context.Service<
       ): Effect.Effect<void> =>
         effect.pipe(Effect.ignore, Effect.provide(services), Effect.forkIn(scope), Effect.asVoid)
 
-      /** Before all are asked once more. */
-      const wait = (waitingFor: WaitingResync, failures: number): Effect.Effect<void> => {
+      /** Before all are asked once more; gives for how long. */
+      const wait = (waitingFor: WaitingResync, failures: number): Effect.Effect<number> => {
         waiting.add(waitingFor)
         const waitMs = Math.min(settings.retryMsMin * 2 ** failures, settings.retryMsMax)
         return Effect.ensuring(
-          Effect.sleep(waitMs),
+          Effect.as(Effect.sleep(waitMs), waitMs),
           Effect.sync(() => waiting.delete(waitingFor)),
         )
       }
@@ -98,10 +99,14 @@ export class Resyncs extends Context.Service<
       })
 
       const backfill = Effect.fnUntraced(function* (room: Room, server: string, from: readonly string[]) {
-        for (let failures = 0; failures < backfillsMax; failures++) {
-          const servers = yield* counted(backfillOfEach(room, server, from))
+        let [vainMs, allMs] = [0, 0]
+        for (let failures = 0; vainMs < vainMsMax; failures++) {
+          const { asked, silent } = yield* counted(backfillOfEach(room, server, from))
           if (!hasGapBefore(room, from) || rooms.find(room.roomId) !== room) return
-          yield* wait({ roomId: room.roomId, what: "history", servers }, failures)
+          const servers = allMs < vainMsMax ? asked : silent
+          const waitedMs = yield* wait({ roomId: room.roomId, what: "history", servers }, failures)
+          allMs += waitedMs
+          if (silent.length === 0) vainMs += waitedMs
         }
       })
 
@@ -124,19 +129,26 @@ export class Resyncs extends Context.Service<
   )
 }
 
-/** With the waits that double in between, about a quarter of an hour. */
-const backfillsMax = 10
+/** So long it is asked for history of servers that do answer; and any server may be the one to tell it. */
+const vainMsMax = 15 * 60_000
 
-/** Asks one server after the other, as long as something is missing; gives them all. */
+/** Asks one server after the other, as long as something is missing; gives them all, and who of them did not answer. */
 const backfillOfEach = Effect.fnUntraced(function* (room: Room, server: string, from: readonly string[]) {
   const { serverName } = yield* ServerIdentity
   const others = [...joinedServersIn(room.dag, room.dag.currentState())].sort(compareCodePoints)
   const servers = [...new Set([server, ...others])].filter((name) => name !== serverName)
+  const silent: string[] = []
   for (const asked of servers) {
-    if (hasGapBefore(room, from)) yield* Effect.ignore(backfillBefore(room, asked, from))
+    if (!hasGapBefore(room, from)) break
+    const result = yield* Effect.result(backfillBefore(room, asked, from))
+    if (result._tag === "Failure" && isNoAnswer(result.failure)) silent.push(asked)
   }
-  return servers
+  return { asked: servers, silent }
 })
+
+/** Whether a server has not said whether it has what it was asked for. */
+const isNoAnswer = (failure: { readonly _tag: string }): boolean =>
+  failure instanceof MatrixError ? failure.status >= 500 : failure._tag === "FederationUnreachable"
 
 /** By who told the state there, the events behind which history is missing. Before its own joins a server may have none. */
 const gapsIn = ({ dag, partial }: Room, serverName: string): ReadonlyMap<string, readonly string[]> => {

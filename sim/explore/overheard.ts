@@ -1,0 +1,196 @@
+/**
+ * What became of questions on the wire, and of events that were pushed: what cannot be seen any more by what servers
+ * hold at the end. A server drops an event whose history is not to be had, answers so, and is not told of it again
+ * (§PUT …/send: a result for each PDU, and nothing of trying again); whether it was to be had only the wire knows.
+ */
+import { aclAllows } from "#spec-impl/homeserver/room-acl.ts"
+import type { StoreGroup } from "#spec-impl/store/event-store.ts"
+import type { CheckedWorld } from "../checks/check.ts"
+import type { TraceRecord } from "../kernel/trace.ts"
+
+/** Why a server took an event not in: its sender was denied by the room's ACL, or what it asked for came to nothing. */
+export type Dropped = "denied" | "unanswered"
+
+/** A question that came to nothing: its answer was lost, an error, or not what was said. */
+interface Vain {
+  readonly by: string
+  readonly of: string
+  readonly target: string
+  readonly at: number
+  /** Whether whoever was asked denied the one who asked, as the room's ACL has it there. */
+  readonly isDenied: boolean
+  /** Whether it was answered, and not with what was said. */
+  readonly isAltered: boolean
+}
+
+/** A pushed event that was answered with an error: when its transaction came, and when that was over. */
+interface Refusal {
+  readonly origin: string
+  readonly from: number
+  readonly to: number
+  /** The rooms whose ACL denied the origin there and then. */
+  readonly deniedIn: ReadonlySet<string>
+}
+
+/** A key that a server signs by, or did. */
+export interface PublicKey {
+  readonly keyId: string
+  readonly publicKey: Uint8Array
+}
+
+export class Overheard {
+  readonly #world: CheckedWorld
+  #now = 0
+  /** Requests under way, by their id. */
+  readonly #requests = new Map<
+    string,
+    { readonly by: string; readonly of: string; readonly target: string }
+  >()
+  /** When transactions came whose answer is not kept yet, by receiver, sender and id. */
+  readonly #arrived = new Map<string, number>()
+  readonly #vain: Vain[] = []
+  /** By server and event. */
+  readonly #refusals = new Map<string, Refusal[]>()
+
+  /** By server: the keys that it published last, and those that it ceased to publish at some time. */
+  readonly #keys = new Map<string, readonly PublicKey[]>()
+  readonly #goneKeys = new Map<string, PublicKey[]>()
+
+  constructor(world: CheckedWorld) {
+    this.#world = world
+  }
+
+  onRecord({ kind, fields }: TraceRecord): void {
+    this.#now++
+    const id = String(fields[0])
+    if (kind === "event" || kind === "crash") this.#noteKeys(id)
+    if (kind === "request") {
+      const [, by, of, , target] = fields.map(String) as [string, string, string, string, string]
+      this.#requests.set(id, { by, of, target })
+      return
+    }
+    const request = this.#requests.get(id)
+    if (request === undefined) return
+    if (kind === "delivered") this.#arrives(request)
+    const isAltered = kind === "altered-answer"
+    const isError = kind === "answer" && Number(fields[1]) >= 400
+    if (isAltered || isError || kind === "failed" || kind === "abandoned") {
+      const isDenied = isError && this.#denies(request, fields[1])
+      this.#vain.push({ ...request, at: this.#now, isDenied, isAltered })
+    }
+    if (kind === "failed" || kind === "abandoned" || kind === "answered") this.#requests.delete(id)
+  }
+
+  onCommit(server: string, { answers = [] }: StoreGroup): void {
+    for (const { origin, transactionId, answer } of answers) {
+      const key = `${server} ${origin} ${transactionId}`
+      const from = this.#arrived.get(key) ?? this.#now
+      this.#arrived.delete(key)
+      const refused = Object.entries(answer.pdus).filter(([, { error }]) => error !== undefined)
+      if (refused.length === 0) continue
+      const deniedIn = this.#roomsThatDeny(server, origin)
+      for (const [eventId] of refused) {
+        const known = this.#refusals.get(`${server} ${eventId}`) ?? []
+        this.#refusals.set(`${server} ${eventId}`, [...known, { origin, from, to: this.#now, deniedIn }])
+      }
+    }
+  }
+
+  /** Why the server dropped the event when it was pushed; undefined where it did not, or for no such reason. */
+  dropped(server: string, roomId: string, eventId: string): Dropped | undefined {
+    const refusals = this.#refusals.get(`${server} ${eventId}`) ?? []
+    if (refusals.some(({ deniedIn }) => deniedIn.has(roomId))) return "denied"
+    const vain = refusals.flatMap(({ origin, from, to }) =>
+      this.#vain.filter(
+        ({ by, of, target, at }) =>
+          by === server &&
+          at >= from &&
+          at <= to &&
+          (isAboutKeys(target) || (of === origin && isAbout(target, roomId))),
+      ),
+    )
+    if (vain.length === 0) return undefined
+    return vain.some(({ isDenied }) => isDenied) ? "denied" : "unanswered"
+  }
+
+  /** Whether the event was pushed to the server and answered with an error, whatever that was. */
+  wasRefused(server: string, eventId: string): boolean {
+    return this.#refusals.has(`${server} ${eventId}`)
+  }
+
+  /** Whether the server asked for what came before an event of the room, and was denied by an ACL. */
+  wasDeniedHistory(server: string, roomId: string, ofServer: string): boolean {
+    return this.#vain.some(
+      ({ by, of, target, isDenied }) =>
+        isDenied && by === server && of === ofServer && isAbout(target, roomId),
+    )
+  }
+
+  /** Keys that the server published, and then did not: for a while at least nobody could hear of them from it. */
+  goneKeysOf(server: string): readonly PublicKey[] {
+    this.#noteKeys(server)
+    return this.#goneKeys.get(server) ?? []
+  }
+
+  /** Whether the state before the event, as `by` told it to `to`, was not what it had said. */
+  wasStateAltered(to: string, by: string, eventId: string): boolean {
+    return this.#vain.some(
+      (vain) => vain.isAltered && vain.by === to && vain.of === by && isOfState(vain.target, eventId),
+    )
+  }
+
+  #noteKeys(server: string): void {
+    const identity = this.#world.servers.get(server)?.identity
+    const known = this.#keys.get(server) ?? []
+    if (identity === undefined || identity.signingKey.publicKey === known[0]?.publicKey) return
+    const keys = [identity.signingKey, ...identity.oldKeys]
+    const gone = known.filter(({ publicKey }) => !keys.some((key) => isSame(key.publicKey, publicKey)))
+    this.#keys.set(server, keys)
+    this.#goneKeys.set(server, [...(this.#goneKeys.get(server) ?? []), ...gone])
+  }
+
+  #arrives({ by, of, target }: { readonly by: string; readonly of: string; readonly target: string }): void {
+    const transactionId = transactionOf(target)
+    if (transactionId === undefined) return
+    const key = `${of} ${by} ${transactionId}`
+    if (!this.#arrived.has(key)) this.#arrived.set(key, this.#now)
+  }
+
+  #denies(
+    { by, of, target }: { readonly by: string; readonly of: string; readonly target: string },
+    status: string | number | undefined,
+  ): boolean {
+    if (String(status) !== "403") return false
+    const path = decoded(target)
+    return [...this.#roomsThatDeny(of, by)].some((roomId) => path.includes(roomId))
+  }
+
+  #roomsThatDeny(server: string, origin: string): ReadonlySet<string> {
+    const rooms = this.#world.servers.get(server)?.rooms.all() ?? []
+    return new Set(rooms.filter(({ dag }) => !aclAllows(dag, origin)).map(({ roomId }) => roomId))
+  }
+}
+
+const isSame = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0
+
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+const transactionOf = (target: string): string | undefined => {
+  const id = /^\/_matrix\/federation\/v1\/send\/([^/?]+)/.exec(target)?.[1]
+  return id === undefined ? undefined : decoded(id)
+}
+
+/** Endpoints that name no room: of one event, whose room is its sender's to say, and of keys. */
+const isAbout = (target: string, roomId: string): boolean =>
+  /\/federation\/v\d+\/event\//.test(target) || decoded(target).includes(roomId)
+
+const isAboutKeys = (target: string): boolean => target.startsWith("/_matrix/key/")
+
+const isOfState = (target: string, eventId: string): boolean =>
+  /\/(?:state|state_ids|send_join)\//.test(target) && decoded(target).includes(eventId)

@@ -1,0 +1,167 @@
+/**
+ * What keeps servers apart without anybody's fault is recognised, and by nothing that a faulty server does: of each kind
+ * the smallest plan, and the same with a mutant in it.
+ */
+import { describe, expect, test } from "vitest"
+import { Overheard } from "./overheard.ts"
+import { roomIdsOf } from "./participants.ts"
+import type { Plan, PlanEntry } from "./plan.ts"
+import { runPlan } from "./run-plan.ts"
+import { shapeOfDisagreement } from "./shapes.ts"
+
+const opening: readonly PlanEntry[] = [
+  {
+    id: "make",
+    atMs: 0,
+    do: { act: "create", user: "@alice:s1", room: "r", version: "11", levels: { "@bob:s2": 50 } },
+  },
+  { id: "bob", atMs: 1_000, do: { act: "join", user: "@bob:s2", room: "r", via: ["s1"] } },
+]
+
+const planOf = (servers: number, ...entries: readonly PlanEntry[]): Plan => ({
+  seed: 1,
+  servers: Array.from({ length: servers }, (_, at) => ({ name: `s${at + 1}` })),
+  users: ["@alice:s1", "@bob:s2", "@charlie:s3"].slice(0, servers),
+  core: [],
+  faultsMs: 60_000,
+  entries: [...opening, ...entries].toSorted((a, b) => a.atMs - b.atMs),
+})
+
+/** What checks say of the servers against each other, each with the kind that it is recognised as. */
+const shapesIn = async (plan: Plan): Promise<readonly string[]> => {
+  const { failures } = await runPlan(plan, { transport: "direct" })
+  return [...new Set(failures.map(({ check, shape }) => `${check} ${shape}`))].sort()
+}
+
+/** The plan with a server in it that refuses all that comes with a topic, and with a topic. */
+const withMutant = (
+  plan: Plan,
+  server: string,
+  topic: { readonly user: string; readonly atMs: number },
+): Plan => ({
+  ...plan,
+  servers: plan.servers.map((one) => (one.name === server ? { ...one, mutant: "one-refuses-all" } : one)),
+  entries: [
+    ...plan.entries,
+    {
+      id: "topic",
+      atMs: topic.atMs,
+      do: { act: "set-topic", user: topic.user, room: "r", text: "hello" },
+    } satisfies PlanEntry,
+  ].toSorted((a, b) => a.atMs - b.atMs),
+})
+
+const charlieJoins: PlanEntry = {
+  id: "charlie",
+  atMs: 2_000,
+  do: { act: "join", user: "@charlie:s3", room: "r", via: ["s1"] },
+}
+
+/** S15: Bob's last word comes while nobody can be asked for what it builds on, and he says nothing more. */
+const outage = planOf(
+  2,
+  { id: "cut", atMs: 5_000, fault: { fault: "link-cut", between: [["s1", "s2"]] }, forMs: 5_000 },
+  { id: "unheard", atMs: 6_000, do: { act: "message", user: "@bob:s2", room: "r", count: 3 } },
+  {
+    id: "mute",
+    atMs: 6_500,
+    fault: {
+      fault: "refused-endpoint",
+      servers: ["s2"],
+      endpoints: ["get_missing_events", "state_ids", "state", "event"],
+    },
+  },
+  { id: "leave", atMs: 7_000, do: { act: "leave", user: "@bob:s2", room: "r" } },
+)
+
+/** S19: Bob leaves while his server is denied by the list of Alice's, which is lifted again. */
+const island = planOf(
+  2,
+  { id: "deny", atMs: 5_000, do: { act: "set-acl", user: "@alice:s1", room: "r", deny: ["s2"] } },
+  { id: "leave", atMs: 7_000, do: { act: "leave", user: "@bob:s2", room: "r" } },
+  { id: "allow", atMs: 9_000, do: { act: "set-acl", user: "@alice:s1", room: "r", deny: [] } },
+)
+
+/** Alice bans Charlie, of whose join by way of Bob's server she has not heard: hers owes Charlie's server nothing. */
+const departure = planOf(
+  3,
+  { id: "cut", atMs: 2_000, fault: { fault: "isolation", servers: ["s1"] }, forMs: 20_000 },
+  { id: "charlie", atMs: 3_000, do: { act: "join", user: "@charlie:s3", room: "r", via: ["s2"] } },
+  { id: "ban", atMs: 4_000, do: { act: "ban", user: "@alice:s1", room: "r", target: "@charlie:s3" } },
+)
+
+/** S18: Charlie comes when Bob's server has another key than it signed by, and nobody vouches for that one. */
+const keyGone = (fault: "key-loss" | "key-rotation"): Plan =>
+  planOf(
+    3,
+    { id: "key", atMs: 5_000, fault: { fault, server: "s2" } },
+    {
+      id: "no-notary",
+      atMs: 5_000,
+      fault: { fault: "refused-endpoint", servers: ["s1", "s2"], endpoints: ["query"] },
+    },
+    { ...charlieJoins, atMs: 20_000 },
+  )
+
+/** Bob's server is cut off while the topic changes, and then asks for the state: of each key it is told an earlier event. */
+const stale: Plan = {
+  ...planOf(
+    2,
+    { id: "first", atMs: 3_000, do: { act: "set-topic", user: "@alice:s1", room: "r", text: "first" } },
+    { id: "cut", atMs: 5_000, fault: { fault: "isolation", servers: ["s2"] }, forMs: 10_000 },
+    { id: "then", atMs: 6_000, do: { act: "set-topic", user: "@alice:s1", room: "r", text: "second" } },
+    { id: "say", atMs: 7_000, do: { act: "message", user: "@alice:s1", room: "r", count: 3 } },
+    { id: "lie", atMs: 8_000, fault: { fault: "stale-state", keysShare: 1 } },
+  ),
+  servers: [{ name: "s1" }, { name: "s2", settings: { missingEventsLimit: 0, unfillableGap: "accept" } }],
+}
+
+describe("what is nobody's fault", () => {
+  test("S15, an outage orphan", async () => {
+    expect(await shapesIn(outage)).toEqual(["agree outage-orphan", "live outage-orphan"])
+    const mutant = withMutant(outage, "s1", { user: "@bob:s2", atMs: 4_000 })
+    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+
+  test("S19, an island that an ACL made", async () => {
+    expect(await shapesIn(island)).toEqual(["agree acl-island", "live acl-island"])
+    const mutant = withMutant(island, "s1", { user: "@bob:s2", atMs: 4_000 })
+    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+
+  test("a departure of which a server has not heard", async () => {
+    expect(await shapesIn(departure)).toEqual(["agree unheard-departure", "live unheard-departure"])
+    const mutant = withMutant(departure, "s3", { user: "@bob:s2", atMs: 3_500 })
+    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+
+  test("S18, a key that is gone", async () => {
+    expect(await shapesIn(keyGone("key-loss"))).toEqual(["agree lost-key", "live unheard-departure"])
+    expect(await shapesIn(keyGone("key-rotation"))).toEqual([])
+    const mutant = withMutant(keyGone("key-rotation"), "s1", { user: "@bob:s2", atMs: 4_000 })
+    expect(await shapesIn(mutant)).toEqual(["live null"])
+  })
+
+  test("S01 and S02 begin so: a stale state was told", async () => {
+    const told: (string | null)[] = []
+    const { failures } = await runPlan(stale, {
+      transport: "direct",
+      onEnd: (world) => {
+        const [roomId] = roomIdsOf(world.servers.values())
+        const within = [...world.servers.values()]
+        // As if the server that told it had said so itself: nobody heard that it was altered on its way.
+        const overheard = new Overheard(world)
+        const judged = {
+          participants: within,
+          within,
+          everybody: world.servers,
+          overheard,
+          verify: world.verify,
+        }
+        told.push(shapeOfDisagreement(judged, roomId!, "different-inputs"))
+      },
+    })
+    expect(failures.map(({ check, shape }) => `${check} ${shape}`)).toEqual(["agree stale-state"])
+    expect(told).toEqual([null])
+  })
+})
