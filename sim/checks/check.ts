@@ -13,6 +13,16 @@ export interface Acknowledged {
   readonly eventId: string
 }
 
+/** A message to devices that its sender was told is sent. */
+export interface MessageToDevice {
+  readonly sender: string
+  readonly target: string
+  /** Those of the target that it was for and that were there. */
+  readonly devices: readonly string[]
+  /** The entry of the plan, which is what it says. */
+  readonly from: string
+}
+
 /** What checkers see: servers as they are, and what was told to users. */
 export interface CheckedWorld {
   readonly kernel: Kernel
@@ -33,6 +43,9 @@ export interface CheckedWorld {
   readonly acknowledged: readonly Acknowledged[]
   /** One-time keys that users were given: user, device, key id. */
   readonly claimed: readonly string[]
+  readonly sentToDevices: readonly MessageToDevice[]
+  /** Devices that somebody logged out, whatever came of it: user, device. */
+  readonly loggedOut: ReadonlySet<string>
 }
 
 /** Checks one run: one sentence for each thing that is wrong. */

@@ -11,6 +11,7 @@ import { checks } from "./checks.ts"
 import { deviceLists } from "./device-lists.ts"
 import { durability } from "./durability.ts"
 import { eventGraph } from "./event-graph.ts"
+import { messagesArrive } from "./messages-arrive.ts"
 import { onceOnly } from "./once-only.ts"
 import { shownEvents } from "./shown-events.ts"
 
@@ -124,6 +125,20 @@ describe("each checker", () => {
     })
     expect(problems).toHaveLength(1)
     expect(problems[0]).toContain("and was not accepted")
+  })
+
+  test("messages-arrive trips on a message that never came, unless its device was logged out", async () => {
+    const lost = { sender: "@alice:s1", target: "@bob:s2", devices: ["PHONE"], from: "never" }
+    const withLost = (world: CheckedWorld): CheckedWorld => ({
+      ...world,
+      sentToDevices: [...world.sentToDevices, lost],
+    })
+    expect(await told(messagesArrive, (world) => world)).toEqual([])
+    expect(await told(messagesArrive, withLost)).toEqual([
+      "the message never of @alice:s1 has not come to @bob:s2, PHONE",
+    ])
+    const loggedOut = new Set(["@bob:s2 PHONE"])
+    expect(await told(messagesArrive, (world) => ({ ...withLost(world), loggedOut }))).toEqual([])
   })
 
   test("event-graph trips on a forward extremity that is none", async () => {

@@ -5,6 +5,7 @@ import { deviceLists } from "./device-lists.ts"
 import { durability } from "./durability.ts"
 import { eventGraph } from "./event-graph.ts"
 import { handlers } from "./handlers.ts"
+import { messagesArrive } from "./messages-arrive.ts"
 import { onceOnly } from "./once-only.ts"
 import { redactions } from "./redactions.ts"
 import { shownEvents } from "./shown-events.ts"
@@ -23,6 +24,7 @@ export const checks: readonly Check[] = [
   shownEvents,
   durability,
   onceOnly,
+  messagesArrive,
   deviceLists,
   borders,
   handlers,

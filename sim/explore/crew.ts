@@ -7,7 +7,7 @@ export interface PlanWishes {
   /** The room versions that rooms may have; all where it says nothing. */
   readonly roomVersions?: readonly string[]
   readonly servers?: number
-  /** About how many actions; 40 where it says nothing. */
+  /** About how many actions; 37 where it says nothing. */
   readonly actions?: number
   /** The faults that there are, each once or more; drawn where it says nothing. */
   readonly faults?: readonly string[]

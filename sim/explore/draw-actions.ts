@@ -1,64 +1,12 @@
-/** What users do in a random plan: how its rooms begin, and what comes then. */
+/** What users do in a random plan once its rooms have begun. */
 import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
 import type { Cast } from "./actions/action.ts"
 import { type Action, type AnyActionDefinition, actionNamed, actions } from "./actions/catalogue.ts"
-import { replaced } from "./actions/rooms.ts"
 import { type Crew, drawsFor } from "./crew.ts"
 import { ExpectedRooms } from "./expected-rooms.ts"
+import { aboutMoment, type Moment, momentFor, momentsOf } from "./moments.ts"
+import { castOf, creatorOf, storyMs } from "./openings.ts"
 import type { ActionEntry } from "./plan.ts"
-
-/** When the rooms are made, when members are invited where they must be, and when the first members come. */
-const createMs = 1_000
-const invitesMs = 2_000
-const joinsMs = 6_000
-export const storyMs = 15_000
-
-/** Of what replaces a room as well. */
-const creatorOf = ({ chance, cast }: Crew, room: string): string =>
-  chance.pick(cast, "creator", room.replaceAll(replaced, ""))
-
-/** Each room is made by somebody, and most others come in. */
-export const openings = (crew: Crew): readonly ActionEntry[] => {
-  const { chance, users, rooms } = crew
-  const create = actions.find(({ name }) => name === "create")!
-  return rooms.flatMap((room) => {
-    const draws = drawsFor(chance, "opening", room)
-    const creator = creatorOf(crew, room)
-    const via = creator.slice(creator.indexOf(":") + 1)
-    const cast = { ...castOf(crew), draws, rooms: [room] }
-    const known = crew.servers.find(({ name }) => name === via)?.roomVersions ?? cast.roomVersions
-    const made = create.draw({ ...cast, roomVersions: known }) as Omit<Create, "act" | "user">
-    const members = users.filter((user) => user !== creator && draws.chance(0.85, "member", user))
-    const named = (user: string): string => `${room}-${user.slice(1).replace(":", "-")}`
-    return [
-      { id: `make-${room}`, atMs: createMs, do: { act: "create", user: creator, ...made } as Create },
-      ...(made.joinRule === "invite"
-        ? members.map((target) => ({
-            id: `first-invite-${named(target)}`,
-            atMs: invitesMs + draws.integer(joinsMs - invitesMs, "invites-at", target),
-            do: { act: "invite" as const, user: creator, room, target },
-          }))
-        : []),
-      ...members.map((user) => ({
-        id: `first-join-${named(user)}`,
-        atMs: joinsMs + draws.integer(storyMs - joinsMs, "joins-at", user),
-        do: { act: "join" as const, user, room, via: [via] },
-      })),
-    ]
-  })
-}
-
-type Create = Extract<Action, { readonly act: "create" }>
-
-const castOf = ({ names, users, rooms, options }: Crew): Omit<Cast, "draws"> => ({
-  servers: names,
-  users,
-  rooms,
-  roomVersions: options.roomVersions,
-  earlier: [],
-  burstMax: options.burstMax,
-  levelsShare: options.levelsShare ?? 0.5,
-})
 
 /** How many kinds of action are tried for an entry, and how many of each, until one is possible. */
 const kindsMax = 3
@@ -94,17 +42,25 @@ export const drawActions = (
   const { chance, faultsMs } = crew
   const expected = new ExpectedRooms()
   for (const entry of opened) if (expected.isPossible(entry.do)) expected.expect(entry.do)
+  const moments = momentsOf(crew, count)
   const slots: readonly Slot[] = Array.from({ length: count }, (_, at) => {
     const id = `a${at + 1}`
-    return { id, atMs: storyMs + chance.integer(Math.max(1, faultsMs - storyMs), "action", id, "at") }
+    const within = momentFor(crew, id, moments)
+    return within === undefined
+      ? { id, atMs: storyMs + chance.integer(Math.max(1, faultsMs - storyMs), "action", id, "at") }
+      : { id, atMs: within.moment.atMs + within.afterMs, moment: within.moment }
   })
+  const before = new Map<Moment, ExpectedRooms>()
   const rooms = [...crew.rooms]
   const earlier: { readonly id: string; readonly room: string }[] = []
-  return [...slots, ...departures(crew)].toSorted(inTime).flatMap((slot) => {
+  const all: readonly Slot[] = [...slots, ...departures(crew)]
+  return all.toSorted(inTime).flatMap((slot) => {
     const present = crew.users.filter((user) => goesMs(crew, user) > slot.atMs)
     const users = present.length > 0 ? present : crew.users
-    const action =
-      slot.do ?? pickAction({ ...crew, users, rooms: [...rooms] }, slot.id, expected, [...earlier])
+    const { moment } = slot
+    if (moment !== undefined && !before.has(moment)) before.set(moment, expected.copy())
+    const known = moment === undefined ? expected : before.get(moment)!
+    const action = slot.do ?? pickAction({ ...crew, users, rooms: [...rooms] }, slot, known, [...earlier])
     if (action === undefined) return []
     if (expected.isPossible(action)) {
       expected.expect(action)
@@ -121,6 +77,8 @@ interface Slot {
   readonly id: string
   readonly atMs: number
   readonly do?: Action
+  /** The one that it falls into, if into any. */
+  readonly moment?: Moment
 }
 
 const inTime = (a: Slot, b: Slot): number => a.atMs - b.atMs || compareCodePoints(a.id, b.id)
@@ -128,25 +86,32 @@ const inTime = (a: Slot, b: Slot): number => a.atMs - b.atMs || compareCodePoint
 /** The first that is possible of those that are tried for that entry; the first of all where it takes no heed. */
 const pickAction = (
   crew: Crew,
-  id: string,
+  slot: Slot,
   expected: ExpectedRooms,
   earlier: Cast["earlier"],
 ): Action | undefined => {
-  const isHeedless = crew.chance.chance(crew.options.heedlessShare ?? 0, "action", id, "heedless")
-  if (isHeedless) return drawAction(crew, id, 0, earlier)
+  const isHeedless = crew.chance.chance(crew.options.heedlessShare ?? 0, "action", slot.id, "heedless")
+  if (isHeedless) return drawAction(crew, slot, 0, earlier)
   for (let nth = 0; nth < kindsMax * triesOfKind; nth++) {
-    const action = drawAction(crew, id, nth, earlier)
+    const action = drawAction(crew, slot, nth, earlier)
     if (action !== undefined && expected.isPossible(action)) return action
   }
   return undefined
 }
 
 /** The nth that is tried for that entry; undefined where there is nothing to do it to. */
-const drawAction = (crew: Crew, id: string, nth: number, earlier: Cast["earlier"]): Action | undefined => {
+const drawAction = (
+  crew: Crew,
+  { id, moment }: Slot,
+  nth: number,
+  earlier: Cast["earlier"],
+): Action | undefined => {
   const { chance, users, options } = crew
-  const kind = chance.unit("action", id, "kind", Math.floor(nth / triesOfKind))
-  const definition = pickWeighted(options.actions, kind)
-  const draws = drawsFor(chance, "action", id, definition.name, nth)
+  const ofKind = Math.floor(nth / triesOfKind)
+  const about = moment === undefined || ofKind > 0 ? undefined : aboutMoment(crew, id, moment)
+  const definition = pickWeighted(options.actions, about?.kind ?? chance.unit("action", id, "kind", ofKind))
+  const own = drawsFor(chance, "action", id, definition.name, nth)
+  const draws = about?.with(own, nth) ?? own
   const drawn = definition.draw({ ...castOf(crew), draws, earlier }) as { readonly room?: string } | undefined
   if (drawn === undefined) return undefined
   const isByCreator = drawn.room !== undefined && draws.chance(options.creatorShare ?? 0, "by-creator")

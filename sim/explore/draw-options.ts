@@ -5,6 +5,8 @@ import { actions } from "./actions/catalogue.ts"
 import type { Options, PlanWishes } from "./crew.ts"
 import { suggestName } from "./nearest-name.ts"
 
+/** Of the plans that may have hostile servers, most have one. */
+const hostileShare = 0.7
 const rates = [0.2, 1, 1, 4]
 
 /** Without them no histories part: most plans have one. */
@@ -20,7 +22,15 @@ export const drawOptions = (
   const common = drawn.length === 0 ? actions.filter(({ weight }) => weight > 0) : drawn
   const faultShare = draws.pick([0.04, 0.08, 0.16, 0.3], "fault-share")
   const shareOf = ({ name, family }: AnyFaultDefinition): number =>
-    family === "protocol" ? 0.4 : cuts.has(name) ? (isCrowd ? 0.7 : 0.35) : faultShare
+    family === "hostile"
+      ? hostileShare
+      : family === "protocol"
+        ? 0.4
+        : cuts.has(name)
+          ? isCrowd
+            ? 0.7
+            : 0.35
+          : faultShare
   return {
     roomVersions: versions,
     actions: Object.fromEntries(
@@ -36,10 +46,11 @@ export const drawOptions = (
         )
         .map(({ name }) => name),
     burstMax: draws.pick([2, 4, 8, 16], "burst"),
-    levelsShare: draws.pick([0, 0.2, 0.5], "levels"),
-    creatorShare: draws.pick([0.1, 0.3, 0.6], "creator"),
-    turnoverShare: draws.pick([0, 0.3, 0.6], "turnover"),
-    calmShare: draws.pick([0, 0.3, 0.6], "calm"),
+    levelsShare: draws.pick([0.1, 0.4, 0.7], "levels"),
+    creatorShare: draws.pick([0, 0.2, 0.5], "creator"),
+    momentShare: draws.pick([0, 0.4, 0.8], "moments"),
+    turnoverShare: draws.pick([0, 0.2, 0.5], "turnover"),
+    calmShare: draws.pick([0, 0.2, 0.5], "calm"),
     heedlessShare: draws.pick([0.05, 0.1, 0.3], "heedless"),
   }
 }

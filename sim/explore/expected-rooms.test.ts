@@ -57,6 +57,18 @@ describe("of a room it is expected that", () => {
     ["members do", [create, joins(bob)], { act: "message", user: bob, room }, true],
     ["members set no topic", [create, joins(bob)], { act: "set-topic", user: bob, room, text: "t" }, false],
     [
+      "nor where there are no power levels yet",
+      [{ ...create, levels: null }, joins(bob)],
+      { act: "set-topic", user: bob, room, text: "t" },
+      false,
+    ],
+    [
+      "its creator does there",
+      [{ ...create, levels: null }],
+      { act: "set-topic", user: alice, room, text: "t" },
+      true,
+    ],
+    [
       "who was given power does",
       [create, joins(bob), promotes],
       { act: "set-topic", user: bob, room, text: "t" },
@@ -106,6 +118,12 @@ describe("of a room it is expected that", () => {
       true,
     ],
     [
+      "all devices of who has none are none",
+      [{ act: "add-device", user: bob, device: "PHONE" }],
+      { act: "send-to-device", user: bob, target: alice, targetDevice: "*" },
+      false,
+    ],
+    [
       "and no more once it is logged out",
       [
         { act: "add-device", user: bob, device: "PHONE" },
@@ -127,6 +145,16 @@ describe("of a room it is expected that", () => {
     expect(rooms.isPossible(joins(bob))).toBe(false)
     rooms.expect({ act: "join", user: bob, room: "club", via: ["s1"] })
     expect(rooms.isPossible(joins(bob))).toBe(true)
+  })
+
+  test("a copy knows what was done before, and nothing of what comes", () => {
+    const rooms = roomsAfter(create, joins(bob))
+    const copy = rooms.copy()
+    rooms.expect(promotes)
+    rooms.expect({ act: "ban", user: alice, room, target: bob })
+    expect(rooms.isPossible({ act: "message", user: bob, room })).toBe(false)
+    expect(copy.isPossible({ act: "message", user: bob, room })).toBe(true)
+    expect(copy.isPossible({ act: "set-topic", user: bob, room, text: "t" })).toBe(false)
   })
 
   test("creators of room 12 have more power than all, and cannot be given any", () => {

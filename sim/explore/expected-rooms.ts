@@ -5,6 +5,7 @@
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
 import type { Action } from "./actions/catalogue.ts"
+import { allDevices } from "./actions/devices.ts"
 
 type Membership = "join" | "invite" | "knock" | "leave" | "ban"
 type Levels = Record<string, number>
@@ -14,7 +15,7 @@ type Create = Extract<Action, { readonly act: "create" }>
 const askedOtherwise: Levels = { invite: 0, kick: 50, ban: 50, redact: 50, state_default: 50 }
 
 class ExpectedRoom {
-  readonly members = new Map<string, Membership>()
+  members = new Map<string, Membership>()
   joinRule: string
   allow: readonly string[] = []
   levels: Levels
@@ -25,13 +26,31 @@ class ExpectedRoom {
   readonly #isAlone: boolean
   readonly #auth
 
-  constructor({ user, version, joinRule, levels, federate }: Create) {
+  readonly #create: Create
+
+  constructor(create: Create) {
+    const { user, version, joinRule, levels, federate } = create
+    this.#create = create
     this.#creator = user
     this.#isAlone = federate === false
     this.#auth = roomVersion(version)?.auth
     this.joinRule = joinRule ?? "public"
     this.levels = { ...levels, [user]: this.#auth?.privilegedCreators ? Number.POSITIVE_INFINITY : 100 }
     this.members.set(user, "join")
+  }
+
+  copy(): ExpectedRoom {
+    const { members, joinRule, allow, levels, eventLevels, asked, isReplaced } = this
+    const copied = new ExpectedRoom(this.#create)
+    return Object.assign(copied, {
+      members: new Map(members),
+      joinRule,
+      allow,
+      levels,
+      eventLevels,
+      asked,
+      isReplaced,
+    })
   }
 
   isIn(user: string): boolean {
@@ -70,8 +89,24 @@ class ExpectedRoom {
 
 /** The rooms and devices of a plan, entry by entry. */
 export class ExpectedRooms {
-  readonly #rooms = new Map<string, ExpectedRoom>()
-  readonly #devices = new Set<string>()
+  readonly #rooms: Map<string, ExpectedRoom>
+  readonly #devices: Set<string>
+
+  constructor(
+    rooms: ReadonlyMap<string, ExpectedRoom> = new Map(),
+    devices: ReadonlySet<string> = new Set(),
+  ) {
+    this.#rooms = new Map(rooms)
+    this.#devices = new Set(devices)
+  }
+
+  /** As it is now: what is expected from then on of the one is not of the other. */
+  copy(): ExpectedRooms {
+    return new ExpectedRooms(
+      new Map([...this.#rooms].map(([name, room]) => [name, room.copy()])),
+      this.#devices,
+    )
+  }
 
   /** Whether it can be done by what was done so far. */
   isPossible(action: Action): boolean {
@@ -107,6 +142,9 @@ export class ExpectedRooms {
       case "delete-device":
         return this.#devices.has(`${action.user} ${action.device}`)
       case "send-to-device":
+        return action.targetDevice === allDevices
+          ? [...this.#devices].some((device) => device.startsWith(`${action.target} `))
+          : this.#devices.has(`${action.target} ${action.targetDevice}`)
       case "claim-keys":
         return this.#devices.has(`${action.target} ${action.targetDevice}`)
       default:

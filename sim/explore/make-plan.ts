@@ -8,13 +8,14 @@ import { type AnyFaultDefinition, type Fault, faults } from "../faults/catalogue
 import type { Draws } from "../faults/fault.ts"
 import { KeyedChance } from "../kernel/keyed-chance.ts"
 import { type Crew, drawsFor, type PlanWishes } from "./crew.ts"
-import { drawActions, openings, storyMs } from "./draw-actions.ts"
+import { drawActions } from "./draw-actions.ts"
 import { drawOptions } from "./draw-options.ts"
+import { openings, storyMs } from "./openings.ts"
 import type { Plan, PlanEntry } from "./plan.ts"
 
 export type { PlanWishes } from "./crew.ts"
 
-const actionsDefault = 40
+const actionsDefault = 37
 /** Now and then there are so many servers that a cut leaves more tips than a few events can tie together again. */
 const crowdShare = 0.003
 const crowdServers = 13
@@ -97,7 +98,7 @@ const drawCore = (draws: Draws, names: readonly string[]): readonly string[] => 
 
 /** What is wrong with a server stays so, mostly; a network that is cut now and then is so for long. */
 const throughoutShareOf = (fault: Fault, { family }: AnyFaultDefinition): number =>
-  family === "protocol" ? 0.8 : "cutMs" in fault ? 0.4 : 0
+  family === "protocol" ? 0.8 : "cutMs" in fault ? 0.6 : 0
 
 /** Of each kind one or a few, each for a while or throughout, once the calm is over. */
 const drawFaults = ({ chance, names, options, faultsMs }: Crew): readonly PlanEntry[] => {

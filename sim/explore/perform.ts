@@ -1,15 +1,17 @@
 /** The entries of a plan, each at its instant. */
-import { Cause, Effect } from "effect"
+import { Cause, Context, Effect } from "effect"
 import type { Event } from "#spec-impl/core/event.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import { FederationUnreachable } from "#spec-impl/federation/client.ts"
+import { LocalDevices } from "#spec-impl/federation/devices/local-devices.ts"
 import { MatrixError } from "#spec-impl/federation/matrix-error.ts"
-import type { Acknowledged } from "../checks/check.ts"
+import type { Acknowledged, MessageToDevice } from "../checks/check.ts"
 import type { Kernel } from "../kernel/kernel.ts"
 import type { Stage, StageFailure } from "../world/stage.ts"
 import type { VirtualServer } from "../world/world.ts"
 import { type Acting, OutOfReach } from "./actions/action.ts"
 import { type Action, actionNamed } from "./actions/catalogue.ts"
+import { allDevices } from "./actions/devices.ts"
 import { type FaultEntry, isAction, type Plan } from "./plan.ts"
 
 export interface Performance {
@@ -22,6 +24,8 @@ export interface Performance {
   readonly outcomes: Map<string, string>
   readonly acknowledge: (said: Acknowledged) => void
   readonly claimed: (key: string) => void
+  readonly sentToDevices: (message: MessageToDevice) => void
+  readonly loggedOut: (device: string) => void
   readonly onDefect: (why: string) => void
 }
 
@@ -58,7 +62,7 @@ const act = (
   made: Map<string, Event>,
   performance: Performance,
 ): Effect.Effect<void> => {
-  const { kernel, stage, servers, roomIds, outcomes, acknowledge, claimed, onDefect } = performance
+  const { kernel, stage, servers, roomIds, outcomes, acknowledge, claimed, loggedOut, onDefect } = performance
   const serverName = domainOf(action.user) ?? ""
   const conclude = (outcome: string) =>
     Effect.sync(() => {
@@ -92,6 +96,16 @@ const act = (
           acknowledge({ server: serverName, roomId: event.roomId, eventId: event.eventId })
       },
       claimed,
+      sentToDevice: (target, device) => {
+        const devices = devicesOf(servers.get(domainOf(target) ?? ""), target)
+        performance.sentToDevices({
+          sender: action.user,
+          target,
+          devices: device === allDevices ? devices : devices.filter((deviceId) => deviceId === device),
+          from: entryId,
+        })
+      },
+      loggedOut,
     }
     outcomes.set(entryId, "unanswered")
     return actionNamed(action.act)
@@ -111,6 +125,12 @@ const act = (
       )
   }).pipe(kernel.within(serverName))
 }
+
+/** Those that the user has now. */
+const devicesOf = (server: VirtualServer | undefined, userId: string): readonly string[] =>
+  server === undefined
+    ? []
+    : Object.keys(Context.get(server.services, LocalDevices).listOf(userId)?.devices ?? {})
 
 /** Whoever is outside turns down invites and takes back knocks there: their server holds nothing of it. */
 const isFromOutside = ({ roomId, eventId, type, content }: Event, { rooms }: VirtualServer): boolean =>

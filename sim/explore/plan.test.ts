@@ -105,6 +105,19 @@ describe("a random plan", () => {
     }
   })
 
+  test("has moments in which several are at one thing", () => {
+    const crowded = (plan: Plan): boolean =>
+      plan.entries.filter(isAction).some((entry, _, all) => {
+        const close = all.filter(
+          (other) => other.do.act === entry.do.act && Math.abs(other.atMs - entry.atMs) < 2_000,
+        )
+        return entry.id.startsWith("a") && new Set(close.map((other) => other.do.user)).size >= 3
+      })
+    const plans = Array.from({ length: 60 }, (_, seed) => makePlan(seed))
+    const withMoments = plans.filter(({ options }) => options?.momentShare !== 0)
+    expect(withMoments.filter(crowded).length).toBeGreaterThan(withMoments.length / 4)
+  })
+
   test("draws each entry by itself: other faults, fewer servers of them, change no action", () => {
     const actions = (plan: Plan) => plan.entries.filter(isAction)
     expect(actions(makePlan(5, { faults: [] }))).toEqual(actions(makePlan(5, { faults: ["loss", "crash"] })))

@@ -54,6 +54,8 @@ const Options = Schema.Struct({
   levelsShare: Schema.optionalKey(Share),
   /** The part of the actions in a room that are by who made it, beside those that fall to them anyway. */
   creatorShare: Schema.optionalKey(Share),
+  /** The part of the actions that fall into moments, in which several users are at one thing. */
+  momentShare: Schema.optionalKey(Share),
   /** The part of the users who go for good in the course of the story. */
   turnoverShare: Schema.optionalKey(Share),
   /** The part of the story before anything goes wrong. */

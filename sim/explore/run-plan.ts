@@ -8,7 +8,7 @@ import { roomVersion } from "#spec-impl/core/room-version.ts"
 import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
 import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
 import type { StoreGroup } from "#spec-impl/store/event-store.ts"
-import type { Acknowledged, CheckedWorld, Watch } from "../checks/check.ts"
+import type { Acknowledged, CheckedWorld, MessageToDevice, Watch } from "../checks/check.ts"
 import { checks } from "../checks/checks.ts"
 import { findMissing } from "../checks/liveness.ts"
 import { AmbientSource } from "../kernel/guard.ts"
@@ -109,6 +109,8 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
   const servers = new Map<string, VirtualServer>()
   const acknowledged: Acknowledged[] = []
   const claimed: string[] = []
+  const sentToDevices: MessageToDevice[] = []
+  const loggedOut = new Set<string>()
   const hostile = new Set(
     plan.entries.flatMap((entry) =>
       isFault(entry) && entry.fault.fault === "hostile-event" ? [entry.fault.server] : [],
@@ -129,6 +131,8 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
     rolledBack,
     acknowledged,
     claimed,
+    sentToDevices,
+    loggedOut,
   }
   const failures: Failure[] = []
   const unknown: string[] = []
@@ -188,6 +192,8 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
           outcomes,
           acknowledge: (said) => void acknowledged.push(said),
           claimed: (key) => void claimed.push(key),
+          sentToDevices: (message) => void sentToDevices.push(message),
+          loggedOut: (device) => void loggedOut.add(device),
           onDefect: (why) => void failures.push({ check: "no-defect", why, shape: null }),
         })
         storyEvents = countEvents(servers)

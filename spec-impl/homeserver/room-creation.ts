@@ -22,8 +22,8 @@ export interface RoomWishes {
   readonly alias?: string
   /** Further content of the creator's join. */
   readonly creatorContent?: JsonObject
-  /** Replaces the whole content of the first m.room.power_levels. */
-  readonly powerLevels?: JsonObject
+  /** Replaces the whole content of the first m.room.power_levels; null where there are to be none yet. */
+  readonly powerLevels?: JsonObject | null
   readonly initialState?: readonly {
     readonly type: string
     readonly stateKey: string
@@ -65,7 +65,9 @@ export const createRoom = Effect.fnUntraced(function* (
   const room = yield* beginRoom(sender, version, wishes.creationContent ?? {}, serials, wishes.creatorContent)
   const state = (type: string, stateKey: string, content: JsonObject) =>
     sendLocalEvent(room, { type, sender, stateKey, content })
-  yield* state("m.room.power_levels", "", wishes.powerLevels ?? firstLevels(sender, version))
+  if (wishes.powerLevels !== null) {
+    yield* state("m.room.power_levels", "", wishes.powerLevels ?? firstLevels(sender, version))
+  }
   if (wishes.alias !== undefined) {
     yield* (yield* Aliases).create(sender, wishes.alias, room.roomId)
     yield* state("m.room.canonical_alias", "", { alias: wishes.alias })

@@ -11,6 +11,8 @@ const someOther = (cast: Cast) => ({
   targetDevice: cast.draws.pick(deviceIds, "target-device"),
 })
 const algorithm = "curve25519"
+/** §Send-to-device messaging. */
+export const allDevices = "*"
 
 export const addDevice = defineAction({
   name: "add-device",
@@ -50,20 +52,26 @@ export const deleteDevice = defineAction({
   fields: device,
   makesEvent: false,
   draw: someDevice,
-  perform: ({ user }, action) => user.deleteDevice(action.device),
+  perform: ({ user, loggedOut }, action) => {
+    loggedOut(`${user.userId} ${action.device}`)
+    return user.deleteDevice(action.device)
+  },
 })
 
 export const sendToDevice = defineAction({
   name: "send-to-device",
-  about: "sends a message to a device of another user",
-  weight: 1,
+  about: "sends a message to a device of another user, or to all that it has (`*`)",
+  weight: 2,
   fields: { target: Text, targetDevice: Text },
   makesEvent: false,
-  draw: someOther,
-  perform: ({ user, entryId }, action) =>
-    user.sendToDevice("org.example.greeting", {
-      [action.target]: { [action.targetDevice]: { from: entryId } },
-    }),
+  draw: (cast) => ({
+    ...someOther(cast),
+    ...(cast.draws.chance(0.5, "all-devices") ? { targetDevice: allDevices } : {}),
+  }),
+  perform: Effect.fnUntraced(function* ({ user, entryId, sentToDevice }, { target, targetDevice }) {
+    yield* user.sendToDevice("org.example.greeting", { [target]: { [targetDevice]: { from: entryId } } })
+    sentToDevice(target, targetDevice)
+  }),
 })
 
 export const claimKeys = defineAction({

@@ -1,5 +1,6 @@
 /** How rooms begin, what is set in them, and how they are replaced (client-server API §Rooms). */
 import { Effect, Schema } from "effect"
+import type { Event } from "#spec-impl/core/event.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import { isJsonObject, type JsonObject } from "#spec-impl/core/json/value.ts"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
@@ -33,15 +34,16 @@ export const create = defineAction({
     ...room,
     version: Text,
     joinRule: Schema.optionalKey(JoinRule),
-    levels: Schema.optionalKey(Levels),
+    /** Null where the room has no m.room.power_levels to begin with. */
+    levels: Schema.optionalKey(Schema.NullOr(Levels)),
     federate: Schema.optionalKey(Schema.Boolean),
   },
   draw: (cast) => ({
     ...someRoom(cast),
     version: cast.draws.pick(cast.roomVersions, "version"),
     joinRule: cast.draws.chance(0.8, "public") ? ("public" as const) : ("invite" as const),
-    levels: someLevels(cast, cast.levelsShare),
-    ...(cast.draws.chance(0.05, "alone") ? { federate: false } : {}),
+    levels: cast.draws.chance(0.1, "unlevelled") ? null : someLevels(cast, cast.levelsShare),
+    ...(cast.draws.chance(0.08, "alone") ? { federate: false } : {}),
   }),
   makesEvent: false,
   perform: Effect.fnUntraced(function* ({ user, nameRoom }, action) {
@@ -52,7 +54,10 @@ export const create = defineAction({
     const roomId = yield* user.createRoom({
       roomVersion: action.version,
       joinRule: action.joinRule ?? "public",
-      powerLevels: { ...first, users: { ...objectAt(first, "users"), ...Object.fromEntries(given) } },
+      powerLevels:
+        action.levels === null
+          ? null
+          : { ...first, users: { ...objectAt(first, "users"), ...Object.fromEntries(given) } },
       ...(action.federate === false ? { creationContent: { "m.federate": false } } : {}),
     })
     nameRoom(action.room, roomId)
@@ -72,9 +77,19 @@ const edit = Effect.fnUntraced(function* (
   change: (content: JsonObject) => JsonObject,
 ) {
   const id = yield* roomId(name)
-  const before = stage.stateOf(domainOf(user.userId) ?? "", id, type)?.content ?? {}
+  const server = domainOf(user.userId) ?? ""
+  const before =
+    stage.stateOf(server, id, type)?.content ?? firstContent(type, stage.stateOf(server, id, "m.room.create"))
   made(yield* user.setState(id, type, change(before)))
 })
+
+/** Whoever sets the first power levels of a room leaves its creator the power that it has without them. */
+const firstContent = (type: string, create: Event | undefined): JsonObject => {
+  const version = roomVersion(String(create?.content.room_version ?? "1"))
+  return type !== "m.room.power_levels" || create === undefined || version === undefined
+    ? {}
+    : firstLevels(create.sender, version)
+}
 
 export const setLevels = defineAction({
   name: "set-levels",

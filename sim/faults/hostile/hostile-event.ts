@@ -67,7 +67,7 @@ export const hostileEvent = defineFault({
   draw: (draws, servers) => ({
     fault: "hostile-event",
     server: drawServer(draws, servers),
-    times: 1 + draws.integer(5, "times"),
+    times: 1 + draws.integer(10, "times"),
     everyMs: drawMs(draws, 1_000, 60_000),
     buildsOn: draws.chance(0.4, "builds-on"),
   }),

@@ -127,4 +127,20 @@ export const levelActs: readonly ForbiddenAct[] = [
       })),
     ),
   ),
+  act("redaction-of-others-words", undefined, (scene) => {
+    const { application, redactsIn } = scene.room.version.redaction
+    if (application === "decided-by-auth") return undefined
+    return by(scene.weakest, (sender) =>
+      by(
+        scene.levelOf(sender) < scene.levels.scalar("redact") ? scene.wordsOfOthers?.eventId : undefined,
+        (redacts) => ({
+          draft: {
+            type: "m.room.redaction",
+            sender,
+            ...(redactsIn === "content" ? { content: { redacts } } : { content: {}, redacts }),
+          },
+        }),
+      ),
+    )
+  }),
 ]

@@ -99,6 +99,14 @@ export class Scene {
     return [...servers].sort(compareCodePoints)
   }
 
+  /** What a user of another server said last. */
+  get wordsOfOthers(): Event | undefined {
+    return [...this.room.dag.records()].findLast(
+      ({ event, verdict }) =>
+        event.type === "m.room.message" && verdict === "accepted" && domainOf(event.sender) !== this.server,
+    )?.event
+  }
+
   /** How an event of this room, or another, is cited here. */
   cite(event: Event): JsonValue {
     return reference(event, this.room.version)

@@ -87,7 +87,7 @@ export const partition = defineFault({
   fields: { groups: groupsField, ...steady },
   draw: (draws, servers) => ({
     fault: "partition",
-    groups: drawGroups(draws, servers, 2),
+    groups: drawGroups(draws, servers, servers.length > 2 && draws.chance(0.3, "three") ? 3 : 2),
     ...drawTimes(draws),
   }),
   apply: (world, fault) => sever(world, fault, between(fault.groups)),
@@ -113,7 +113,7 @@ export const islands = defineFault({
   family: "network",
   standsFor: "every one of these servers hears nobody but itself and those that are not named",
   fields: { servers: wanted(Names, "the servers that are cut off from each other"), ...steady },
-  draw: (_, servers) => ({ fault: "islands", servers: servers }),
+  draw: (draws, servers) => ({ fault: "islands", servers, ...drawTimes(draws) }),
   apply: (world, fault) => sever(world, fault, between(fault.servers.map((server) => [server]))),
 })
 

@@ -55,6 +55,7 @@ export const richRoom = Effect.fnUntraced(function* ({ stage }: Played, door: Do
     const rule = door === "restricted" ? restrictedTo(other) : { join_rule: door }
     yield* alice.setState(room, "m.room.join_rules", rule)
   }
+  yield* stage.user("@bob:s2").say(room, "is anybody there?")
   yield* stage.quiet
   return { room, other }
 })
