@@ -6,7 +6,8 @@ import { Cause, Clock, Deferred, Effect, Exit, Ref, Scope } from "effect"
 import { describe, expect, it } from "vitest"
 import { battery, runEntry } from "./battery.ts"
 import { Fence } from "./fence.ts"
-import { Kernel, KernelStalled, StoppedAtStep } from "./kernel.ts"
+import { Kernel } from "./kernel.ts"
+import { KernelStalled, StoppedAtStep } from "./kernel-failures.ts"
 import { Trace } from "./trace.ts"
 
 const run = <A, E>(effect: Effect.Effect<A, E>, options: Partial<Parameters<typeof Kernel.make>[0]> = {}) => {

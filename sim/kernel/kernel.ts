@@ -6,8 +6,9 @@
  * guard is armed: nothing else is asked for time, chance or order. A real promise is awaited by the kernel
  * itself, which holds virtual time until all outstanding ones are settled, and delivers them in order of issue.
  */
-import { Context, Data, Effect, Exit, Latch, Layer } from "effect"
+import { Context, Effect, Exit, Latch, Layer } from "effect"
 import { AmbientSource, whileGuarded } from "./guard.ts"
+import { KernelExhausted, KernelStalled, StoppedAtStep } from "./kernel-failures.ts"
 import { drawInSeries, hashParts, KeyedChance } from "./keyed-chance.ts"
 import { Heap, makeRunQueue } from "./run-queue.ts"
 import {
@@ -35,34 +36,6 @@ export interface KernelOptions {
   readonly virtualMsMax?: number
   /** Stops after that step. */
   readonly stopAtStep?: number
-}
-
-/** The main effect waits for something that will never come. */
-export class KernelStalled extends Data.TaggedError("KernelStalled")<{
-  readonly step: number
-  readonly virtualMs: number
-}> {
-  override get message(): string {
-    return `the simulation stalled at step ${this.step}: nothing is left to run, and no timer is set`
-  }
-}
-
-/** The run took more steps or more virtual time than it may. */
-export class KernelExhausted extends Data.TaggedError("KernelExhausted")<{
-  readonly limit: "stepsMax" | "virtualMsMax"
-  readonly step: number
-  readonly virtualMs: number
-}> {
-  override get message(): string {
-    return `the simulation exceeded ${this.limit} at step ${this.step}`
-  }
-}
-
-/** The run came to the step at which it was to stop. */
-export class StoppedAtStep extends Data.TaggedError("StoppedAtStep")<{ readonly step: number }> {
-  override get message(): string {
-    return `the simulation stopped at step ${this.step}, as it was told to`
-  }
 }
 
 /** What goes on without the server that began it. */
