@@ -16,6 +16,8 @@ import {
   makeScheduler,
   makeServices,
   makeWireServices,
+  offsetMsOf,
+  rateOf,
   type ServerRuntime,
   serverHash,
 } from "./server-runtime.ts"
@@ -393,16 +395,4 @@ export class Kernel {
       return drawInSeries(instant, nth++)
     }
   }
-}
-
-const offsetMsOf = ({ clockOffsetMs, clockErrors }: ServerRuntime, virtualMs: number): number => {
-  let offsetMs = clockOffsetMs
-  for (const error of clockErrors) offsetMs += Math.round(error.offsetMs(virtualMs))
-  return offsetMs
-}
-
-const rateOf = ({ clockErrors }: ServerRuntime): number => {
-  let rate = 1
-  for (const error of clockErrors) rate *= error.rate
-  return rate
 }

@@ -37,6 +37,20 @@ export interface ServerRuntime extends TaskKeeper {
   clockOffsetMs: number
 }
 
+/** By how much the server's clock is ahead at that instant of virtual time, all that is wrong with it included. */
+export const offsetMsOf = ({ clockOffsetMs, clockErrors }: ServerRuntime, virtualMs: number): number => {
+  let offsetMs = clockOffsetMs
+  for (const error of clockErrors) offsetMs += Math.round(error.offsetMs(virtualMs))
+  return offsetMs
+}
+
+/** How fast its clock is. */
+export const rateOf = ({ clockErrors }: ServerRuntime): number => {
+  let rate = 1
+  for (const error of clockErrors) rate *= error.rate
+  return rate
+}
+
 /** What stands for a server in the trace. */
 export const serverHash = (name: string): number => {
   const [hash, other] = hashParts([0, 0], [name])
