@@ -23,8 +23,7 @@ const waitMs = (failures: number): number =>
   failures === 0 ? askedAgainAfterMs : Math.min(retryMsMin * 2 ** (failures - 1), retryMsMax)
 
 /** No wait is longer than that: a clock that says otherwise was set back since, and nothing is waited for. */
-const isToWait = (untilTs: number, nowMs: number): boolean =>
-  nowMs < untilTs && untilTs - nowMs <= retryMsMax
+const isToWait = (untilTs: number, nowMs: number): boolean => nowMs < untilTs && untilTs - nowMs <= retryMsMax
 
 /** Keys that can be believed, with the object in which they came; or why not. */
 type Told = { readonly keys: ServerKeys; readonly object: JsonObject } | { readonly problem: string }
