@@ -34,6 +34,7 @@ import {
   takeNext,
 } from "./destination.ts"
 import { ServerIdentity } from "./identity.ts"
+import { Listening } from "./listening.ts"
 import { Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
 
@@ -84,6 +85,7 @@ export class Destinations extends Context.Service<
       const settings = yield* Settings
       const { serverName } = yield* ServerIdentity
       const rooms = yield* Rooms
+      const listening = yield* Listening
       const scope = yield* Effect.scope
       const destinations = new Map<string, Destination>()
 
@@ -184,6 +186,7 @@ export class Destinations extends Context.Service<
       })
 
       const sendAll = Effect.fnUntraced(function* (destination: Destination) {
+        yield* listening.await
         while (hasUnsent(destination)) {
           // The error is not kept while it waits: its stack holds on to the request and all that was at work on it.
           yield* sendOnce(destination).pipe(
