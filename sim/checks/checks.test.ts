@@ -92,6 +92,15 @@ describe("each checker", () => {
     expect(
       await told(onceOnly, (world) => ({ ...world, claimed: [...world.claimed, ...world.claimed] })),
     ).toEqual(["the one-time key @bob:s2 PHONE curve25519:phone.0 was given twice"])
+    const { onRecord, atEnd } = onceOnly.watch({
+      ...{ servers: new Map(), honest: [], users: [], rolledBack: new Set<string>() },
+      claimed: ["@bob:s2 PHONE curve25519:a", "@bob:s2 PHONE curve25519:a"],
+    } as unknown as CheckedWorld)
+    expect(atEnd?.()).toHaveLength(1)
+    const target = "/_matrix/federation/v1/user/keys/claim"
+    onRecord?.({ step: 1, virtualMs: 1, kind: "request", fields: ["7", "s1", "s2", "POST", target] })
+    onRecord?.({ step: 2, virtualMs: 2, kind: "altered-answer", fields: ["7"] })
+    expect(atEnd?.()).toEqual([])
     const twice = await told(onceOnly, (world) => {
       const { services } = world.servers.get("s2")!
       const toDevice = Context.get(services, ToDevice)

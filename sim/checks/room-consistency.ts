@@ -35,9 +35,16 @@ export const findGraphProblems = (dag: RoomDag): readonly string[] => [
   ...extremityProblems(dag),
 ]
 
-/** The states around events, and the current one, as `resolve` has it. */
-export const findStateProblems = (dag: RoomDag, resolve: Resolve): readonly string[] => [
-  ...[...dag.records()].flatMap((record) => stateProblems(dag, resolve, record)),
+/**
+ * The states around events, and the current one, as `resolve` has it. An event may have been taken in while that gave
+ * another state: by an outlier that was rejected once its place was known.
+ */
+export const findStateProblems = (
+  dag: RoomDag,
+  resolve: Resolve,
+  hasFollowed: (record: TimelineRecord) => boolean = () => false,
+): readonly string[] => [
+  ...[...dag.records()].flatMap((record) => stateProblems(dag, resolve, record, hasFollowed)),
   ...currentStateProblems(dag, resolve),
 ]
 
@@ -79,15 +86,26 @@ const citationProblems = (dag: RoomDag, record: EventRecord): readonly string[] 
   ]
 }
 
-const stateProblems = (dag: RoomDag, resolve: Resolve, record: EventRecord): readonly string[] => {
+/** Whether the state before the event is what those after its parents resolve to. */
+export const followsItsParents = (
+  dag: RoomDag,
+  resolve: Resolve,
+  { event, stateBefore, stateSource }: TimelineRecord,
+): boolean =>
+  stateSource.kind === "claimed" ||
+  stateAfterAll(dag, resolve, event.prevEvents).digest === stateBefore.digest
+
+const stateProblems = (
+  dag: RoomDag,
+  resolve: Resolve,
+  record: EventRecord,
+  hasFollowed: (record: TimelineRecord) => boolean,
+): readonly string[] => {
   if (record.place === "outlier") return []
-  const { event, stateBefore, stateAfter, stateSource, verdict, index } = record
+  const { event, stateBefore, stateAfter, verdict, index } = record
   const after = verdict === "rejected" || index < 0 ? stateBefore : dag.applied(stateBefore, index)
-  const isFollowing =
-    stateSource.kind === "claimed" ||
-    stateAfterAll(dag, resolve, event.prevEvents).digest === stateBefore.digest
   return [
-    ...(isFollowing
+    ...(followsItsParents(dag, resolve, record) || hasFollowed(record)
       ? []
       : [`the state before ${event.eventId} is not what those after its parents resolve to`]),
     ...(after.digest === stateAfter.digest

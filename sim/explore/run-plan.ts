@@ -272,7 +272,7 @@ const healCore = Effect.fnUntraced(function* (
   return roomIdsOf(core).flatMap((roomId): readonly Failure[] => {
     const participants = participantsOf(roomId, core, rolledBack)
     const held = participants.map(({ name, rooms }) => ({ server: name, dag: rooms.find(roomId)!.dag }))
-    const judged = { participants, within: core, everybody: servers, overheard }
+    const judged = { participants, within: core, everybody: servers, rolledBack, overheard }
     return findMissing(held).map((why) => ({
       check: "core-live",
       why: `${roomId}: ${why}`,
@@ -309,7 +309,7 @@ const judgeAll = (
   const up = honest.flatMap((name) => servers.get(name) ?? [])
   for (const roomId of roomIdsOf(up)) {
     const participants = participantsOf(roomId, up, rolledBack)
-    const judged = { participants, within: up, everybody: servers, overheard }
+    const judged = { participants, within: up, everybody: servers, rolledBack, overheard }
     const silent = (unsettled.get(roomId) ?? []).filter((name) =>
       participants.some((server) => server.name === name),
     )

@@ -27,6 +27,16 @@ export const searchSeed = async (
   const { failures, goals, storyEvents } = await (seed % repeatedEvery === 0 ? runPlanTwice : runPlan)(plan, {
     transport,
   })
+  return {
+    seed,
+    cases: oneOfEach(failures).map(({ check, why, shape }) => ({ check, why, shape, transport, plan })),
+    events: storyEvents,
+    goals,
+  }
+}
+
+/** Of each check the first failure that is not recognised, or else the first. */
+export const oneOfEach = (failures: readonly Failure[]): readonly Failure[] => {
   const byCheck = new Map<string, Failure>()
   for (const failure of failures) {
     const known = byCheck.get(failure.check)
@@ -34,12 +44,7 @@ export const searchSeed = async (
       byCheck.set(failure.check, failure)
     }
   }
-  return {
-    seed,
-    cases: [...byCheck.values()].map(({ check, why, shape }) => ({ check, why, shape, transport, plan })),
-    events: storyEvents,
-    goals,
-  }
+  return [...byCheck.values()]
 }
 
 /** Runs a plan, and once more to see whether that is the same. */

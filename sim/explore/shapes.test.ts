@@ -155,8 +155,8 @@ describe("what is nobody's fault", () => {
           participants: within,
           within,
           everybody: world.servers,
+          rolledBack: world.rolledBack,
           overheard,
-          verify: world.verify,
         }
         told.push(shapeOfDisagreement(judged, roomId!, "different-inputs"))
       },

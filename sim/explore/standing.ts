@@ -18,6 +18,8 @@ export interface Judged {
   readonly within: readonly VirtualServer[]
   /** All that there are: who has which keys is seen of those too that are cut off. */
   readonly everybody: ReadonlyMap<string, VirtualServer>
+  /** Servers that came back on a backup. */
+  readonly rolledBack: ReadonlySet<string>
   readonly overheard: Overheard
 }
 
@@ -179,32 +181,29 @@ class Standing {
     return found
   }
 
+  /**
+   * Whether nobody who told of the event when it was new knew of the server in the room: who made it, or else those who
+   * took it from a server outside (§Leaving Rooms).
+   */
   #isUnowed({ server, eventId, heldBy }: Lack): boolean {
-    const event = this.dagOf(heldBy)?.record(eventId)?.event
-    const origin = domainOf(event?.sender ?? "") ?? ""
-    const dag = this.dagOf(origin)
-    if (dag === undefined) return true
-    const record = dag.timeline(eventId)
-    if (record === undefined) return false
-    const knew = [record.stateBefore, record.stateAfter]
-    return (
-      !knew.some((state) => joinedServersIn(dag, state).has(server)) &&
-      this.#membersOf(server).every((userId) => {
-        const membership = dag.eventIn(record.stateBefore, "m.room.member", userId)?.content.membership
-        return membership !== "join"
-      })
-    )
+    const origin = this.#originOf(eventId, heldBy)
+    if (!this.#servers.has(origin)) return true
+    const tellers = this.#isHeld(origin, eventId) ? [origin] : this.#holdersOf(eventId)
+    return tellers.every((teller) => {
+      const dag = this.dagOf(teller)!
+      const { stateBefore, stateAfter } = dag.timeline(eventId)!
+      return ![stateBefore, stateAfter].some((state) => joinedServersIn(dag, state).has(server))
+    })
   }
 
-  /** By its own word. */
-  #membersOf(server: string): readonly string[] {
-    const dag = this.dagOf(server)
-    if (dag === undefined) return []
-    return dag.eventIdsIn(dag.currentState()).flatMap((eventId) => {
-      const event = dag.record(eventId)?.event
-      const isIn = event?.type === "m.room.member" && event.content.membership === "join"
-      return isIn && domainOf(event.stateKey ?? "") === server ? [event.stateKey!] : []
-    })
+  /** What its own server has forgotten, which came back on a backup, that server tells nobody any more. */
+  isForgotten({ eventId, heldBy }: Lack): boolean {
+    const origin = this.#originOf(eventId, heldBy)
+    return this.#judged.rolledBack.has(origin) && !this.#isHeld(origin, eventId)
+  }
+
+  #originOf(eventId: string, heldBy: string): string {
+    return domainOf(this.dagOf(heldBy)?.record(eventId)?.event.sender ?? "") ?? ""
   }
 }
 
@@ -226,6 +225,7 @@ const reasons: readonly (readonly [string, (standing: Standing, lack: Lack) => b
   ["acl-island", (standing, lack) => standing.isOfAclIsland(lack)],
   ["outage-orphan", (standing, lack) => standing.isOutageOrphan(lack)],
   ["unheard-departure", (standing, lack) => standing.isUnheardOf(lack)],
+  ["forgotten", (standing, lack) => standing.isForgotten(lack)],
 ]
 
 /** All that servers lack, with why; null where none of these explains it. */
@@ -239,10 +239,28 @@ export const lacksIn = (
     .map((lack) => [lack, reasons.find(([, explains]) => explains(standing, lack))?.[0] ?? null])
 }
 
-/** The kind of what keeps servers from having the same events; null where one of these is not explained by any, or there are none. */
+/**
+ * The kind of what keeps servers from having the same events, or from the whole state of a room; null where one of these is
+ * not explained by any, or there are none.
+ */
 export const shapeOfStanding = (judged: Judged, roomId: string): string | null => {
   const found = lacksIn(judged, roomId).map(([, reason]) => reason)
+  if (found.length === 0) return isWaitingForDenied(judged) ? "acl-island" : null
   return found.includes(null) ? null : (reasons.find(([name]) => found.includes(name))?.[0] ?? null)
+}
+
+/** S19, where a server cannot come to the whole state: whoever knows it denies it, and nothing else is left to do. */
+const isWaitingForDenied = ({ participants, overheard }: Judged): boolean => {
+  const waiting = participants.flatMap(({ name, resyncs }) =>
+    resyncs.waiting().map((awaited) => ({ name, ...awaited })),
+  )
+  return (
+    waiting.length > 0 &&
+    participants.every(({ destinations }) => destinations.unsent().length === 0) &&
+    waiting.every(({ name, roomId, servers }) =>
+      servers.some((asked) => overheard.wasDeniedHistory(name, roomId, asked)),
+    )
+  )
 }
 
 /** Whether the server could not verify the event, or something that it rests on. */

@@ -91,4 +91,23 @@ describe("a crash", () => {
       }),
     )
   })
+
+  it("sends nothing before it can be asked back, however long its boot takes", async () => {
+    await inRoom({ settings: { missingEventsLimit: 1 } }, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const alice = stage.user("@alice:s1")
+        yield* stage.partition(["s1"], ["s2"])
+        for (let count = 0; count < 3; count++) {
+          yield* alice.say(roomId, `message ${count}`)
+          yield* stage.wait(10_000)
+        }
+        const { eventId } = yield* alice.leave(roomId)
+        yield* stage.fault({ fault: "restart", server: "s1", downMs: 1_000, readMs: 5_000, lasting: true })
+        yield* stage.heal
+        yield* stage.wait(600_000)
+        expect(holds(played, "s2", roomId, eventId)).toBe(true)
+      }),
+    )
+  })
 })

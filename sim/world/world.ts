@@ -1,5 +1,5 @@
 /** Homeservers on a simulated network, each of them whole: the code that serves HTTPS, over bytes in memory. */
-import { Context, Effect, Exit, Hash, Layer, Scope } from "effect"
+import { Context, Effect, Exit, Hash, Latch, Layer, Scope } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { clientRoutes } from "#spec-impl/client-api/server.ts"
 import { policyServerKeyId } from "#spec-impl/core/signing.ts"
@@ -16,6 +16,7 @@ import { Destinations } from "#spec-impl/homeserver/destinations.ts"
 import { type HomeserverServices, layerChapters, layerHomeserver } from "#spec-impl/homeserver/homeserver.ts"
 import { ServerIdentity } from "#spec-impl/homeserver/identity.ts"
 import { Incoming } from "#spec-impl/homeserver/incoming.ts"
+import { Listening } from "#spec-impl/homeserver/listening.ts"
 import { LocalUsers } from "#spec-impl/homeserver/local-users.ts"
 import { Outside } from "#spec-impl/homeserver/outside.ts"
 import { Resyncs } from "#spec-impl/homeserver/resyncs.ts"
@@ -192,7 +193,9 @@ const bootBehind = Effect.fnUntraced(function* (
   const { disk, keyFile } = parts.host
   const store = parts.host.store(disk)
   const seed = chance.bytes(32, "signing-key", ...keyFile.label)
+  const listening = Latch.makeUnsafe(false)
   const surroundings = Layer.mergeAll(
+    Layer.succeed(Listening, listening),
     Layer.succeed(Chance, chance),
     Layer.succeed(Signatures, signatures),
     Settings.layer({ ...settings, ...mutation?.settings?.(settings) }),
@@ -229,6 +232,7 @@ const bootBehind = Effect.fnUntraced(function* (
   const fenced: WireHandler = (request) => fence.guard(handler(request))
   const attached = yield* Scope.fork(yield* Effect.scope)
   yield* network.attach(name, parts.names?.front(name, fenced) ?? fenced).pipe(Scope.provide(attached))
+  listening.openUnsafe()
   const clientApi = yield* Effect.cached(
     wireHandler(clientRoutes).pipe(
       Effect.provide(services),

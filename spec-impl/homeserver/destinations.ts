@@ -34,6 +34,7 @@ import {
   takeNext,
 } from "./destination.ts"
 import { ServerIdentity } from "./identity.ts"
+import { Listening } from "./listening.ts"
 import { Retries } from "./retries.ts"
 import { Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
@@ -85,6 +86,7 @@ export class Destinations extends Context.Service<
       const settings = yield* Settings
       const { serverName } = yield* ServerIdentity
       const rooms = yield* Rooms
+      const listening = yield* Listening
       const clock = yield* Clock.Clock
       const services = yield* Effect.context<never>()
       const run = Effect.runForkWith(services)
@@ -204,7 +206,7 @@ export class Destinations extends Context.Service<
       const start = (destination: Destination): void => {
         if (destination.sending || destination.isWaiting || !hasUnsent(destination)) return
         destination.sending = true
-        const fiber = run(sendAll(destination))
+        const fiber = run(Effect.andThen(listening.await, sendAll(destination)))
         senders.add(fiber)
         fiber.addObserver(() => senders.delete(fiber))
       }

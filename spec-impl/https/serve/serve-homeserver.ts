@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os"
 import { performance } from "node:perf_hooks"
 import type { Scope } from "effect"
-import { Context, Effect, ErrorReporter, Layer } from "effect"
+import { Context, Effect, ErrorReporter, Latch, Layer } from "effect"
 import type { IpNetwork } from "effect/net"
 import { DeriveKey, deriveBeside } from "../../client-api/accounts/passwords.ts"
 import { clientRoutes } from "../../client-api/server.ts"
@@ -12,6 +12,7 @@ import { federationRoutes } from "../../federation/server.ts"
 import { wireHandler } from "../../federation/wire.ts"
 import { layerChapters } from "../../homeserver/homeserver.ts"
 import { KeyRing } from "../../homeserver/key-ring.ts"
+import { Listening } from "../../homeserver/listening.ts"
 import type { HomeserverSettings } from "../../homeserver/settings.ts"
 import { layerNoble } from "../../homeserver/signatures/noble.ts"
 import { layerNodeCrypto, layerNodeCryptoThreaded } from "../../homeserver/signatures/node-crypto.ts"
@@ -97,6 +98,7 @@ export const serveHomeserver = (
       Context.get(built, Signatures),
     )
     const signingKey = yield* readSigningKey(files, signatures)
+    const listening = Latch.makeUnsafe(false)
     const stopwatch = makeStopwatch(() => performance.now())
     const services = yield* Layer.build(
       layerRealHomeserver({
@@ -109,6 +111,7 @@ export const serveHomeserver = (
       }).pipe(
         Layer.provideMerge(Layer.succeed(Stopwatch, stopwatch)),
         Layer.provideMerge(Layer.succeed(DeriveKey, deriveBeside)),
+        Layer.provideMerge(Layer.succeed(Listening, listening)),
       ),
     )
     const federation = yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
@@ -126,6 +129,7 @@ export const serveHomeserver = (
         options.metrics &&
         (yield* listen({ ...options.metrics, limits: metricsLimits }, metricsHandler(stopwatch))),
     }
+    listening.openUnsafe()
     const all = Object.values(listeners).filter((listener): listener is Listener => listener !== undefined)
     return {
       federation: listeners.federation.address,
