@@ -21,16 +21,11 @@ export const drawOptions = (
   const drawn = actions.filter(({ name, weight }) => weight > 0 && draws.chance(0.7, "action", name))
   const common = drawn.length === 0 ? actions.filter(({ weight }) => weight > 0) : drawn
   const faultShare = draws.pick([0.04, 0.08, 0.16, 0.3], "fault-share")
-  const shareOf = ({ name, family }: AnyFaultDefinition): number =>
-    family === "hostile"
-      ? hostileShare
-      : family === "protocol"
-        ? 0.4
-        : cuts.has(name)
-          ? isCrowd
-            ? 0.7
-            : 0.35
-          : faultShare
+  const shareOf = ({ name, family }: AnyFaultDefinition): number => {
+    if (family === "hostile") return hostileShare
+    if (family === "protocol") return 0.4
+    return cuts.has(name) ? (isCrowd ? 0.7 : 0.35) : faultShare
+  }
   return {
     roomVersions: versions,
     actions: Object.fromEntries(

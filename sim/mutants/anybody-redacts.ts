@@ -16,5 +16,6 @@ export const anybodyRedacts: Mutant = {
   name: "anybody-redacts",
   wrong: "a redaction applies whoever sent it",
   killedBy: "redactions",
+  wishes: { hostile: true },
   mutation: withDag(Dag),
 }

@@ -9,12 +9,19 @@ import { bootsRemembered } from "./boots-remembered.ts"
 import { claimsFromCache } from "./claims-from-cache.ts"
 import { devicesNeverGo } from "./devices-never-go.ts"
 import { diesOfRedactions } from "./dies-of-redactions.ts"
+import { edusPassedOver } from "./edus-passed-over.ts"
+import { endsAtObjection } from "./ends-at-objection.ts"
 import { federatesAnyway } from "./federates-anyway.ts"
+import { givesUp } from "./gives-up.ts"
 import { keysGivenAgain } from "./keys-given-again.ts"
 import { laterTimeFirst } from "./later-time-first.ts"
+import { leavesArePower } from "./leaves-are-power.ts"
+import { levelsInWords } from "./levels-in-words.ts"
+import { levelsPresumed } from "./levels-presumed.ts"
 import { mainlineIgnored } from "./mainline-ignored.ts"
 import { messagesComeTwice } from "./messages-come-twice.ts"
 import type { Mutant } from "./mutant.ts"
+import { neverReady } from "./never-ready.ts"
 import { noEmptyStart } from "./no-empty-start.ts"
 import { noSoftFailure } from "./no-soft-failure.ts"
 import { noSubgraph } from "./no-subgraph.ts"
@@ -28,6 +35,7 @@ import { powerUnneeded } from "./power-unneeded.ts"
 import { redactionsIgnored } from "./redactions-ignored.ts"
 import { rejectedAuthEvents } from "./rejected-auth-events.ts"
 import { rejectedInState } from "./rejected-in-state.ts"
+import { sideBranches } from "./side-branches.ts"
 import { signaturesUnverified } from "./signatures-unverified.ts"
 import { softFailedInState } from "./soft-failed-in-state.ts"
 import { softFailedTips } from "./soft-failed-tips.ts"
@@ -36,9 +44,12 @@ import { staleState } from "./stale-state.ts"
 import { strangerSpeaks } from "./stranger-speaks.ts"
 import { symmetricDifference } from "./symmetric-difference.ts"
 import { transactionsTakenTwice } from "./transactions-taken-twice.ts"
+import { waitsSpinning } from "./waits-spinning.ts"
+import { wrongBase } from "./wrong-base.ts"
 
 export const mutants: readonly Mutant[] = [
   rejectedInState,
+  wrongBase,
   softFailedInState,
   softFailureTakesTips,
   softFailedTips,
@@ -59,19 +70,28 @@ export const mutants: readonly Mutant[] = [
   powerIgnored,
   mainlineIgnored,
   laterTimeFirst,
+  neverReady,
+  sideBranches,
+  endsAtObjection,
+  leavesArePower,
   redactionsIgnored,
   anybodyRedacts,
   positionsSkipped,
   aclUnheeded,
   federatesAnyway,
+  levelsInWords,
   acknowledgedBeforeDurable,
   transactionsTakenTwice,
   messagesComeTwice,
   keysGivenAgain,
   claimsFromCache,
+  edusPassedOver,
   devicesNeverGo,
   oneRefusesAll,
+  givesUp,
   diesOfRedactions,
+  levelsPresumed,
+  waitsSpinning,
   bootsRemembered,
 ]
 

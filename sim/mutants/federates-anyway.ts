@@ -5,6 +5,5 @@ export const federatesAnyway: Mutant = {
   wrong: "a room that is not to federate takes in the users of other servers",
 
   killedBy: "borders",
-  wishes: { hostile: true },
   mutation: withoutRule("the room does not federate, and sender is of another server"),
 }

@@ -5,7 +5,7 @@ export const noSubgraph: Mutant = {
   name: "no-subgraph",
   wrong: "v2.1 begins from nothing, and has no conflicted state subgraph",
   real: "I05",
-  killedBy: "agree",
+  killedBy: "states",
   wishes: { roomVersions: ["12"] },
-  mutation: withSteps({ hasSubgraph: () => false }),
+  mutation: withSteps({ subgraph: () => [] }),
 }

@@ -17,24 +17,38 @@ import type { Mutation } from "../world/mutation.ts"
 /** The steps that a mutant may take otherwise. */
 export interface Steps {
   readonly authDifference: (graph: AuthGraph, conflict: Conflict, context: AuthContext) => readonly number[]
-  readonly hasSubgraph: (context: AuthContext) => boolean
+  readonly subgraph: (
+    graph: AuthGraph,
+    conflicted: readonly number[],
+    context: AuthContext,
+  ) => readonly number[]
   readonly startsFromNothing: (context: AuthContext) => boolean
+  /** Of the full conflicted set. */
+  readonly power: (graph: AuthGraph, full: IndexSet, context: AuthContext) => IndexSet
   readonly powerOrder: (graph: AuthGraph, power: IndexSet, context: AuthContext) => readonly number[]
   readonly mainlineOrder: (
     graph: AuthGraph,
     others: readonly number[],
     powerLevels: number,
   ) => readonly number[]
+  readonly authChecks: (
+    graph: AuthGraph,
+    state: PartialState,
+    order: readonly number[],
+    context: AuthContext,
+  ) => void
 }
 
 const isNewer = ({ version }: AuthContext): boolean => version.stateResolution === "v2.1"
 
 const asSpecified: Steps = {
   authDifference: (graph, conflict, { readings }) => authDifference(graph, conflict, readings),
-  hasSubgraph: isNewer,
+  subgraph: (graph, conflicted, context) => (isNewer(context) ? conflictedSubgraph(graph, conflicted) : []),
   startsFromNothing: isNewer,
+  power: (graph, full, { readings }) => powerEventsWithChains(graph, full, readings),
   powerOrder: (graph, power, context) => reverseTopologicalPowerOrdering(graph, power, context, undefined),
   mainlineOrder: (graph, others, powerLevels) => mainlineOrdering(graph, others, powerLevels, undefined),
+  authChecks: (graph, state, order, context) => iterativeAuthChecks(graph, state, order, context, undefined),
 }
 
 /** Where an event stands by the mainline of the power levels at that index; ∞ where none of them is behind it. */
@@ -68,17 +82,15 @@ const resolveBy = (steps: Steps, graph: AuthGraph, conflict: Conflict, context: 
   const full = new IndexSet(graph.size)
   for (const events of conflict.events) for (const event of events) full.add(event)
   const difference = steps.authDifference(graph, conflict, context)
-  if (steps.hasSubgraph(context)) {
-    for (const event of conflictedSubgraph(graph, full.members)) full.add(event)
-  }
+  for (const event of steps.subgraph(graph, full.members, context)) full.add(event)
   for (const event of difference) full.add(event)
-  const power = powerEventsWithChains(graph, full, context.readings)
+  const power = steps.power(graph, full, context)
   const start = steps.startsFromNothing(context) ? StateMap.empty : agreed
   const state = new PartialState(graph, start, conflict.keys)
-  iterativeAuthChecks(graph, state, steps.powerOrder(graph, power, context), context, undefined)
+  steps.authChecks(graph, state, steps.powerOrder(graph, power, context), context)
   const others = full.members.filter((index) => !power.has(index))
   const order = steps.mainlineOrder(graph, others, state.get(graph.powerLevelsKey))
-  iterativeAuthChecks(graph, state, order, context, undefined)
+  steps.authChecks(graph, state, order, context)
   const isConflicted = new Set(conflict.keys)
   const put = state.decidedEvents().filter((event) => {
     const key = graph.keyOfEvent(event)

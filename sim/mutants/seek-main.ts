@@ -1,9 +1,10 @@
 /**
  * Seeks, from seed 1 to 1000, the first random plan in which each mutant is found; with names, of those mutants alone.
- * `--write` makes that plan as small as it can and keeps it in plans/; `npx biome check --write sim/mutants/plans` then
- * puts it in the form of the house. Exit code 1 where one is not found.
+ * `--write` makes that plan as small as it can and keeps it in plans/, and the seed in seeds.json, which docs/mutants.md
+ * is made with; `npx biome check --write sim/mutants` then puts both in the form of the house. Exit code 1 where one is
+ * not found.
  */
-import { writeFile } from "node:fs/promises"
+import { readFile, writeFile } from "node:fs/promises"
 import { makePlan } from "../explore/make-plan.ts"
 import { mutants } from "./catalogue.ts"
 import { seekSeed, shrinkKill } from "./seek.ts"
@@ -12,6 +13,18 @@ const seedMax = 1_000
 const asksMax = 150
 const words = process.argv.slice(2)
 const names = words.filter((word) => !word.startsWith("--"))
+
+const seedsFile = new URL("seeds.json", import.meta.url)
+
+/** In the order of the catalogue. */
+const noteSeed = async (name: string, seed: number): Promise<void> => {
+  const known: Record<string, number> = { ...JSON.parse(await readFile(seedsFile, "utf8")), [name]: seed }
+  const inOrder = mutants.flatMap((mutant) => {
+    const found = known[mutant.name]
+    return found === undefined ? [] : [[mutant.name, found]]
+  })
+  await writeFile(seedsFile, `${JSON.stringify(Object.fromEntries(inOrder), undefined, 2)}\n`)
+}
 
 for (const mutant of mutants) {
   const { name, killedBy, wishes } = mutant
@@ -23,5 +36,6 @@ for (const mutant of mutants) {
     const plan = await shrinkKill(mutant, makePlan(seed, { ...wishes, mutant: name }), asksMax)
     const file = new URL(`plans/${name}.json`, import.meta.url)
     await writeFile(file, `${JSON.stringify(plan, undefined, 2)}\n`)
+    await noteSeed(name, seed)
   }
 }

@@ -7,8 +7,12 @@ import { runPlanTwice } from "../explore/search-seed.ts"
 import { shrinkPlan } from "../explore/shrink.ts"
 import type { Mutant } from "./mutant.ts"
 
-const run = (plan: Plan, { killedBy }: Mutant, stepsMax?: number): Promise<PlanRun> => {
+/** No random plan of default size takes half as many. */
+const endlessSteps = 300_000
+
+const run = (plan: Plan, { killedBy }: Mutant, stepsAsked?: number): Promise<PlanRun> => {
   const isRepeated = killedBy === determinism.name
+  const stepsMax = killedBy === "comes-to-an-end" ? endlessSteps : stepsAsked
   return (isRepeated ? runPlanTwice : runPlan)(plan, {
     transport: "direct",
     ...(stepsMax === undefined ? {} : { stepsMax }),

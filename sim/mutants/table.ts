@@ -1,6 +1,9 @@
 /** The table of all mutants, for people: docs/mutants.md is what this gives. */
 import { mutants } from "./catalogue.ts"
 import type { Mutant } from "./mutant.ts"
+import seeds from "./seeds.json" with { type: "json" }
+
+const seedOf: Readonly<Record<string, number>> = seeds
 
 const cell = (text: string): string => text.replaceAll("|", "\\|")
 
@@ -13,7 +16,8 @@ const wordsOf = ({ name, wishes: { roomVersions, hostile } = {} }: Mutant): stri
 
 const row = (mutant: Mutant): string => {
   const { name, wrong, real = "", killedBy } = mutant
-  return `| ${[`\`${name}\``, wrong, real, killedBy, `\`${wordsOf(mutant)}\``].map(cell).join(" | ")} |`
+  const seed = String(seedOf[name] ?? "none: by hand")
+  return `| ${[`\`${name}\``, wrong, real, killedBy, `\`${wordsOf(mutant)}\``, seed].map(cell).join(" | ")} |`
 }
 
 /** As Markdown, with a row for each mutant. */
@@ -23,12 +27,13 @@ export const mutantsTable = (): string =>
     "<!-- Generated: node sim/mutants/table-main.ts > docs/mutants.md -->",
     "Each is a homeserver like the others, with one fault, and shows that a check finds what it is there for. A plan says " +
       'of a server `{"name": "s2", "mutant": "soft-failed-tips"}`; `netsplit sweep random --mutant soft-failed-tips` has ' +
-      "one server of each random plan be that, and the last column is what such a search needs. In a small plan it is " +
-      "seen by `netsplit replay sim/mutants/plans/soft-failed-tips.json`. Rows I01 to I28 are those of the catalogue of " +
-      "faults that real servers had.",
+      "one server of each random plan be that; the table says what such a search needs, and in which seed, from 1 on, it " +
+      "found the mutant first when `node sim/mutants/seek-main.ts --write` was run last. In a small plan it is seen by " +
+      "`netsplit replay sim/mutants/plans/soft-failed-tips.json`. Rows I01 to I28 are those of the catalogue of faults " +
+      "that real servers had.",
     [
-      "| mutant | what is wrong | real servers | found by | search |",
-      "| --- | --- | --- | --- | --- |",
+      "| mutant | what is wrong | real servers | found by | search | in seed |",
+      "| --- | --- | --- | --- | --- | --- |",
       ...mutants.map(row),
     ].join("\n"),
   ].join("\n\n")
