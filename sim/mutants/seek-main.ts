@@ -10,7 +10,7 @@ import { mutants } from "./catalogue.ts"
 import { seekSeed, shrinkKill } from "./seek.ts"
 
 const seedMax = 1_000
-const asksMax = 150
+const asksMax = 300
 const words = process.argv.slice(2)
 const names = words.filter((word) => !word.startsWith("--"))
 

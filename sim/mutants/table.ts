@@ -27,8 +27,8 @@ export const mutantsTable = (): string =>
     "<!-- Generated: node sim/mutants/table-main.ts > docs/mutants.md -->",
     "Each is a homeserver like the others, with one fault, and shows that a check finds what it is there for. A plan says " +
       'of a server `{"name": "s2", "mutant": "soft-failed-tips"}`; `netsplit sweep random --mutant soft-failed-tips` has ' +
-      "one server of each random plan be that; the table says what such a search needs, and in which seed, from 1 on, it " +
-      "found the mutant first when `node sim/mutants/seek-main.ts --write` was run last. In a small plan it is seen by " +
+      "one server of each random plan be that; the table says what such a search needs, and in which seed, of 1 to 1,000, it " +
+      "found the mutant when `node sim/mutants/seek-main.ts --write` was run last. In a small plan it is seen by " +
       "`netsplit replay sim/mutants/plans/soft-failed-tips.json`. Rows I01 to I28 are those of the catalogue of faults " +
       "that real servers had.",
     [
