@@ -90,7 +90,7 @@ describe("netsplit replay", () => {
     const { exitCode, stdout } = await line(`replay ${file}`)
     expect(exitCode).toBe(1)
     expect(stdout).toMatch(/kick .*"act":"kick".* done\n/)
-    expect(stdout).toContain("live (unheard-departure): ")
+    expect(stdout).toContain("live (outage-orphan): ")
   })
 
   test("--until stops there, and shows what the server at work sees", async () => {
@@ -119,7 +119,7 @@ test("netsplit shrink finds the smallest plan that fails in the same way, which 
   expect(shrunk.after.events).toBeLessThan(shrunk.before.events)
   expect(shrunk.after.servers).toBe(2)
   const { check, shape } = JSON.parse(readFileSync(shrunk.caseFile, "utf8"))
-  expect({ check, shape }).toEqual({ check: "live", shape: "unheard-departure" })
+  expect({ check, shape }).toEqual({ check: "live", shape: "outage-orphan" })
   expect((await line(`replay ${shrunk.caseFile}`)).exitCode).toBe(1)
   rmSync(shrunk.caseFile)
 }, 60_000)

@@ -186,7 +186,6 @@ export class Destinations extends Context.Service<
       })
 
       const sendAll = Effect.fnUntraced(function* (destination: Destination) {
-        yield* listening.await
         while (hasUnsent(destination)) {
           // The error is not kept while it waits: its stack holds on to the request and all that was at work on it.
           yield* sendOnce(destination).pipe(
@@ -198,8 +197,9 @@ export class Destinations extends Context.Service<
         destinations.delete(destination.name)
       })
 
+      let isListening = false
       const start = (destination: Destination): Effect.Effect<void> => {
-        if (destination.sending || !hasUnsent(destination)) return Effect.void
+        if (!isListening || destination.sending || !hasUnsent(destination)) return Effect.void
         destination.sending = true
         return Effect.asVoid(Effect.forkIn(sendAll(destination), scope))
       }
@@ -220,8 +220,12 @@ export class Destinations extends Context.Service<
           if (sent !== undefined) keepAnew(destination, queued.id)
           destination.edus.set(queued.id, queued)
         }
-        yield* start(destination)
       }
+      const begun = Effect.suspend(() => {
+        isListening = true
+        return Effect.forEach([...destinations.values()], start, { discard: true })
+      })
+      yield* Effect.forkIn(Effect.andThen(listening.await, begun), scope)
 
       return Destinations.of({
         writesFor: (roomId, event, servers) => {
