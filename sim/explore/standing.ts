@@ -59,7 +59,8 @@ class Standing {
     const known = this.#lost.get(key)
     if (known !== undefined) return known
     this.#lost.set(key, false)
-    const dag = this.dagOf(heldBy)
+    const [holder = heldBy] = this.#holdersOf(eventId)
+    const dag = this.dagOf(holder)
     const event = dag?.record(eventId)?.event
     const isLost =
       dag !== undefined &&
@@ -188,12 +189,21 @@ class Standing {
   #isUnowed({ server, eventId, heldBy }: Lack): boolean {
     const origin = this.#originOf(eventId, heldBy)
     if (!this.#servers.has(origin)) return true
-    const tellers = this.#isHeld(origin, eventId) ? [origin] : this.#holdersOf(eventId)
-    return tellers.every((teller) => {
-      const dag = this.dagOf(teller)!
-      const { stateBefore, stateAfter } = dag.timeline(eventId)!
-      return ![stateBefore, stateAfter].some((state) => joinedServersIn(dag, state).has(server))
+    return this.#tellersOf(eventId, origin).every((teller) => {
+      const dag = this.dagOf(teller)
+      const record = dag?.timeline(eventId)
+      if (dag === undefined || record === undefined) return true
+      return ![record.stateBefore, record.stateAfter].some((state) => joinedServersIn(dag, state).has(server))
     })
+  }
+
+  /** Of a join that is told by who let it in (§Joining Rooms), maybe a server that is away. */
+  #tellersOf(eventId: string, origin: string): readonly string[] {
+    const record = this.dagOf(origin)?.timeline(eventId)
+    if (record === undefined) return this.#holdersOf(eventId)
+    const { stateSource, event } = record
+    const isHandshake = stateSource.kind === "claimed" && event.content.membership === "join"
+    return [isHandshake ? stateSource.by : origin]
   }
 
   /** What its own server has forgotten, which came back on a backup, that server tells nobody any more. */
@@ -239,28 +249,10 @@ export const lacksIn = (
     .map((lack) => [lack, reasons.find(([, explains]) => explains(standing, lack))?.[0] ?? null])
 }
 
-/**
- * The kind of what keeps servers from having the same events, or from the whole state of a room; null where one of these is
- * not explained by any, or there are none.
- */
+/** The kind of what keeps servers from having the same events; null where one of these is not explained by any, or there are none. */
 export const shapeOfStanding = (judged: Judged, roomId: string): string | null => {
   const found = lacksIn(judged, roomId).map(([, reason]) => reason)
-  if (found.length === 0) return isWaitingForDenied(judged) ? "acl-island" : null
   return found.includes(null) ? null : (reasons.find(([name]) => found.includes(name))?.[0] ?? null)
-}
-
-/** S19, where a server cannot come to the whole state: whoever knows it denies it, and nothing else is left to do. */
-const isWaitingForDenied = ({ participants, overheard }: Judged): boolean => {
-  const waiting = participants.flatMap(({ name, resyncs }) =>
-    resyncs.waiting().map((awaited) => ({ name, ...awaited })),
-  )
-  return (
-    waiting.length > 0 &&
-    participants.every(({ destinations }) => destinations.unsent().length === 0) &&
-    waiting.every(({ name, roomId, servers }) =>
-      servers.some((asked) => overheard.wasDeniedHistory(name, roomId, asked)),
-    )
-  )
 }
 
 /** Whether the server could not verify the event, or something that it rests on. */

@@ -34,7 +34,7 @@ export const judge = ({ servers, roomIds, unsettled, notes, wanted }: Ending): J
   )
   const stuck = [
     ...findUnsent(present.map(({ name, destinations }) => ({ server: name, unsent: destinations.unsent() }))),
-    ...findUnfinished(present),
+    ...findUnfinished(present, roomIds),
     ...rooms.flatMap(({ stuck }) => stuck),
   ]
   const agree: Verdict = unsettled.length > 0 ? "unknown" : partings.length === 0 ? "yes" : "no"
@@ -62,9 +62,13 @@ export const judge = ({ servers, roomIds, unsettled, notes, wanted }: Ending): J
   }
 }
 
-/** What is begun and not ended, one sentence each. */
-const findUnfinished = (servers: readonly VirtualServer[]): readonly string[] =>
-  servers.flatMap((server) => unfinishedOn(server).map(({ what }) => `${server.name} waits for ${what}`))
+/** What is begun and not ended, but for what is of other rooms, one sentence each. */
+const findUnfinished = (servers: readonly VirtualServer[], roomIds: readonly string[]): readonly string[] =>
+  servers.flatMap((server) =>
+    unfinishedOn(server)
+      .filter(({ roomId }) => roomId === undefined || roomIds.includes(roomId))
+      .map(({ what }) => `${server.name} waits for ${what}`),
+  )
 
 const judgeRoom = (roomId: string, servers: readonly VirtualServer[]) => {
   const held = servers.flatMap(({ name, rooms }) => {

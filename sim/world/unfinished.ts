@@ -10,6 +10,8 @@ export interface Unfinished {
   readonly towards: readonly string[]
   /** What it wants of it, for people. */
   readonly what: string
+  /** The room that it is about, where it is about the history or state of one. */
+  readonly roomId?: string
 }
 
 /** Beside its queues and the transactions under way. */
@@ -25,5 +27,5 @@ export const unfinishedOn = ({ services, resyncs }: VirtualServer): readonly Unf
     .map((userId) => ({ towards: [domainOf(userId) ?? ""], what: `the devices of ${userId}` })),
   ...resyncs
     .waiting()
-    .map(({ roomId, what, servers }) => ({ towards: servers, what: `the ${what} of ${roomId}` })),
+    .map(({ roomId, what, servers }) => ({ towards: servers, what: `the ${what} of ${roomId}`, roomId })),
 ]

@@ -203,10 +203,12 @@ export class Destinations extends Context.Service<
           },
         })
 
+      let isListening = false
       const start = (destination: Destination): void => {
-        if (destination.sending || destination.isWaiting || !hasUnsent(destination)) return
+        const { sending, isWaiting } = destination
+        if (!isListening || sending || isWaiting || !hasUnsent(destination)) return
         destination.sending = true
-        const fiber = run(Effect.andThen(listening.await, sendAll(destination)))
+        const fiber = run(sendAll(destination))
         senders.add(fiber)
         fiber.addObserver(() => senders.delete(fiber))
       }
@@ -234,8 +236,12 @@ export class Destinations extends Context.Service<
           if (sent !== undefined) keepAnew(destination, queued.id)
           destination.edus.set(queued.id, queued)
         }
-        start(destination)
       }
+      const startAll = Effect.sync(() => {
+        isListening = true
+        for (const destination of destinations.values()) start(destination)
+      })
+      yield* Effect.forkScoped(Effect.andThen(listening.await, startAll))
 
       return Destinations.of({
         writesFor: (roomId, event, servers) => {
