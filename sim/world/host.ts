@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import type { OldKey } from "#spec-impl/homeserver/identity.ts"
 import type { EventStore, StoreFailure, StoreGroup } from "#spec-impl/store/event-store.ts"
 import { type MemoryDisk, memoryStore } from "#spec-impl/store/memory.ts"
+import type { Fence } from "../kernel/fence.ts"
 
 /** The key that a server is set up with; those that came by rotation are in its store. */
 export interface KeyFile {
@@ -35,12 +36,12 @@ export class Host {
     this.disk = disk
   }
 
-  /** The store of one boot, on that disk with its faults. */
-  store(disk: MemoryDisk): EventStore["Service"] {
+  /** The store of one boot, on that disk with its faults: what is not kept when the boot ends never is. */
+  store(disk: MemoryDisk, fence: Fence): EventStore["Service"] {
     const store = memoryStore(disk)
     const read = <A, E>(reading: Effect.Effect<A, E>): Effect.Effect<A, E> => this.#read(reading)
     return {
-      commit: (group) => this.#commit(group, store.commit(group)),
+      commit: (group) => this.#commit(group, fence.guard(store.commit(group))),
       get rooms() {
         return read(store.rooms)
       },

@@ -110,4 +110,28 @@ describe("a crash", () => {
       }),
     )
   })
+
+  it("keeps nothing any more of what a slow disk had not kept by then", async () => {
+    await inRoom({}, ({ stage, servers }, roomId) =>
+      Effect.gen(function* () {
+        const slow = {
+          fault: "disk-latency",
+          servers: ["s1"],
+          commitMsMin: 4_000,
+          commitMsMax: 4_000,
+        } as const
+        const undo = yield* stage.fault(slow)
+        yield* Effect.forkChild(stage.user("@alice:s1").say(roomId, "too late"))
+        yield* stage.wait(1)
+        yield* stage.crash("s1")
+        yield* undo
+        yield* stage.restart("s1")
+        yield* stage.wait(10_000)
+        yield* stage.crash("s1")
+        yield* stage.restart("s1")
+        const { dag } = servers.get("s1")!.rooms.find(roomId)!
+        expect([...dag.records()].filter(({ event }) => event.type === "m.room.message")).toEqual([])
+      }),
+    )
+  })
 })

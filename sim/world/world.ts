@@ -191,7 +191,7 @@ const bootBehind = Effect.fnUntraced(function* (
   const settings = { ...homeserverSettingsDefault, ...parts.settings }
   const chance = Chance.of({ bytes: (length, ...key) => kernel.chance.bytes(length, name, ...key) })
   const { disk, keyFile } = parts.host
-  const store = parts.host.store(disk)
+  const store = parts.host.store(disk, fence)
   const seed = chance.bytes(32, "signing-key", ...keyFile.label)
   const listening = Latch.makeUnsafe(false)
   const surroundings = Layer.mergeAll(

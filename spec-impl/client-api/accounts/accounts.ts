@@ -148,7 +148,9 @@ export class Accounts extends Context.Service<
           const userId = `@${localpart}:${serverName}`
           const kept =
             password === undefined ? {} : { password: yield* hashPassword(password, yield* draw(16, "salt")) }
-          const account = Effect.map(checkFree(localpart), () => ({
+          // Asked while it is written: another may have taken the name since.
+          const isFree = Effect.suspend(() => checkFree(localpart))
+          const account = Effect.map(isFree, () => ({
             records: [{ collection: accountsCollection, key: userId, value: kept }],
             whenKept: () => void accounts.set(userId, kept),
           }))
