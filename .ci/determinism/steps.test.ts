@@ -37,3 +37,17 @@ test("a step in words: whose, when, and what that server was answering", () => {
   expect(describeStep(run(1), 5)).toBe("step 5, of s1, at 50 ms: answer 1")
   expect(describeStep(run(1), 9)).toBe("the run has ended")
 })
+
+test("who dies of a request is said to answer it, though that is over in the same step", () => {
+  const trace = new SteppedTrace()
+  trace.step(serverHash(""), 1_000)
+  trace.record("attach", "s2")
+  trace.record("request", "1", "s1", "s2", "PUT", "/send/1", "", new Uint8Array(3))
+  trace.record("delivered", "1")
+  trace.step(serverHash("s2"), 1_001)
+  trace.record("handler-died", "s2")
+  trace.record("answer", "1", "reset")
+  expect(describeStep(trace.kept, 2)).toBe(
+    "step 2, of s2, at 1 ms, which was answering s1's PUT /send/1: handler-died s2; answer 1 reset",
+  )
+})

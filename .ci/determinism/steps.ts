@@ -69,17 +69,18 @@ const serversIn = (steps: readonly Step[]): ReadonlyMap<number, string> =>
     ),
   )
 
-/** What has reached that server, and is not answered. */
+/** What has reached that server, and was not answered before the last step. */
 const requestsAtWork = (steps: readonly Step[], server: string): readonly string[] => {
   const sent = new Map<string, string>()
   const atWork = new Map<string, string>()
-  for (const { records } of steps) {
+  for (const [at, { records }] of steps.entries()) {
     for (const [kind, id, source, destination, method, target] of records) {
       if (kind === "request" && destination === server)
         sent.set(String(id), `${source}'s ${method} ${target}`)
       const request = sent.get(String(id))
       if (kind === "delivered" && request !== undefined) atWork.set(String(id), request)
-      if (kind === "answer") atWork.delete(String(id))
+      // A handler that dies of what it asked for is answered for in the same step.
+      if (kind === "answer" && at < steps.length - 1) atWork.delete(String(id))
       if (kind === "crash" && id === server) atWork.clear()
     }
   }
