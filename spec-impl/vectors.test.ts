@@ -142,7 +142,12 @@ const runners: Readonly<Record<string, Runner>> = {
       return
     }
     const { json, server_name, key_id, seed } = objectOf(input)
-    same(signJson(objectOf(json), text(server_name), text(key_id), signWith(text(seed))), expected)
+    const sign = (object: JsonObject) =>
+      signJson(object, text(server_name), text(key_id), signWith(text(seed)))
+    same(sign(objectOf(json)), expected)
+    // What a signature does not cover: other signatures, and what is unsigned.
+    const { signatures } = sign({ ...objectOf(json), unsigned: { age_ts: 1 }, signatures: { other: {} } })
+    same(objectOf(signatures)[text(server_name)], objectOf(objectOf(expected).signatures)[text(server_name)])
   },
   event_signing: (input, expected) => {
     const { event, server_name, key_id, seed } = objectOf(input)

@@ -2,7 +2,9 @@
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import type { Event } from "#spec-impl/core/event.ts"
+import { readingsDefault } from "#spec-impl/core/readings.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
+import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
 import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
@@ -27,8 +29,9 @@ const afterAbsence = <A, E>(
   roomVersion: string,
   going: (played: Played, roomId: string) => Effect.Effect<unknown, unknown>,
   story: (played: Played, roomId: string) => Effect.Effect<A, E>,
+  settings: Partial<HomeserverSettings> = {},
 ) =>
-  play({ servers: 3, roomVersion }, (played) =>
+  play({ servers: 3, roomVersion, settings }, (played) =>
     Effect.gen(function* () {
       const { stage } = played
       const roomId = yield* stage.user(alice).createRoom()
@@ -115,7 +118,7 @@ describe("coming back after an absence", () => {
 
   it("works after a ban was lifted, of which this server heard nothing: its old state does not judge", async () => {
     const banned = ({ stage }: Played, roomId: string) => stage.user(alice).ban(roomId, bob)
-    await afterAbsence("11", banned, (played, roomId) =>
+    const returns = (played: Played, roomId: string) =>
       Effect.gen(function* () {
         const { stage, servers } = played
         expect(yield* refusal(stage.user(bob).join(roomId, "s1"))).toContain("403 M_FORBIDDEN")
@@ -125,8 +128,12 @@ describe("coming back after an absence", () => {
         yield* stage.user(bob).join(roomId, "s1")
         expect(stage.stateOf("s2", roomId, "m.room.member", bob)?.content.membership).toBe("join")
         yield* expectWhole(played, roomId)
-      }),
-    )
+      })
+    // Also where events behind a gap are judged by the state that is held alone: the way back is none of them.
+    for (const presentBehindGap of ["with-told", "held-alone"] as const) {
+      const settings = { readings: { ...readingsDefault, presentBehindGap } }
+      await afterAbsence("11", banned, returns, settings)
+    }
   })
 
   it("goes by the join alone where the history between is not to be had", async () => {
