@@ -38,6 +38,7 @@ import { Listening } from "./listening.ts"
 import { Retries } from "./retries.ts"
 import { Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
+import { TransactionLog } from "./transaction-log.ts"
 
 /** What one destination has yet to get: for observers. */
 export interface Unsent {
@@ -122,7 +123,8 @@ export class Destinations extends Context.Service<
       }
 
       /** What the next transaction carries; until it is kept it does not leave. */
-      const begin = (destination: Destination): TransactionInFlight => {
+      const begin = (destination: Destination): void => {
+        if (destination.inFlight !== undefined) return
         const originServerTs = clock.currentTimeMillisUnsafe()
         const { events, edus } = takeNext(destination, (roomId) => rooms.find(roomId)?.dag)
         const eduIds = edus.map(({ id }) => id)
@@ -130,24 +132,9 @@ export class Destinations extends Context.Service<
         const transactionId = encodeBase64Url(sha256(content)).slice(0, 22)
         destination.inFlight = { transactionId, originServerTs, events, edus }
         destination.isKept = false
-        return destination.inFlight
       }
 
-      const keepInFlight = (destination: Destination, inFlight: TransactionInFlight) => {
-        if (destination.isKept) return Effect.void
-        const settled = destination.covered
-        return Effect.map(
-          store.commit({ destinations: [{ destination: destination.name, settled, inFlight }] }),
-          () => {
-            destination.isKept = true
-            destination.covered = []
-          },
-        )
-      }
-
-      const sendOnce = Effect.fnUntraced(function* (destination: Destination) {
-        const inFlight = destination.inFlight ?? begin(destination)
-        yield* keepInFlight(destination, inFlight)
+      const sendInFlight = (destination: Destination, inFlight: TransactionInFlight) => {
         const { transactionId, originServerTs, events, edus } = inFlight
         const payload = {
           origin: serverName,
@@ -155,62 +142,63 @@ export class Destinations extends Context.Service<
           pdus: events.flatMap((reference) => eventOf(reference)?.pdu ?? []),
           ...(edus.length === 0 ? {} : { edus: edus.map(({ edu }) => edu) }),
         }
-        yield* client.call(destination.name, (api) =>
+        return client.call(destination.name, (api) =>
           api.transactions.send({ params: { transactionId }, payload }),
         )
-        const settledEdus = edus.map(({ id }) => id).filter((id) => !destination.keptAnew?.has(id))
-        yield* store.commit({
-          destinations: [{ destination: destination.name, settled: events, settledEdus, inFlight: null }],
-        })
-        destination.inFlight = undefined
-        destination.keptAnew = undefined
-        destination.failures = 0
-      })
+      }
 
       /** No error is kept while it waits: its stack holds on to the request and all that was at work on it. */
-      const waitToRetry = (destination: Destination, error: unknown): Effect.Effect<void> => {
+      const waitToRetry = (destination: Destination, error: unknown): void => {
         const askedMs = askedToWaitMs(error)
         destination.failures += 1
         dropMoments(destination)
-        return Effect.map(settleCovered(destination), () => {
-          const backOffMs = settings.retryMsMin * 2 ** Math.max(0, destination.failures - 1)
-          destination.sending = false
-          destination.isWaiting = true
-          retries.add(destination, Math.min(Math.max(backOffMs, askedMs), settings.retryMsMax))
-        })
+        log.covered(destination.name, missPending(destination))
+        const backOffMs = settings.retryMsMin * 2 ** Math.max(0, destination.failures - 1)
+        destination.sending = false
+        destination.isWaiting = true
+        retries.add(destination, Math.min(Math.max(backOffMs, askedMs), settings.retryMsMax))
       }
 
-      /** Turns a backlog into the tips of what is missed. */
-      const settleCovered = (destination: Destination): Effect.Effect<void> => {
-        const settled = destination.pending.splice(0).flatMap((reference) => {
+      /** Turns a backlog into the tips of what is missed; gives what they cover. */
+      const missPending = (destination: Destination): readonly EventReference[] =>
+        destination.pending.splice(0).flatMap((reference) => {
           const event = eventOf(reference)
           return event === undefined ? [] : miss(destination, reference, event)
         })
-        return settled.length === 0
-          ? Effect.void
-          : Effect.ignore(store.commit({ destinations: [{ destination: destination.name, settled }] }))
+
+      const goOn = (destination: Destination): void => {
+        log.acknowledged(destination)
+        destination.inFlight = undefined
+        destination.keptAnew = undefined
+        destination.failures = 0
+        destination.sending = false
+        if (hasUnsent(destination)) start(destination)
+        // With everything told there is nothing to remember: of a thousand servers most are idle.
+        else destinations.delete(destination.name)
       }
 
-      const sendAll = (destination: Destination): Effect.Effect<void> =>
-        Effect.matchEffect(sendOnce(destination), {
-          onFailure: (error) => waitToRetry(destination, error),
-          onSuccess: () => {
-            if (hasUnsent(destination)) return sendAll(destination)
-            destination.sending = false
-            // With everything told there is nothing to remember: of a thousand servers most are idle.
-            destinations.delete(destination.name)
-            return Effect.void
+      const send = (destination: Destination): void => {
+        const sending = Effect.match(
+          Effect.suspend(() => sendInFlight(destination, destination.inFlight!)),
+          {
+            onFailure: (error) => waitToRetry(destination, error),
+            onSuccess: () => goOn(destination),
           },
-        })
+        )
+        const fiber = run(sending)
+        senders.add(fiber)
+        fiber.addObserver(() => senders.delete(fiber))
+      }
+
+      const log = new TransactionLog(services, clock, store, { begin, send, failed: waitToRetry })
 
       let isListening = false
       const start = (destination: Destination): void => {
         const { sending, isWaiting } = destination
         if (!isListening || sending || isWaiting || !hasUnsent(destination)) return
         destination.sending = true
-        const fiber = run(sendAll(destination))
-        senders.add(fiber)
-        fiber.addObserver(() => senders.delete(fiber))
+        if (destination.isKept && destination.inFlight !== undefined) send(destination)
+        else log.begin(destination)
       }
 
       const tryAgain = (destination: Destination): void => {
@@ -218,7 +206,9 @@ export class Destinations extends Context.Service<
         start(destination)
       }
       const retries = new Retries(services, clock, tryAgain)
-      yield* Effect.addFinalizer(() => Effect.andThen(retries.end, Fiber.interruptAll(senders)))
+      yield* Effect.addFinalizer(() =>
+        Effect.andThen(Effect.andThen(retries.end, log.end), Fiber.interruptAll(senders)),
+      )
 
       for (const kept of yield* store.destinations) {
         const destination = destinationOf(kept.destination)
@@ -261,7 +251,10 @@ export class Destinations extends Context.Service<
             .map((name) => {
               const known = destinations.get(name)
               const ids = new Set(known?.inFlight?.edus.map(({ id }) => id))
-              for (const { id } of edus) if (known !== undefined && ids.has(id)) keepAnew(known, id)
+              for (const { id } of edus) {
+                if (known !== undefined && ids.has(id)) keepAnew(known, id)
+                log.keptAnew(name, id)
+              }
               return {
                 destination: name,
                 queuedEdus: edus,
