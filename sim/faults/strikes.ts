@@ -1,4 +1,5 @@
 /** Which requests a fault strikes, and the disturbance that it is of them. */
+import type { KeyPart } from "../kernel/keyed-chance.ts"
 import type { Departure, Disturbance, Treatment } from "../network/disturbances.ts"
 import type { LinkMatch } from "../network/links.ts"
 import type { LinkTest } from "../network/partition.ts"
@@ -64,7 +65,7 @@ export const onRequests = (
 /** The chance of a fault at one request. */
 export class Strike {
   readonly #world: FaultWorld
-  readonly #key: readonly string[]
+  readonly #key: readonly KeyPart[]
   readonly departure: Departure
   readonly virtualMs: number
 

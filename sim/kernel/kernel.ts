@@ -9,8 +9,9 @@
 import { Context, Effect, Exit, Latch, Layer } from "effect"
 import { AmbientSource, whileGuarded } from "./guard.ts"
 import { KernelExhausted, KernelStalled, StoppedAtStep } from "./kernel-failures.ts"
-import { drawInSeries, hashParts, KeyedChance } from "./keyed-chance.ts"
+import { hashParts, KeyedChance } from "./keyed-chance.ts"
 import { Heap, makeRunQueue } from "./run-queue.ts"
+import { makeServerDraws } from "./server-draws.ts"
 import {
   CurrentServer,
   makeScheduler,
@@ -335,7 +336,8 @@ export class Kernel {
   #server(name: string): ServerRuntime {
     const known = this.#servers.get(name)
     if (known !== undefined) return known
-    const draw = this.#makeDraw(name)
+    const [series] = this.chance.words("schedule", name)
+    const { draw, preempts } = makeServerDraws(series, () => this.#nowMs, this.#options.preemption)
     const self = (): ServerRuntime => runtime
     const time = (onWire: boolean) => ({
       nowMs: () => this.#nowMs,
@@ -345,10 +347,9 @@ export class Kernel {
       enqueue: (server: ServerRuntime, priority: number, task: () => void) =>
         this.#enqueue(server, priority, task, onWire),
     })
-    const { preemption } = this.#options
     const services = makeServices({
       name,
-      scheduler: makeScheduler(self, sink(false), preemption),
+      scheduler: makeScheduler(self, sink(false)),
       clock: makeVirtualClock(
         time(false),
         () => offsetMsOf(runtime, this.#nowMs),
@@ -362,8 +363,9 @@ export class Kernel {
       name,
       hash: serverHash(name),
       draw,
+      preempts,
       services,
-      wire: makeWireServices(makeScheduler(self, sink(true), preemption), wireClock),
+      wire: makeWireServices(makeScheduler(self, sink(true)), wireClock),
       clockOffsetMs: 0,
       clockErrors: new Set(),
       keptBack: undefined,
@@ -378,21 +380,5 @@ export class Kernel {
     const latch = Latch.makeUnsafe(true)
     this.#latches.set(server, latch)
     return latch
-  }
-
-  /** Draws of one server: by (seed, server, virtual instant, nth draw at it). */
-  #makeDraw(name: string): () => number {
-    const [series] = this.chance.words("schedule", name)
-    let atMs = Number.NaN
-    let instant = 0
-    let nth = 0
-    return () => {
-      if (atMs !== this.#nowMs) {
-        atMs = this.#nowMs
-        instant = hashParts([series, 0], [atMs])[0]
-        nth = 0
-      }
-      return drawInSeries(instant, nth++)
-    }
   }
 }

@@ -14,6 +14,7 @@ import {
 import { HttpClient } from "effect/http"
 import { hashParts, type KeyedChance } from "./keyed-chance.ts"
 import type { TaskKeeper } from "./run-queue.ts"
+import type { ServerDraws } from "./server-draws.ts"
 import type { ClockError } from "./virtual-clock.ts"
 
 /** Where a server's tasks go. */
@@ -22,12 +23,10 @@ export interface TaskSink {
 }
 
 /** Everything about one server that the kernel holds. */
-export interface ServerRuntime extends TaskKeeper {
+export interface ServerRuntime extends TaskKeeper, ServerDraws {
   readonly name: string
   /** Of the name: it stands for the server in the trace. */
   readonly hash: number
-  /** The next draw of the server at this virtual instant: 32 bits. */
-  readonly draw: () => number
   readonly services: Context.Context<never>
   /** The scheduler and clock of what it has sent, which is on its way though the server be paused. */
   readonly wire: Context.Context<never>
@@ -61,22 +60,16 @@ export const serverHash = (name: string): number => {
 export const CurrentServer = Context.Reference<string>("netsplit/CurrentServer", { defaultValue: () => "" })
 
 /** A scheduler whose tasks go to the one run queue, and which preempts by its server's own draws. */
-export const makeScheduler = (
-  server: () => ServerRuntime,
-  sink: TaskSink,
-  preemption: number,
-): Scheduler.Scheduler => {
+export const makeScheduler = (server: () => ServerRuntime, sink: TaskSink): Scheduler.Scheduler => {
   const dispatcher: Scheduler.SchedulerDispatcher = {
     scheduleTask: (task, priority) => sink.enqueue(server(), priority, task),
     flush: () => undefined,
   }
-  const threshold = preemption * 2 ** 32
   return {
     executionMode: "async",
     makeDispatcher: () => dispatcher,
     // Never at the first operation after a resume: a fiber that is preempted there makes no headway.
-    shouldYield: (fiber: Fiber.Fiber<unknown, unknown>) =>
-      threshold > 0 && fiber.currentOpCount > 1 && server().draw() < threshold,
+    shouldYield: (fiber: Fiber.Fiber<unknown, unknown>) => fiber.currentOpCount > 1 && server().preempts(),
   }
 }
 

@@ -26,6 +26,10 @@ export interface TraceOptions {
 const bufferBytes = 1 << 16
 /** No number and no dispatch is longer than this in the buffer. */
 const roomBytes = 64
+/** Before a text or bytes: which it is, and the length. */
+const tagBytes = 5
+/** Of one UTF-16 unit. */
+const utf8BytesMax = 3
 
 export class Trace {
   readonly #keep: boolean
@@ -90,6 +94,18 @@ export class Trace {
     for (const listener of this.#listeners) listener(record)
   }
 
+  /** As `record`, of a long text that is hashed whole, and kept as its length. */
+  recordText(kind: string, name: string, text: string): void {
+    if (this.#keep || this.#listeners.size > 0) this.record(kind, name, Buffer.from(text))
+    else {
+      this.#reserve(roomBytes)
+      this.#used = this.#buffer.writeUInt8(2, this.#used)
+      this.#add(kind)
+      this.#add(name)
+      this.#addText(text, 5)
+    }
+  }
+
   /** Calls `listener` for each record from now on; the function that is given ends that. */
   listen(listener: (record: TraceRecord) => void): () => void {
     this.#listeners.add(listener)
@@ -109,18 +125,38 @@ export class Trace {
       this.#used = this.#buffer.writeDoubleLE(field, this.#used)
       return
     }
-    const isText = typeof field === "string"
-    const length = isText ? Buffer.byteLength(field, "utf8") : field.length
-    this.#used = this.#buffer.writeUInt8(isText ? 4 : 5, this.#used)
-    this.#used = this.#buffer.writeUInt32LE(length, this.#used)
-    if (length > bufferBytes - this.#used) {
-      this.#flush()
-      this.#hash.update(field)
+    if (typeof field === "string") this.#addText(field, 4)
+    else this.#addBytes(field, 5)
+  }
+
+  /** Where it surely fits it is encoded in its place, and then its length written before it. */
+  #addText(text: string, tag: number): void {
+    const spaceBytes = tagBytes + text.length * utf8BytesMax
+    if (spaceBytes > bufferBytes) {
+      this.#addBytes(Buffer.from(text, "utf8"), tag)
       return
     }
-    if (isText) this.#buffer.write(field, this.#used, "utf8")
-    else this.#buffer.set(field, this.#used)
+    this.#reserve(spaceBytes)
+    const length = this.#buffer.write(text, this.#used + tagBytes, "utf8")
+    this.#addTag(tag, length)
     this.#used += length
+  }
+
+  #addBytes(bytes: Uint8Array, tag: number): void {
+    this.#reserve(roomBytes)
+    this.#addTag(tag, bytes.length)
+    if (bytes.length > bufferBytes - this.#used) {
+      this.#flush()
+      this.#hash.update(bytes)
+      return
+    }
+    this.#buffer.set(bytes, this.#used)
+    this.#used += bytes.length
+  }
+
+  #addTag(tag: number, length: number): void {
+    this.#used = this.#buffer.writeUInt8(tag, this.#used)
+    this.#used = this.#buffer.writeUInt32LE(length, this.#used)
   }
 
   #reserve(bytes: number): void {

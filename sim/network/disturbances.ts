@@ -4,6 +4,7 @@
  */
 import type { Effect } from "effect"
 import type { WireError, WireRequest, WireResponse } from "#spec-impl/federation/wire.ts"
+import type { KeyPart } from "../kernel/keyed-chance.ts"
 import type { RequestFacts } from "./request-facts.ts"
 
 /** A request that is about to leave. */
@@ -12,7 +13,7 @@ export interface Departure {
   readonly id: string
   readonly facts: RequestFacts
   /** What all its draws are keyed by. */
-  readonly key: readonly string[]
+  readonly key: readonly KeyPart[]
 }
 
 /** What becomes of a request that is struck; what is not said goes its usual way. */

@@ -1,5 +1,6 @@
 /** How long a message is on its way, drawn by what the message is and never by what came before it. */
 import type { Kernel } from "../kernel/kernel.ts"
+import type { KeyPart } from "../kernel/keyed-chance.ts"
 
 /** A distribution of latencies, in whole milliseconds of virtual time; bounds are inclusive. */
 export type Latency =
@@ -35,12 +36,12 @@ export interface Message {
   readonly source: string
   readonly destination: string
   /** What sets it apart from all others; equal keys draw equal latencies. */
-  readonly key: readonly string[]
+  readonly key: readonly KeyPart[]
 }
 
 /** The latency of a message, in whole milliseconds: clocks, and so `origin_server_ts`, have no fractions. */
 export const latencyMs = (latency: Latency, message: Message, chance: Kernel["chance"]): number => {
-  const between = (msMin: number, msMax: number, ...key: readonly string[]): number =>
+  const between = (msMin: number, msMax: number, ...key: readonly KeyPart[]): number =>
     msMin + chance.integer(msMax - msMin + 1, "latency", ...key)
   switch (latency.kind) {
     case "fixed":

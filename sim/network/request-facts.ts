@@ -45,10 +45,7 @@ export class RequestFacts {
 
   /** The method and as much of the path as all requests of the endpoint share. */
   get endpoint(): string {
-    return `${this.request.method} ${this.#rawPath
-      .split("/")
-      .slice(0, endpointSegments + 1)
-      .join("/")}`
+    return `${this.request.method} ${this.#rawPath.slice(0, this.#endpointEnd())}`
   }
 
   /**
@@ -56,10 +53,7 @@ export class RequestFacts {
    * of other requests the rest of the path, the query, and the body.
    */
   get label(): string {
-    const rest = this.#rawPath
-      .split("/")
-      .slice(endpointSegments + 1)
-      .join("/")
+    const rest = this.#rawPath.slice(this.#endpointEnd() + 1)
     if (this.isTransaction) return rest
     const { body } = this.request
     return `${rest}?${this.#rawQuery}#${body.length === 0 ? "" : encodeBase64Url(sha256(body))}`
@@ -93,6 +87,16 @@ export class RequestFacts {
   get json(): JsonValue | undefined {
     this.#json ??= { value: readJson(this.request.body) }
     return this.#json.value
+  }
+
+  /** Where the slash behind the endpoint's segments is, or the end of the path. */
+  #endpointEnd(): number {
+    let at = 0
+    for (let segment = 0; segment < endpointSegments; segment++) {
+      at = this.#rawPath.indexOf("/", at + 1)
+      if (at < 0) return this.#rawPath.length
+    }
+    return at
   }
 
   #decodedSegments(): readonly string[] {

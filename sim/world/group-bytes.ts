@@ -9,12 +9,15 @@ import type { StoreGroup } from "#spec-impl/store/event-store.ts"
  * A group as bytes, for the trace and for draws: JSON but for PDUs and other bytes, of which it has the hashes, and for
  * what is undefined in it, which says nothing.
  */
-export const groupBytes = (group: StoreGroup): Uint8Array => {
+export const groupBytes = (group: StoreGroup): Uint8Array => encoder.encode(groupText(group))
+
+/** The same as text. */
+export const groupText = (group: StoreGroup): string => {
   const hashed = {
     ...group,
     events: group.events?.map(({ pdu, ...event }) => ({ ...event, pdu: pduHash(pdu) })),
   }
-  return encoder.encode(isPlain(group) ? JSON.stringify(hashed) : textOf(hashed))
+  return isPlain(group) ? JSON.stringify(hashed) : textOf(hashed)
 }
 
 const encoder = new TextEncoder()

@@ -35,7 +35,7 @@ import type { Kernel } from "../kernel/kernel.ts"
 import { makeSimulatedSend } from "../network/named-transport.ts"
 import type { Names } from "../network/names.ts"
 import type { Network } from "../network/network.ts"
-import { groupBytes } from "./group-bytes.ts"
+import { groupText } from "./group-bytes.ts"
 import { Host } from "./host.ts"
 import type { Mutation } from "./mutation.ts"
 
@@ -288,7 +288,7 @@ const tracedStore = (
   commit: (group) => {
     const commit = fence.guard(
       Effect.suspend(() => {
-        kernel.trace.record("store", name, groupBytes(group))
+        kernel.trace.recordText("store", name, groupText(group))
         return onCommit === undefined
           ? store.commit(group)
           : Effect.tap(store.commit(group), () => Effect.sync(() => onCommit(name, group)))

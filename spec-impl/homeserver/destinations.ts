@@ -40,6 +40,9 @@ import { Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
 import { TransactionLog } from "./transaction-log.ts"
 
+/** Of a hash: as much as nobody meets again. */
+const transactionIdBytes = 16
+
 /** What one destination has yet to get: for observers. */
 export interface Unsent {
   readonly destination: string
@@ -129,7 +132,7 @@ export class Destinations extends Context.Service<
         const { events, edus } = takeNext(destination, (roomId) => rooms.find(roomId)?.dag)
         const eduIds = edus.map(({ id }) => id)
         const content = [serverName, destination.name, originServerTs, ...events.flat(), ...eduIds].join("\n")
-        const transactionId = encodeBase64Url(sha256(content)).slice(0, 22)
+        const transactionId = encodeBase64Url(sha256(content).subarray(0, transactionIdBytes))
         destination.inFlight = { transactionId, originServerTs, events, edus }
         destination.isKept = false
       }

@@ -25,6 +25,8 @@ const waitMs = (failures: number): number =>
 /** No wait is longer than that: a clock that says otherwise was set back since, and nothing is waited for. */
 const isToWait = (untilTs: number, nowMs: number): boolean => nowMs < untilTs && untilTs - nowMs <= retryMsMax
 
+const nothingWanted: WantedKeys = new Map()
+
 /** Keys that can be believed, with the object in which they came; or why not. */
 type Told = { readonly keys: ServerKeys; readonly object: JsonObject } | { readonly problem: string }
 
@@ -73,7 +75,10 @@ export const makeKeyFetching = Effect.gen(function* () {
    * when each key must be good, so that it asks again itself where it must (rooms/v5 §Signing key validity period).
    */
   const askNotary = Effect.fnUntraced(function* (notary: string, { server, wanted }: KeyHolder) {
-    const keyIds = [...wanted].map(([keyId, { untilTs }]) => [keyId, { minimum_valid_until_ts: untilTs }])
+    const keyIds = [...(wanted ?? [])].map(([keyId, { untilTs }]) => [
+      keyId,
+      { minimum_valid_until_ts: untilTs },
+    ])
     const payload = { server_keys: { [server]: Object.fromEntries(keyIds) } }
     const { server_keys } = yield* client.call(notary, (api) => api.keys.queryManyKeys({ payload }))
     for (const keys of server_keys) {
@@ -131,10 +136,12 @@ export const makeKeyFetching = Effect.gen(function* () {
       const told = yield* Effect.result(askNotary(notary, holder))
       if (told._tag === "Failure" || !("keys" in told.success)) continue
       yield* learn(holder, told.success, "notary")
-      if (!lacks(holder, holder.wanted, yield* Clock.currentTimeMillis)) break
+      if (!lacks(holder, holder.wanted ?? nothingWanted, yield* Clock.currentTimeMillis)) break
     }
     const nowMs = yield* Clock.currentTimeMillis
-    holder.notaryFailures = lacks(holder, holder.wanted, nowMs) ? holder.notaryFailures + 1 : 0
+    holder.notaryFailures = lacks(holder, holder.wanted ?? nothingWanted, nowMs)
+      ? holder.notaryFailures + 1
+      : 0
     holder.notariesAskedAgainTs = nowMs + waitMs(holder.notaryFailures)
   })
 
@@ -153,7 +160,9 @@ export const makeKeyFetching = Effect.gen(function* () {
       want(holder, wanted)
       const work = Effect.ensuring(
         askNotaries(holder),
-        Effect.sync(() => holder.wanted.clear()),
+        Effect.sync(() => {
+          holder.wanted = undefined
+        }),
       )
       yield* together(askingNotaries, server, work)
     }),

@@ -13,7 +13,7 @@ export interface KeyHolder {
   readonly server: string
   readonly keys: KnownKeys
   /** Of notaries, by all who wait for their answers. */
-  readonly wanted: Map<string, { readonly untilTs: number; readonly isForRequest: boolean }>
+  wanted: WantedKeys | undefined
   failures: number
   /** Not to be asked again before. */
   askedAgainTs: number
@@ -37,7 +37,7 @@ const holderWith = (server: string, keys: KnownKeys, given?: GivenKeys): KeyHold
   server,
   keys,
   given,
-  wanted: new Map(),
+  wanted: undefined,
   failures: 0,
   askedAgainTs: 0,
   notaryFailures: 0,
@@ -93,7 +93,8 @@ const readGiven = (given: JsonValue | undefined): GivenKeys | undefined => {
 }
 
 /** Adds to what is wanted. */
-export const want = ({ wanted }: KeyHolder, more: WantedKeys): void => {
+export const want = (holder: KeyHolder, more: WantedKeys): void => {
+  const wanted = new Map(holder.wanted)
   for (const [keyId, { untilTs, isForRequest }] of more) {
     const known = wanted.get(keyId)
     wanted.set(keyId, {
@@ -101,6 +102,7 @@ export const want = ({ wanted }: KeyHolder, more: WantedKeys): void => {
       isForRequest: isForRequest && (known?.isForRequest ?? true),
     })
   }
+  holder.wanted = wanted
 }
 
 /**

@@ -4,6 +4,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/valu
 import { keyValidityMsMax } from "../core/limits.ts"
 import type { Readings } from "../core/readings.ts"
 import { Recent } from "../core/recent.ts"
+import { SmallMap } from "../core/small-map.ts"
 import type { ServerKeys } from "./server-keys.ts"
 
 /** What bounds the use of keys, as this server reads it. */
@@ -32,7 +33,7 @@ interface KnownKey {
  */
 export class KnownKeys {
   readonly #readings: KeyReadings
-  readonly #keys = new Map<string, KnownKey>()
+  readonly #keys = new SmallMap<string, KnownKey>()
   /** Until when the server's own last word was to hold. */
   #ownWordUntilTs = Number.NEGATIVE_INFINITY
 

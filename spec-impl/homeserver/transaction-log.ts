@@ -8,10 +8,10 @@ import type { Destination } from "./destination.ts"
 
 /** What a destination need not be told any more. */
 interface Over {
-  readonly events: EventReference[]
-  readonly eduIds: Set<string>
+  readonly events: readonly EventReference[]
+  readonly eduIds: readonly string[]
   /** Whether nothing is in flight to it. */
-  isAcknowledged: boolean
+  readonly isAcknowledged: boolean
 }
 
 /** Whoever sends. None of them waits. */
@@ -37,7 +37,7 @@ export class TransactionLog {
   #beginning: Destination[] = []
   #over = new Map<string, Over>()
   /** What is being written; it joins what is over again where the store fails. */
-  #overInWriting: ReadonlyMap<string, Over> = new Map()
+  #overInWriting: Map<string, Over> = new Map()
   #writer: Fiber.Fiber<void> | undefined
   #sleeper: Fiber.Fiber<void> | undefined
 
@@ -61,24 +61,26 @@ export class TransactionLog {
 
   /** Notes that the destination has acknowledged what is in flight to it, but for the EDUs that were kept anew since. */
   acknowledged({ name, inFlight, keptAnew }: Destination): void {
-    const over = this.#overOf(name)
-    over.isAcknowledged = true
-    over.events.push(...(inFlight?.events ?? []))
-    for (const { id } of inFlight?.edus ?? []) if (!keptAnew?.has(id)) over.eduIds.add(id)
+    const { events, edus } = inFlight ?? nothingInFlight
+    const eduIds = edus.length === 0 ? none : edus.map(({ id }) => id).filter((id) => !keptAnew?.has(id))
+    this.#add(name, { events, eduIds, isAcknowledged: true })
     this.#writeInTime()
   }
 
   /** Notes events that others cover which the destination has yet to get. */
   covered(name: string, events: readonly EventReference[]): void {
     if (events.length === 0) return
-    this.#overOf(name).events.push(...events)
+    this.#add(name, { events, eduIds: none, isAcknowledged: false })
     this.#writeInTime()
   }
 
   /** An EDU is kept anew for that destination: it is not over. */
   keptAnew(name: string, eduId: string): void {
-    this.#over.get(name)?.eduIds.delete(eduId)
-    this.#overInWriting.get(name)?.eduIds.delete(eduId)
+    for (const all of [this.#over, this.#overInWriting]) {
+      const over = all.get(name)
+      if (over?.eduIds.includes(eduId))
+        all.set(name, { ...over, eduIds: over.eduIds.filter((id) => id !== eduId) })
+    }
   }
 
   /** Writes nothing any more. */
@@ -86,12 +88,9 @@ export class TransactionLog {
     Fiber.interruptAll([this.#writer, this.#sleeper].filter((fiber) => fiber !== undefined)),
   )
 
-  #overOf(name: string): Over {
-    const known = this.#over.get(name)
-    if (known !== undefined) return known
-    const made: Over = { events: [], eduIds: new Set(), isAcknowledged: false }
-    this.#over.set(name, made)
-    return made
+  #add(name: string, over: Over): void {
+    const before = this.#over.get(name)
+    this.#over.set(name, before === undefined ? over : bothOver(before, over))
   }
 
   #writeInTime(): void {
@@ -125,8 +124,12 @@ export class TransactionLog {
       this.#beginning = []
       this.#over = new Map()
       for (const destination of beginning) this.#sender.begin(destination)
+      const ended = () => {
+        this.#overInWriting = new Map()
+      }
       return Effect.match(this.#store.commit({ destinations: writesOf(beginning, over) }), {
         onSuccess: () => {
+          ended()
           for (const destination of beginning) {
             destination.isKept = true
             destination.covered = []
@@ -134,18 +137,23 @@ export class TransactionLog {
           }
         },
         onFailure: (failure) => {
-          for (const [name, { events, eduIds, isAcknowledged }] of over) {
-            const since = this.#overOf(name)
-            since.events.push(...events)
-            for (const id of eduIds) since.eduIds.add(id)
-            since.isAcknowledged ||= isAcknowledged
-          }
+          ended()
+          for (const [name, before] of over) this.#add(name, before)
           for (const destination of beginning) this.#sender.failed(destination, failure)
         },
       })
     })
   }
 }
+
+const none: readonly string[] = []
+const nothingInFlight = { events: [], edus: [] }
+
+const bothOver = (one: Over, other: Over): Over => ({
+  events: [...one.events, ...other.events],
+  eduIds: [...one.eduIds, ...other.eduIds],
+  isAcknowledged: one.isAcknowledged || other.isAcknowledged,
+})
 
 const writesOf = (
   beginning: readonly Destination[],
@@ -173,6 +181,6 @@ const overWrite = (
   return {
     destination,
     ...(settled.length === 0 ? {} : { settled }),
-    ...(past === undefined || past.eduIds.size === 0 ? {} : { settledEdus: [...past.eduIds] }),
+    ...(past === undefined || past.eduIds.length === 0 ? {} : { settledEdus: past.eduIds }),
   }
 }

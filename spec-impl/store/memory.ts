@@ -16,10 +16,11 @@ import {
   type TransactionAnswer,
   type TransactionInFlight,
 } from "./event-store.ts"
+import { eventWriteOf, type KeptEvent, keptEventOf, sharedState } from "./shared-writes.ts"
 
 interface KeptRoom {
   readonly roomVersion: string
-  readonly events: Map<string, EventWrite>
+  readonly events: Map<string, KeptEvent>
   extremities: readonly string[]
 }
 
@@ -76,12 +77,15 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
       Effect.sync(() => {
         for (const { events } of disk.rooms.values()) {
           for (const event of events.values()) {
-            if (which === "all" || Object.hasOwn(event.pdu, "state_key")) visit(event)
+            if (which === "all" || Object.hasOwn(event.write.pdu, "state_key")) visit(eventWriteOf(event))
           }
         }
       }),
     eventsNow: (roomId, eventIds) =>
-      eventIds.flatMap((eventId) => disk.rooms.get(roomId)?.events.get(eventId) ?? []),
+      eventIds.flatMap((eventId) => {
+        const kept = disk.rooms.get(roomId)?.events.get(eventId)
+        return kept === undefined ? [] : eventWriteOf(kept)
+      }),
     states: Effect.sync(() => [...disk.states.values()]),
     destinations: Effect.sync(() =>
       [...disk.destinations]
@@ -151,7 +155,7 @@ const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreF
     if (!disk.rooms.has(roomId)) disk.rooms.set(roomId, { roomVersion, events: new Map(), extremities: [] })
   }
   for (const state of group.states ?? []) {
-    if (!disk.states.has(state.digest)) disk.states.set(state.digest, state)
+    if (!disk.states.has(state.digest)) disk.states.set(state.digest, sharedState(state))
   }
   for (const event of group.events ?? []) keepEvent(disk.rooms.get(event.roomId)!, event)
   for (const { roomId, eventIds } of group.extremities ?? []) disk.rooms.get(roomId)!.extremities = eventIds
@@ -185,8 +189,9 @@ const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreF
 /** An event of the history replaces the outlier it was, and keeps its place: what cites it came after. */
 const keepEvent = (room: KeptRoom, event: EventWrite): void => {
   const kept = room.events.get(event.eventId)
-  if (kept?.history !== undefined && event.history === undefined) return
-  room.events.set(event.eventId, event)
+  if (kept?.write.history !== undefined && event.history === undefined) return
+  const write = keptEventOf(event)
+  room.events.set(write.write.eventId, write)
 }
 
 /** The same text for all destinations of an event, which are given one and the same reference. */

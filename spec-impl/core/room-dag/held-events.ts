@@ -24,7 +24,8 @@ export class HeldEvents implements History {
   /** Which one was asked for last. */
   #recalledLast: Ordinal | undefined
   readonly #records = new Map<string, EventRecord>()
-  readonly #children = new Map<string, string[]>()
+  /** Most have one child: an array that grows would have room for sixteen more. */
+  readonly #children = new Map<string, readonly string[]>()
 
   /** `recall` gives an evicted event, from where it is kept; without it none is evicted. */
   constructor(version: RoomVersion, recall: Recall | undefined) {
@@ -107,13 +108,13 @@ export class HeldEvents implements History {
   }
 
   addChild(parent: string, child: string): void {
-    const children = this.#children.get(parent)
-    if (children === undefined) this.#children.set(parent, [...this.childrenOf(parent), child])
-    else children.push(child)
+    const children = this.childrenOf(parent)
+    this.#children.set(parent, children.length === 0 ? [child] : [...children, child])
   }
 
   removeLastChild(parent: string): void {
-    this.#children.get(parent)?.pop()
+    const children = this.#children.get(parent)
+    if (children !== undefined) this.#children.set(parent, children.slice(0, -1))
   }
 
   /** Whether an event can ever be evicted: an accepted message that redacts nothing, before which the state was computed. */

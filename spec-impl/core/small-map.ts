@@ -1,0 +1,30 @@
+/** A map of which there are very many with one entry: that one costs no table. */
+export class SmallMap<K, V> {
+  #key: K | undefined
+  #value: V | undefined
+  #others: Map<K, V> | undefined
+
+  get(key: K): V | undefined {
+    return key === this.#key ? this.#value : this.#others?.get(key)
+  }
+
+  has(key: K): boolean {
+    return this.get(key) !== undefined
+  }
+
+  /** Undefined is no value. */
+  set(key: K, value: V & {}): void {
+    if (this.#key === undefined) this.#key = key
+    if (key === this.#key) this.#value = value
+    else {
+      this.#others ??= new Map()
+      this.#others.set(key, value)
+    }
+  }
+
+  /** In the order in which the keys came. */
+  *[Symbol.iterator](): Iterator<readonly [K, V]> {
+    if (this.#key !== undefined) yield [this.#key, this.#value as V]
+    if (this.#others !== undefined) yield* this.#others
+  }
+}
