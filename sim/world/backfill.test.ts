@@ -89,6 +89,34 @@ describe("backfill", () => {
       }),
     ))
 
+  it("behind what is soft-failed finds no past: a topic that only a banned user's messages build on is the topic", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        yield* stage
+          .user(alice)
+          .setState(roomId, "m.room.power_levels", { users: { [alice]: 100, "@carol:s3": 50 } })
+        yield* stage.quiet
+        let isLosing = true
+        const lost = { destination: "s3", path: /\/send\//, body: () => isLosing }
+        yield* stage.rule("lost", lost, reply(200, { pdus: {} }))
+        const topic = yield* stage.user(alice).setState(roomId, "m.room.topic", { topic: "ours" })
+        yield* stage.quiet
+        const first = yield* stage.user("@bob:s2").say(roomId, "first")
+        for (let number = 0; number < 40; number++) yield* stage.user("@bob:s2").say(roomId, `${number}`)
+        yield* stage.quiet
+        yield* stage.partition(["s1", "s2"], ["s3"])
+        isLosing = false
+        yield* stage.user("@bob:s2").say(roomId, "last")
+        yield* stage.user("@carol:s3").ban(roomId, "@bob:s2")
+        yield* stage.partition(["s1"], ["s2", "s3"])
+        yield* stage.quiet
+        const verdicts = [topic, first].map(({ eventId }) => verdictOn(played, "s3", roomId, eventId))
+        expect(verdicts).toEqual(["accepted", "soft-failed"])
+        expect(stage.stateOf("s3", roomId, "m.room.topic")?.content).toEqual({ topic: "ours" })
+      }),
+    ))
+
   it.each(["cannot be reached", "fails to answer"])("goes on for as long as who has the history %s", (how) =>
     inRoom((played, roomId) =>
       Effect.gen(function* () {
