@@ -202,4 +202,20 @@ describe("what is nobody's fault", () => {
     expect(failures.map(({ check, shape }) => `${check} ${shape}`)).toEqual(["agree stale-state"])
     expect(told).toEqual([null])
   })
+
+  test("so it is where a server that is hostile otherwise told it", async () => {
+    const hostile: PlanEntry = {
+      id: "hostile",
+      atMs: 20_000,
+      fault: { fault: "hostile-event", server: "s1", times: 1 },
+    }
+    const plan = {
+      ...stale,
+      entries: [...stale.entries, charlieJoins, hostile].toSorted((a, b) => a.atMs - b.atMs),
+    }
+    const servers = [...stale.servers, { name: "s3" }]
+    expect(await shapesIn({ ...plan, servers, users: [...stale.users, "@charlie:s3"] })).toEqual([
+      "agree stale-state",
+    ])
+  })
 })

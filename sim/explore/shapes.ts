@@ -148,14 +148,14 @@ interface Told {
   readonly keys: readonly (readonly [told: Event | undefined, held: Event | undefined])[]
 }
 
-/** Those that differ from what their teller holds. */
-const toldOtherwise = ({ within }: Judged, roomId: string): readonly Told[] =>
+/** Those that differ from what their teller holds, whoever that is. */
+const toldOtherwise = ({ within, everybody }: Judged, roomId: string): readonly Told[] =>
   within.flatMap(({ name, rooms }) => {
     const dag = rooms.find(roomId)?.dag
     return [...(dag?.records() ?? [])].flatMap((record): readonly Told[] => {
       if (dag === undefined || record.place === "outlier" || record.stateSource.kind === "computed") return []
       const { by } = record.stateSource
-      const ofTeller = within.find((server) => server.name === by)?.rooms.find(roomId)?.dag
+      const ofTeller = everybody.get(by)?.rooms.find(roomId)?.dag
       const there = ofTeller?.timeline(record.event.eventId)
       if (ofTeller === undefined || there === undefined) return []
       const [told, held] = [stateByKey(dag, record.stateBefore), stateByKey(ofTeller, there.stateBefore)]
