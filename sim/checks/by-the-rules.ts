@@ -1,10 +1,11 @@
 /** What the specification says of an event in a room, whatever the server that holds it made of it. */
 import type { AuthContext } from "#spec-impl/core/auth-rules/authorise.ts"
 import type { Event } from "#spec-impl/core/event.ts"
-import type { EventRecord, Objection } from "#spec-impl/core/room-dag/event-record.ts"
+import type { EventRecord, Objection, TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
 import { objectionByCitations, objectionByState } from "#spec-impl/core/room-dag/objections.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import { roomVersion } from "#spec-impl/core/room-version.ts"
+import type { Resolve } from "#spec-impl/core/state-resolution/resolve.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
 
 /** By the rules of the room's version as they are written, and as the server reads them. */
@@ -48,3 +49,21 @@ export const objectionOfState = (
   state: StateMap,
   check: 5 | 6,
 ): Objection | undefined => objectionByState(judging(dag), event, state, check)
+
+/**
+ * The state of the room whose forward extremities leave `states`, as a new event faces it: with the one that was told
+ * where the event stands behind a gap (`objections.ts`).
+ */
+export const presentFor = (
+  resolve: Resolve,
+  dag: RoomDag,
+  states: readonly StateMap[],
+  { stateSource, stateBefore }: TimelineRecord,
+): StateMap => {
+  const isToldToo = stateSource.kind === "claimed" && dag.rules.readings.presentBehindGap !== "held-alone"
+  return resolve(dag.graph, isToldToo ? [...states, stateBefore] : states, contextByTheRules(dag))
+}
+
+/** The states after the forward extremities. */
+export const statesOfTips = (dag: RoomDag): readonly StateMap[] =>
+  dag.forwardExtremities().flatMap((eventId) => dag.timeline(eventId)?.stateAfter ?? [])

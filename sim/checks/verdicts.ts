@@ -3,11 +3,11 @@
  * auth_events, by the state before it, and, for what is new, by the state of the room as it stood when it came. So is
  * what follows from a verdict: a rejected event changes no state, and neither that nor a soft-failed one is built on.
  */
-import type { EventRecord, Objection, TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
+import type { EventRecord, Objection } from "#spec-impl/core/room-dag/event-record.ts"
 import { verdictBy } from "#spec-impl/core/room-dag/objections.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
-import { contextByTheRules, objectionOfCitations, objectionOfState } from "./by-the-rules.ts"
+import { objectionOfCitations, objectionOfState, presentFor } from "./by-the-rules.ts"
 import type { Check, CheckedWorld } from "./check.ts"
 
 export const verdicts: Check = {
@@ -93,19 +93,9 @@ const objectionTo = (world: CheckedWorld, before: Noted, record: EventRecord): O
     byCitations ??
     objectionOfState(dag, event, record.stateBefore, 5) ??
     (record.arrival === "new" && states.length > 0
-      ? objectionOfState(dag, event, presentFor(world, before, record), 6)
+      ? objectionOfState(dag, event, presentFor(world.resolve, dag, states, record), 6)
       : undefined)
   )
-}
-
-/** The state of the room, with the one that was told where the event stands behind a gap (`objections.ts`). */
-const presentFor = (
-  { resolve }: CheckedWorld,
-  { dag, states }: Noted,
-  { stateSource, stateBefore }: TimelineRecord,
-): StateMap => {
-  const isToldToo = stateSource.kind === "claimed" && dag.rules.readings.presentBehindGap !== "held-alone"
-  return resolve(dag.graph, isToldToo ? [...states, stateBefore] : states, contextByTheRules(dag))
 }
 
 /** What is not accepted is no forward extremity, nor in the way of those that there are, unless something builds on it. */

@@ -5,6 +5,7 @@
  */
 import { aclAllows } from "#spec-impl/homeserver/room-acl.ts"
 import type { StoreGroup } from "#spec-impl/store/event-store.ts"
+import { objectionOfState, presentFor, statesOfTips } from "../checks/by-the-rules.ts"
 import type { CheckedWorld } from "../checks/check.ts"
 import type { TraceRecord } from "../kernel/trace.ts"
 
@@ -55,6 +56,8 @@ export class Overheard {
   /** By server: the keys that it published last, and those that it ceased to publish at some time. */
   readonly #keys = new Map<string, readonly PublicKey[]>()
   readonly #goneKeys = new Map<string, PublicKey[]>()
+  /** Server and event. */
+  readonly #spokenAgainst = new Set<string>()
 
   constructor(world: CheckedWorld) {
     this.#world = world
@@ -64,6 +67,8 @@ export class Overheard {
     this.#now++
     const id = String(fields[0])
     if (kind === "event" || kind === "crash") this.#noteKeys(id)
+    if (kind === "event" && fields[4] === "soft-failed")
+      this.#noteObjection(id, String(fields[1]), String(fields[2]))
     if (kind === "request") {
       const [, by, of, , target] = fields.map(String) as [string, string, string, string, string]
       this.#requests.set(id, { by, of, target })
@@ -113,6 +118,11 @@ export class Overheard {
     return vain.some(({ isDenied }) => isDenied) ? "denied" : "unanswered"
   }
 
+  /** Whether the state of the room spoke against the event when the server took it in, whatever it says now. */
+  spokeAgainst(server: string, eventId: string): boolean {
+    return this.#spokenAgainst.has(`${server} ${eventId}`)
+  }
+
   /** Whether the event was pushed to the server and answered with an error, whatever that was. */
   wasRefused(server: string, eventId: string): boolean {
     return this.#refusals.has(`${server} ${eventId}`)
@@ -137,6 +147,17 @@ export class Overheard {
     return this.#vain.some(
       (vain) => vain.isAltered && vain.by === to && vain.of === by && isOfState(vain.target, eventId),
     )
+  }
+
+  /** A soft-failed event leaves the extremities, and with them the state that it faced, as they were. */
+  #noteObjection(server: string, roomId: string, eventId: string): void {
+    const dag = this.#world.servers.get(server)?.rooms.find(roomId)?.dag
+    const record = dag?.timeline(eventId)
+    if (dag === undefined || record === undefined) return
+    const present = presentFor(this.#world.resolve, dag, statesOfTips(dag), record)
+    if (objectionOfState(dag, record.event, present, 6) !== undefined) {
+      this.#spokenAgainst.add(`${server} ${eventId}`)
+    }
   }
 
   #noteKeys(server: string): void {

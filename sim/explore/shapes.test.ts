@@ -74,6 +74,38 @@ const outage = planOf(
   { id: "leave", atMs: 7_000, do: { act: "leave", user: "@bob:s2", room: "r" } },
 )
 
+/**
+ * S16: Bob and Dan are removed while theirs is cut off. He comes back there, they leave, and Alice's hears of that first:
+ * he has nothing to leave. Then it fetches what was before, by which he is there.
+ */
+const softFailed: Plan = {
+  ...planOf(
+    2,
+    { id: "dan", atMs: 2_000, do: { act: "join", user: "@dan:s2", room: "r", via: ["s1"] } },
+    { id: "cut", atMs: 5_000, fault: { fault: "link-cut", between: [["s1", "s2"]] }, forMs: 30_000 },
+    { id: "kick-bob", atMs: 6_000, do: { act: "kick", user: "@alice:s1", room: "r", target: "@bob:s2" } },
+    { id: "kick-dan", atMs: 7_000, do: { act: "kick", user: "@alice:s1", room: "r", target: "@dan:s2" } },
+    { id: "go", atMs: 8_000, do: { act: "leave", user: "@bob:s2", room: "r" } },
+    { id: "come", atMs: 9_000, do: { act: "join", user: "@bob:s2", room: "r", via: ["s2"] } },
+    { id: "say", atMs: 10_000, do: { act: "message", user: "@dan:s2", room: "r", count: 4 } },
+    { id: "dan-goes", atMs: 11_000, do: { act: "leave", user: "@dan:s2", room: "r" } },
+    { id: "bob-goes", atMs: 12_000, do: { act: "leave", user: "@bob:s2", room: "r" } },
+  ),
+  servers: [{ name: "s1", settings: { missingEventsLimit: 2 } }, { name: "s2" }],
+  users: ["@alice:s1", "@bob:s2", "@dan:s2"],
+}
+
+/** Bob's last leave is soft-failed, and nobody builds on it, where Alice's server reads a state that is no more. */
+const comesAndGoes = (mutant: "honest" | "stale-state"): Plan => ({
+  ...planOf(
+    2,
+    { id: "goes", atMs: 5_000, do: { act: "leave", user: "@bob:s2", room: "r" } },
+    { id: "comes", atMs: 6_000, do: { act: "join", user: "@bob:s2", room: "r", via: ["s1"] } },
+    { id: "goes-again", atMs: 7_000, do: { act: "leave", user: "@bob:s2", room: "r" } },
+  ),
+  servers: [mutant === "honest" ? { name: "s1" } : { name: "s1", mutant }, { name: "s2" }],
+})
+
 /** S19: Bob leaves while his server is denied by the list of Alice's, which is lifted again. */
 const island = planOf(
   2,
@@ -123,6 +155,12 @@ describe("what is nobody's fault", () => {
     expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
   })
 
+  test("S16, what a server soft-failed and nobody builds on", async () => {
+    expect(await shapesIn(softFailed)).toEqual(["agree soft-failed-branch"])
+    expect(await shapesIn(comesAndGoes("honest"))).toEqual([])
+    expect(await shapesIn(comesAndGoes("stale-state"))).toEqual(["agree null", "verdicts null"])
+  })
+
   test("S19, an island that an ACL made", async () => {
     expect(await shapesIn(island)).toEqual(["agree acl-island", "live acl-island"])
     const mutant = withMutant(island, "s1", { user: "@bob:s2", atMs: 4_000 })
@@ -163,5 +201,21 @@ describe("what is nobody's fault", () => {
     })
     expect(failures.map(({ check, shape }) => `${check} ${shape}`)).toEqual(["agree stale-state"])
     expect(told).toEqual([null])
+  })
+
+  test("so it is where a server that is hostile otherwise told it", async () => {
+    const hostile: PlanEntry = {
+      id: "hostile",
+      atMs: 20_000,
+      fault: { fault: "hostile-event", server: "s1", times: 1 },
+    }
+    const plan = {
+      ...stale,
+      entries: [...stale.entries, charlieJoins, hostile].toSorted((a, b) => a.atMs - b.atMs),
+    }
+    const servers = [...stale.servers, { name: "s3" }]
+    expect(await shapesIn({ ...plan, servers, users: [...stale.users, "@charlie:s3"] })).toEqual([
+      "agree stale-state",
+    ])
   })
 })

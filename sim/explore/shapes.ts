@@ -123,18 +123,16 @@ const resets: readonly (readonly [string, (resolution: Resolution) => boolean])[
  * resolved the same states differently.
  */
 export const shapeOfDisagreement = (judged: Judged, roomId: string, cause: Cause): string | null => {
-  const { participants } = judged
   switch (cause) {
     case "different-resolution":
       return null
     case "missing-events":
       return (
-        shapeOfStanding(judged, roomId) ??
-        (isSoftFailedBranch(participants, roomId) ? "soft-failed-branch" : null)
+        shapeOfStanding(judged, roomId) ?? (isSoftFailedBranch(judged, roomId) ? "soft-failed-branch" : null)
       )
     default:
       return (
-        findReset(participants, roomId)?.shape ??
+        findReset(judged.participants, roomId)?.shape ??
         disagreements.find(([, is]) => is(judged, roomId))?.[0] ??
         null
       )
@@ -150,14 +148,14 @@ interface Told {
   readonly keys: readonly (readonly [told: Event | undefined, held: Event | undefined])[]
 }
 
-/** Those that differ from what their teller holds. */
-const toldOtherwise = ({ within }: Judged, roomId: string): readonly Told[] =>
+/** Those that differ from what their teller holds, whoever that is. */
+const toldOtherwise = ({ within, everybody }: Judged, roomId: string): readonly Told[] =>
   within.flatMap(({ name, rooms }) => {
     const dag = rooms.find(roomId)?.dag
     return [...(dag?.records() ?? [])].flatMap((record): readonly Told[] => {
       if (dag === undefined || record.place === "outlier" || record.stateSource.kind === "computed") return []
       const { by } = record.stateSource
-      const ofTeller = within.find((server) => server.name === by)?.rooms.find(roomId)?.dag
+      const ofTeller = everybody.get(by)?.rooms.find(roomId)?.dag
       const there = ofTeller?.timeline(record.event.eventId)
       if (ofTeller === undefined || there === undefined) return []
       const [told, held] = [stateByKey(dag, record.stateBefore), stateByKey(ofTeller, there.stateBefore)]
@@ -194,17 +192,22 @@ const isUnverifiableState = (judged: Judged, roomId: string): boolean =>
 
 /**
  * S16, where nobody builds on what was soft-failed: all hold the same events, and would show the same state if what some
- * soft-failed were built on; and the state of the room speaks against it as it did.
+ * soft-failed were built on; and the state of the room spoke against it when it came, or does.
  */
-const isSoftFailedBranch = (servers: readonly VirtualServer[], roomId: string): boolean => {
-  const rooms = servers.flatMap(({ rooms }) => rooms.find(roomId) ?? [])
-  const leaves = rooms.map(({ dag }) => leavesOf(dag))
+const isSoftFailedBranch = ({ participants, overheard }: Judged, roomId: string): boolean => {
+  const held = participants.flatMap(({ name, rooms }) => {
+    const room = rooms.find(roomId)
+    return room === undefined ? [] : [{ name, dag: room.dag }]
+  })
+  const leaves = held.map(({ dag }) => leavesOf(dag))
   const isOne = new Set(leaves.map((ids) => ids.join(" "))).size === 1
-  const states = rooms.map(({ dag }, at) => stateByKey(dag, dag.stateBeforeChildOf(leaves[at]!)))
-  const isFair = rooms.every(({ dag }, at) =>
+  const states = held.map(({ dag }, at) => stateByKey(dag, dag.stateBeforeChildOf(leaves[at]!)))
+  const isFair = held.every(({ name, dag }, at) =>
     leaves[at]!.map((eventId) => dag.timeline(eventId)!).every(
       ({ verdict, event }) =>
-        verdict !== "soft-failed" || objectionOfState(dag, event, dag.currentState(), 6) !== undefined,
+        verdict !== "soft-failed" ||
+        overheard.spokeAgainst(name, event.eventId) ||
+        objectionOfState(dag, event, dag.currentState(), 6) !== undefined,
     ),
   )
   return isOne && isFair && differingKeys(states).length === 0

@@ -8,9 +8,11 @@ import { craftPdu, message } from "./testing/craft-event.ts"
 import { alterAnswer } from "./testing/handshake.ts"
 import { type Played, play } from "./testing/play.ts"
 import { roomOn, verdictOn } from "./testing/views.ts"
+import { unfinishedOn } from "./unfinished.ts"
 
 const alice = "@alice:s1"
 const isBackfill = { source: "s2", path: /\/backfill\// }
+const nothing = alterAnswer((body) => ({ ...body, pdus: [] }))
 
 /** Alice's room on s1 with Bob of s2 and Carol of s3. */
 const inRoom = (story: (played: Played, roomId: string) => Effect.Effect<unknown, unknown>) =>
@@ -87,6 +89,34 @@ describe("backfill", () => {
       }),
     ))
 
+  it("behind what is soft-failed finds no past: a topic that only a banned user's messages build on is the topic", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        yield* stage
+          .user(alice)
+          .setState(roomId, "m.room.power_levels", { users: { [alice]: 100, "@carol:s3": 50 } })
+        yield* stage.quiet
+        let isLosing = true
+        const lost = { destination: "s3", path: /\/send\//, body: () => isLosing }
+        yield* stage.rule("lost", lost, reply(200, { pdus: {} }))
+        const topic = yield* stage.user(alice).setState(roomId, "m.room.topic", { topic: "ours" })
+        yield* stage.quiet
+        const first = yield* stage.user("@bob:s2").say(roomId, "first")
+        for (let number = 0; number < 40; number++) yield* stage.user("@bob:s2").say(roomId, `${number}`)
+        yield* stage.quiet
+        yield* stage.partition(["s1", "s2"], ["s3"])
+        isLosing = false
+        yield* stage.user("@bob:s2").say(roomId, "last")
+        yield* stage.user("@carol:s3").ban(roomId, "@bob:s2")
+        yield* stage.partition(["s1"], ["s2", "s3"])
+        yield* stage.quiet
+        const verdicts = [topic, first].map(({ eventId }) => verdictOn(played, "s3", roomId, eventId))
+        expect(verdicts).toEqual(["accepted", "soft-failed"])
+        expect(stage.stateOf("s3", roomId, "m.room.topic")?.content).toEqual({ topic: "ours" })
+      }),
+    ))
+
   it.each(["cannot be reached", "fails to answer"])("goes on for as long as who has the history %s", (how) =>
     inRoom((played, roomId) =>
       Effect.gen(function* () {
@@ -111,15 +141,48 @@ describe("backfill", () => {
     ),
   )
 
+  it("asks who made the event that builds on it, though no user of that server is in the room any more", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const lose = { source: "s1", destination: "s2", path: /\/send\// }
+        yield* stage.rule("lost", lose, reply(200, { pdus: {} }))
+        const [missed] = yield* talk(played, roomId, 40)
+        yield* stage.user(alice).leave(roomId)
+        yield* stage.quiet
+        yield* stage.partition(["s1"], ["s2", "s3"])
+        yield* stage.rule("forgetful", { source: "s2", destination: "s3", path: /\/backfill\// }, nothing)
+        yield* stage.user("@carol:s3").say(roomId, "she is gone")
+        yield* stage.wait(86_400_000)
+        expect(verdictOn(played, "s2", roomId, missed!.eventId)).toBeUndefined()
+        yield* stage.heal
+        yield* stage.quiet
+        expect(verdictOn(played, "s2", roomId, missed!.eventId)).toBe("accepted")
+      }),
+    ))
+
+  it("waits for nobody once all have said for long that they have nothing, though one was away for a while", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage, servers } = played
+        yield* stage.rule("empty", isBackfill, nothing)
+        yield* stage.partition(["s1"], ["s2"], ["s3"])
+        yield* talk(played, roomId, 40)
+        yield* stage.partition(["s1", "s2"], ["s3"])
+        yield* stage.wait(600_000)
+        expect(unfinishedOn(servers.get("s2")!)).toHaveLength(1)
+        yield* stage.heal
+        yield* stage.quiet
+        expect(servers.get("s2")!.resyncs.waiting()).toHaveLength(1)
+        expect(unfinishedOn(servers.get("s2")!)).toEqual([])
+      }),
+    ))
+
   it("is given up where all servers say for long that they have nothing", () =>
     inRoom((played, roomId) =>
       Effect.gen(function* () {
         const { stage, requests } = played
-        yield* stage.rule(
-          "empty",
-          isBackfill,
-          alterAnswer((body) => ({ ...body, pdus: [] })),
-        )
+        yield* stage.rule("empty", isBackfill, nothing)
         yield* stage.partition(["s1", "s3"], ["s2"])
         yield* talk(played, roomId, 40)
         yield* stage.heal

@@ -106,6 +106,34 @@ describe("a user's devices", () => {
       }),
     ))
 
+  it("are told when the user is in the room again by no event of its own: the ban lost where branches met", () =>
+    play({ servers: 2, roomVersion: "10" }, (played) =>
+      Effect.gen(function* () {
+        const { stage, servers } = played
+        const roomId = yield* stage.user(bob).createRoom()
+        yield* stage.user(alice).join(roomId, "s2")
+        const zoe = stage.user("@zoe:s1")
+        yield* zoe.join(roomId)
+        const setLevel = (level: number) =>
+          stage
+            .user(bob)
+            .setState(roomId, "m.room.power_levels", { users: { [bob]: 100, [zoe.userId]: level } })
+        yield* setLevel(50)
+        yield* logIn(stage, alice, "PHONE")
+        yield* stage.quiet
+        yield* stage.partition(["s1"], ["s2"])
+        yield* setLevel(0)
+        yield* stage.wait(1_000)
+        yield* zoe.ban(roomId, alice)
+        yield* logIn(stage, alice, "TABLET")
+        yield* stage.heal
+        yield* stage.quiet
+        expect(stage.stateOf("s1", roomId, "m.room.member", alice)?.content.membership).toBe("join")
+        expect(deviceIdsOn(played, "s2", alice)).toEqual(["PHONE", "TABLET"])
+        expect(heldBy(servers.get("s2")!, alice)).toEqual(heldBy(servers.get("s1")!, alice))
+      }),
+    ))
+
   it("beyond what waits for a server that is away are fetched once, when it is back", () =>
     inRoom((played) =>
       Effect.gen(function* () {

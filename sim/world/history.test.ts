@@ -207,6 +207,29 @@ describe("a server that is no longer in the room", () => {
     )
   })
 
+  it("is told of the state before its join, for it may know part of it, and of branches that its kick builds on", async () => {
+    await inRoom({}, (played, roomId, said) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        yield* stage.partition(["s1", "s3"], ["s2"])
+        const aside = yield* stage.user("@bob:s2").say(roomId, "of her nothing is known here")
+        const join = yield* stage.user("@carol:s3").join(roomId, "s1")
+        yield* stage.heal
+        yield* stage.quiet
+        const kick = yield* stage.user("@alice:s1").kick(roomId, "@carol:s3")
+        expect(kick.prevEvents).toContain(aside.eventId)
+        const later = yield* stage.user("@alice:s1").say(roomId, "she is gone")
+        const asked = (about: Event) =>
+          Effect.map(
+            askS1(played, "s3", endpoints.state_ids!(roomId, about.eventId)),
+            ({ outcome }) => outcome,
+          )
+        const outcomes = yield* Effect.forEach([said[0]!, join, aside, kick, later], asked)
+        expect(outcomes).toEqual(["403 M_FORBIDDEN", "200", "200", "200", "403 M_FORBIDDEN"])
+      }),
+    )
+  })
+
   it("is let in by one of the first events that it asks about, and not by the thousandth: that would be work", async () => {
     await inRoom({}, (played, roomId) =>
       Effect.gen(function* () {

@@ -25,7 +25,9 @@ export const unfinishedOn = ({ services, resyncs }: VirtualServer): readonly Unf
   ...Context.get(services, RemoteDevices)
     .outdated()
     .map((userId) => ({ towards: [domainOf(userId) ?? ""], what: `the devices of ${userId}` })),
+  // Of whom all have answered for long, nobody is waited for; whether it lacks what one of them holds is seen by that.
   ...resyncs
     .waiting()
+    .filter(({ servers }) => servers.length > 0)
     .map(({ roomId, what, servers }) => ({ towards: servers, what: `the ${what} of ${roomId}`, roomId })),
 ]

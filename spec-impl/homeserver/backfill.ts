@@ -4,6 +4,8 @@
  */
 import { Effect, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
+import type { Arrival } from "../core/room-dag/event-record.ts"
+import { isCovered } from "../core/room-dag/forward-extremities.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
 import { FederationClient } from "../federation/client.ts"
 import { admit } from "./admission.ts"
@@ -26,30 +28,53 @@ export const backfillBefore = Effect.fnUntraced(function* (
     const event = room.dag.timeline(eventId)?.event
     return event === undefined ? [] : room.dag.missingPrevEvents(event)
   })
-  yield* backfillTo(room, origin, wanted)
+  yield* backfillTo(room, origin, wanted, ofThePast)
 })
 
 /**
+ * Those of `events`, parents first, that something accepted builds on. The others come before soft-failed events alone:
+ * they are as new as any, may be extremities, and face the room as it is (§Soft failure).
+ */
+const ofThePast = ({ dag }: Room, events: readonly Event[]): ReadonlySet<string> => {
+  const past = new Set<string>()
+  for (const { eventId, prevEvents } of events.toReversed()) {
+    if (!past.has(eventId) && !isCovered(eventId, dag.held)) continue
+    for (const id of [eventId, ...prevEvents]) past.add(id)
+  }
+  return past
+}
+
+/** Before a join that is yet to be taken in all is past. */
+const allOfThem = (_room: Room, events: readonly Event[]): ReadonlySet<string> =>
+  new Set(events.map(({ eventId }) => eventId))
+
+/**
  * Takes in those events, which are not part of the history here, and what came before them in the same way. An event of
- * which something is not to be had is left out, with what builds on it.
+ * which something is not to be had is left out, with what builds on it. `pastOf` says which of all these are past.
  */
 export const backfillTo = Effect.fnUntraced(function* (
   room: Room,
   origin: string,
   latest: readonly string[],
+  pastOf = allOfThem,
 ) {
-  const found = yield* askBack(room, origin, latest)
-  yield* Semaphore.withPermits(
-    room.receiving,
-    1,
-  )(Effect.forEach(parentsFirst(found), (event) => takeEarlier(room, origin, event), { discard: true }))
+  const found = parentsFirst(yield* askBack(room, origin, latest))
+  const take = Effect.suspend(() => {
+    const past = pastOf(room, found)
+    return Effect.forEach(
+      found,
+      (event) => takeEarlier(room, origin, event, past.has(event.eventId) ? "historical" : "new"),
+      { discard: true },
+    )
+  })
+  yield* Semaphore.withPermits(room.receiving, 1)(take)
 })
 
-const takeEarlier = (room: Room, origin: string, event: Event) =>
+const takeEarlier = (room: Room, origin: string, event: Event, arrival: Arrival) =>
   room.dag.missingPrevEvents(event).length > 0
     ? Effect.void
     : takeAuthEvents(room, origin, event).pipe(
-        Effect.andThen(admit(room, event, "historical")),
+        Effect.andThen(admit(room, event, arrival)),
         Effect.catchTags({ MatrixError: () => Effect.void, MissingHistory: () => Effect.void }),
       )
 

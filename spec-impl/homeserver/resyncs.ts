@@ -33,9 +33,10 @@ export class Resyncs extends Context.Service<
     /** Begins to fetch what is left out of a room in partial state; of any other there is nothing to do. */
     readonly makeWhole: (room: Room) => Effect.Effect<void>
     /**
-     * Begins to fetch the history before the events `from`: of `server`, then of all others in the room, and again, later
-     * and later, as long as some of it is missing. Nobody must have it (§Backfilling and retrieving missing events), so that
-     * it is given up in the end, once those who can be asked have said for long that they have none.
+     * Begins to fetch the history before the events `from`: of `server`, then of those who made these events, which build
+     * on it, and of all others in the room; and again, later and later, as long as some of it is missing. Nobody must have
+     * it (§Backfilling and retrieving missing events), so that it is given up in the end, once those who can be asked have
+     * said for long that they have none.
      */
     readonly backfill: (room: Room, server: string, from: readonly string[]) => Effect.Effect<void>
     /** How many requests of these are under way: for observers. */
@@ -135,8 +136,9 @@ const vainMsMax = 15 * 60_000
 /** Asks one server after the other, as long as something is missing; gives them all, and who of them did not answer. */
 const backfillOfEach = Effect.fnUntraced(function* (room: Room, server: string, from: readonly string[]) {
   const { serverName } = yield* ServerIdentity
+  const makers = from.flatMap((eventId) => domainOf(room.dag.timeline(eventId)?.event.sender ?? "") ?? [])
   const others = [...joinedServersIn(room.dag, room.dag.currentState())].sort(compareCodePoints)
-  const servers = [...new Set([server, ...others])].filter((name) => name !== serverName)
+  const servers = [...new Set([server, ...makers, ...others])].filter((name) => name !== serverName)
   const silent: string[] = []
   for (const asked of servers) {
     if (!hasGapBefore(room, from)) break

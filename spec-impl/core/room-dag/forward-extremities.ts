@@ -36,8 +36,7 @@ export const extremitiesWith = (
 ): ReadonlySet<string> => {
   const accepted = newcomer.verdict === "accepted"
   if (newcomer.arrival === "entry" && accepted) return extremitiesAfterEntry(before, newcomer, history)
-  const covered =
-    nearestAccepted(history.childrenOf(newcomer.eventId), history, history.childrenOf).length > 0
+  const covered = isCovered(newcomer.eventId, history)
   const isHistorical = newcomer.arrival === "historical"
   if (!covered && (!accepted || isHistorical)) return before
   const after = new Set(before)
@@ -46,6 +45,10 @@ export const extremitiesWith = (
   for (const eventId of earlier) after.delete(eventId)
   return after
 }
+
+/** Whether an accepted event comes after it. */
+export const isCovered = (eventId: string, history: History): boolean =>
+  nearestAccepted(history.childrenOf(eventId), history, history.childrenOf).length > 0
 
 /** The nearest that were accepted; behind one that was fetched of the past, which covers nothing by itself, all others too. */
 const coveredBy = ({ prevEvents }: Newcomer, history: History): Iterable<string> => {

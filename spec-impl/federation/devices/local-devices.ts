@@ -9,6 +9,7 @@ import { Chance } from "../../homeserver/chance.ts"
 import { Changes } from "../../homeserver/changes.ts"
 import { Destinations } from "../../homeserver/destinations.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
+import { MembershipChanges } from "../../homeserver/membership-changes.ts"
 import { Rooms } from "../../homeserver/rooms.ts"
 import { isJoined, roomsOf, serversIn, serversSharingWith } from "../../homeserver/shared-rooms.ts"
 import { Signatures } from "../../homeserver/signatures/signatures.ts"
@@ -168,15 +169,14 @@ export class LocalDevices extends Context.Service<
       for (const userId of lists.keys()) yield* tellNewcomers(userId)
 
       const serversBefore = new Map(rooms.all().map((room) => [room.roomId, serversIn(room)]))
-      rooms.watch((room, { event }) => {
+      const memberships = new MembershipChanges(rooms)
+      rooms.watch((room) => {
         const servers = serversIn(room)
         const isOther = serversBefore.get(room.roomId) !== servers
         serversBefore.set(room.roomId, servers)
-        const member = event.type === "m.room.member" ? (event.stateKey ?? "") : ""
-        if (!isOther && member === "") return undefined
         const joined = isOther ? [...lists.keys()].filter((userId) => isJoined(room, userId)) : []
-        const concerned = new Set([...joined.sort(compareCodePoints), member])
-        const owners = [...concerned].filter((userId) => lists.has(userId))
+        const concerned = new Set([...joined, ...memberships.since(room)])
+        const owners = [...concerned].filter((userId) => lists.has(userId)).sort(compareCodePoints)
         if (owners.length === 0) return undefined
         return Effect.asVoid(Effect.forkIn(Effect.forEach(owners, tellNewcomers, { discard: true }), scope))
       })

@@ -4,11 +4,13 @@
  */
 import { Context, Effect, Layer, Semaphore } from "effect"
 import { domainOf } from "../../core/identifiers.ts"
+import { compareCodePoints } from "../../core/json/encode.ts"
 import type { JsonObject, JsonValue } from "../../core/json/value.ts"
 import { Changes } from "../../homeserver/changes.ts"
 import { Edus } from "../../homeserver/edus.ts"
 import { badAnswer } from "../../homeserver/failures.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
+import { MembershipChanges } from "../../homeserver/membership-changes.ts"
 import { Rooms } from "../../homeserver/rooms.ts"
 import { Settings } from "../../homeserver/settings.ts"
 import { sharesRoomWith } from "../../homeserver/shared-rooms.ts"
@@ -279,12 +281,11 @@ export class RemoteDevices extends Context.Service<
           { discard: true },
         )
 
-      rooms.watch((_room, { event }) => {
-        const member = event.type === "m.room.member" ? event.stateKey : undefined
-        // Where branches meet anybody's membership can change.
-        if (member === undefined && event.prevEvents.length < 2) return undefined
-        const isOne = event.prevEvents.length < 2 && domainOf(member ?? "") !== serverName
-        const concerned = isOne ? [member ?? ""] : [...lists.keys(), ...early]
+      const memberships = new MembershipChanges(rooms)
+      rooms.watch((room) => {
+        const members = memberships.since(room)
+        const isOwn = members.some((userId) => domainOf(userId) === serverName)
+        const concerned = isOwn ? [...lists.keys(), ...early] : [...members].sort(compareCodePoints)
         const moved = concerned.filter((userId) => (sharesRoom(userId) ? early : lists).has(userId))
         return moved.length === 0 ? undefined : Effect.asVoid(Effect.forkIn(review(moved), scope))
       })

@@ -6,6 +6,7 @@ import type { JsonObject } from "../../core/json/value.ts"
 import { missingEventsDefault } from "../../core/limits.ts"
 import type { TimelineRecord } from "../../core/room-dag/event-record.ts"
 import { authChain, backfill, eventsOf, missingEvents } from "../../core/room-dag/walks.ts"
+import type { StateMap } from "../../core/state-resolution/state-map.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { checkAcl } from "../../homeserver/room-acl.ts"
 import { joinedServersIn } from "../../homeserver/room-members.ts"
@@ -108,22 +109,24 @@ export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (ha
 )
 
 /**
- * The room, for a server that has a member in it now, or had one before one of the events that it asks about
- * (a kicked server must be able to take in its own kick): else 404 unknown, 403 not in the room
- * or denied by its ACL.
+ * The room, for a server that has a member in it now, or had one around one of the events that it asks about: before it,
+ * after it, or before what builds on it. Who was kicked must be able to take in the join by which it came, of which it may
+ * know part of the state, and its own kick, which may build on a branch that it is no part of. Else 404 unknown, 403 not
+ * in the room or denied by its ACL.
  */
 const roomFor = Effect.fnUntraced(function* (roomId: string, about: readonly string[]) {
   const rooms = yield* Rooms
   const origin = yield* Origin
   const room = yield* rooms.get(roomId)
   yield* checkAcl(room, origin)
-  const states = about
-    .slice(0, examinedMax)
-    .flatMap((eventId) => room.dag.timeline(eventId)?.stateBefore ?? [])
-  const wasThere = [room.dag.currentState(), ...states].some((state) =>
-    joinedServersIn(room.dag, state).has(origin),
-  )
-  if (wasThere) return room
+  const isThere = (state: StateMap): boolean => joinedServersIn(room.dag, state).has(origin)
+  const isAround = (eventId: string): boolean => {
+    const record = room.dag.timeline(eventId)
+    if (record === undefined) return false
+    const later = room.dag.held.childrenOf(eventId).flatMap((id) => room.dag.timeline(id)?.stateBefore ?? [])
+    return [record.stateBefore, record.stateAfter, ...later].some(isThere)
+  }
+  if (isThere(room.dag.currentState()) || about.slice(0, examinedMax).some(isAround)) return room
   return yield* forbidden(`${origin} is not in room ${roomId}`)
 })
 
