@@ -285,7 +285,11 @@ export class RemoteDevices extends Context.Service<
         if (member === undefined && event.prevEvents.length < 2) return undefined
         const isOne = event.prevEvents.length < 2 && domainOf(member ?? "") !== serverName
         const concerned = isOne ? [member ?? ""] : [...lists.keys(), ...early]
-        const moved = concerned.filter((userId) => (sharesRoom(userId) ? early : lists).has(userId))
+        // Of most members nothing is known: they are not looked for in all rooms.
+        const moved = concerned.filter(
+          (userId) =>
+            (early.has(userId) || lists.has(userId)) && (sharesRoom(userId) ? early : lists).has(userId),
+        )
         return moved.length === 0 ? undefined : Effect.asVoid(Effect.forkIn(review(moved), scope))
       })
 
