@@ -94,6 +94,11 @@ export const allowances: readonly Allowance[] = [
     reason: "holds the layer of chance for the real world",
   },
   {
+    path: "spec-impl/homeserver/signatures/verify-threads.ts",
+    groups: ["timers"],
+    reason: "threads of a real server, which end when they are not used",
+  },
+  {
     path: "sim/bench/run-bench-world.ts",
     groups: ["time"],
     reason: "measures how long a world takes in wall time",

@@ -99,8 +99,8 @@ export const signingPart: Part = {
       test: "spec-impl/homeserver/signatures/signatures.test.ts > crafted signatures",
       removal: {
         file: "spec-impl/homeserver/signatures/encodings.ts",
-        from: "smallOrderY.some((y) => equalsIgnoringSign(point, y))",
-        to: "false",
+        from: "if (equalsIgnoringSign(point, y)) return true",
+        to: "void y",
       },
     },
   ],

@@ -14,7 +14,7 @@ import { firstLevels } from "#spec-impl/homeserver/room-creation.ts"
 import { joinedServersIn } from "#spec-impl/homeserver/room-members.ts"
 import { Rooms } from "#spec-impl/homeserver/rooms.ts"
 import { Settings } from "#spec-impl/homeserver/settings.ts"
-import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
+import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
 import { Signatures } from "#spec-impl/homeserver/signatures/signatures.ts"
 import { EventStore } from "#spec-impl/store/event-store.ts"
 import { MemoryDisk, memoryStore } from "#spec-impl/store/memory.ts"
@@ -43,7 +43,7 @@ export const makeOrigin = Effect.fnUntraced(function* (options: OriginOptions) {
       Layer.provideMerge(
         Layer.mergeAll(
           chance,
-          Layer.succeed(Signatures, withVerifyAll(signatures)),
+          Layer.succeed(Signatures, synchronously(signatures)),
           Settings.layer({}),
           Layer.succeed(EventStore, memoryStore(new MemoryDisk())),
         ),

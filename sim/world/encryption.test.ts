@@ -3,7 +3,7 @@ import { Context, Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { type Claimed, OneTimeKeys } from "#spec-impl/federation/encryption/one-time-keys.ts"
-import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
+import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { reply } from "../network/rules.ts"
@@ -354,7 +354,7 @@ describe("one-time keys", () => {
   it("that were given stay given after a restart, even if nobody heard the answer", () =>
     play({ servers: 1 }, ({ kernel, network }) =>
       Effect.gen(function* () {
-        const signatures = withVerifyAll(nodeSignatures("libsodium"))
+        const signatures = synchronously(nodeSignatures("libsodium"))
         const parts = { kernel, network, signatures, settings: {}, disk: new MemoryDisk() }
         const owner = "@owner:home"
         const mine = deviceClient(owner, "D")

@@ -7,7 +7,7 @@ import { canonicalJson } from "#spec-impl/core/json/encode.ts"
 import { isJsonObject, JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
-import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
+import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { stateByKey } from "../checks/agreement.ts"
@@ -384,7 +384,7 @@ describe("a restart", () => {
           network,
           disk,
           settings: {},
-          signatures: withVerifyAll(nodeSignatures("libsodium")),
+          signatures: synchronously(nodeSignatures("libsodium")),
         }
         const alice = stage.user("@alice:s1")
         const roomId = yield* alice.createRoom()

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 import { eventIdOf } from "#spec-impl/core/event-id.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
 import { signEvent } from "#spec-impl/core/signing.ts"
-import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
+import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { stateByKey } from "../checks/agreement.ts"
@@ -299,7 +299,7 @@ describe("a restart", () => {
           network,
           disk,
           settings: {},
-          signatures: withVerifyAll(nodeSignatures("libsodium")),
+          signatures: synchronously(nodeSignatures("libsodium")),
         }
         const roomId = yield* stage.user("@alice:s1").createRoom({ joinRule: "invite" })
         yield* Effect.scoped(

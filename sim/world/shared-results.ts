@@ -3,7 +3,7 @@ import { type Readings, readingsDefault } from "#spec-impl/core/readings.ts"
 import { ResolutionMemo } from "#spec-impl/core/state-resolution/resolution-memo.ts"
 import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
 import { memoised } from "#spec-impl/homeserver/signatures/memo.ts"
-import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
+import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 
 export interface MemoHits {
@@ -25,7 +25,7 @@ export const sharedResults = (options: SharingOptions) => {
   const signatures = memoised(plain)
   const resolutions = new ResolutionMemo()
   return {
-    signatures: withVerifyAll(isOn ? signatures : plain),
+    signatures: synchronously(isOn ? signatures : plain),
     settings: { readings, resolve: isOn ? resolutions.share(resolve) : resolve },
     hits: (): MemoHits => ({ signatures: signatures.hits(), resolutions: resolutions.hits }),
   }

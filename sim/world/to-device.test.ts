@@ -3,7 +3,7 @@ import { Context, Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { ToDevice } from "#spec-impl/federation/to-device/to-device.ts"
-import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
+import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { EventStore, StoreFailure } from "#spec-impl/store/event-store.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
@@ -191,7 +191,7 @@ describe("after a restart", () => {
   it("what waits and what has come are as before, and nothing comes twice", () =>
     play({ servers: 1 }, ({ kernel, network, stage }) =>
       Effect.gen(function* () {
-        const signatures = withVerifyAll(nodeSignatures("libsodium"))
+        const signatures = synchronously(nodeSignatures("libsodium"))
         const disks = { a: new MemoryDisk(), b: new MemoryDisk() }
         const boot = (name: "a" | "b") =>
           bootServer(name, { kernel, network, signatures, settings: {}, disk: disks[name] })

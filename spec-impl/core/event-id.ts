@@ -1,5 +1,4 @@
-import { encodeBase64, encodeBase64Url } from "./base64.ts"
-import { referenceHash } from "./hash.ts"
+import { referenceHashText } from "./hash.ts"
 import type { JsonObject } from "./json/value.ts"
 import type { RoomVersion } from "./room-version.ts"
 
@@ -9,9 +8,9 @@ export const eventIdOf = (pdu: JsonObject, version: RoomVersion): string | undef
     case "opaque":
       return typeof pdu.event_id === "string" ? pdu.event_id : undefined
     case "hash-standard":
-      return `$${encodeBase64(referenceHash(pdu, version))}`
+      return `$${referenceHashText(pdu, version, "base64")}`
     case "hash-url-safe":
-      return `$${encodeBase64Url(referenceHash(pdu, version))}`
+      return `$${referenceHashText(pdu, version, "base64url")}`
   }
 }
 

@@ -1,6 +1,5 @@
 /** Hashes of events (server-server API §Signing Events). */
 import { hash } from "node:crypto"
-import { encodeBase64 } from "./base64.ts"
 import { canonicalJson } from "./json/encode.ts"
 import { isJsonObject, type JsonObject, type JsonValue, newObject } from "./json/value.ts"
 import { Recent } from "./recent.ts"
@@ -9,6 +8,13 @@ import type { RoomVersion } from "./room-version.ts"
 
 /** SHA-256 of bytes, or of text as UTF-8. */
 export const sha256 = (data: Uint8Array | string): Uint8Array => hash("sha256", data, "buffer")
+
+/** SHA-256 of text as UTF-8, unpadded in that alphabet. */
+const hashText = (text: string, alphabet: "base64" | "base64url"): string => {
+  const padded = hash("sha256", text, alphabet)
+  // Of 32 bytes there is one sign of padding, if any.
+  return padded.endsWith("=") ? padded.slice(0, -1) : padded
+}
 
 /** SHA-1 of text as UTF-8, in hexadecimal: state resolution v1 breaks ties by it. */
 export const sha1Hex = (text: string): string => hash("sha1", text, "hex")
@@ -22,7 +28,7 @@ export const without = (object: JsonObject, keys: readonly string[]): JsonObject
 
 /** §Calculating the content hash for an event: unpadded base64. */
 export const contentHash = (pdu: JsonObject): string =>
-  encodeBase64(sha256(canonicalJson(without(pdu, ["unsigned", "signatures", "hashes"]))))
+  hashText(canonicalJson(without(pdu, ["unsigned", "signatures", "hashes"])), "base64")
 
 /** Whether the event is all that its content hash was made of: else it was redacted, or is no honest copy. */
 export const isWhole = (pdu: JsonObject): boolean =>
@@ -33,6 +39,13 @@ const wholes = new Recent<JsonObject, boolean>()
 /** §Calculating the reference hash for an event. */
 export const referenceHash = (pdu: JsonObject, version: RoomVersion): Uint8Array =>
   sha256(protectedText(pdu, version))
+
+/** The same as unpadded base64. */
+export const referenceHashText = (
+  pdu: JsonObject,
+  version: RoomVersion,
+  alphabet: "base64" | "base64url",
+): string => hashText(protectedText(pdu, version), alphabet)
 
 /** How many texts are kept at a time: of a transaction's events, hashed first and then verified. */
 const textsKeptMax = 128

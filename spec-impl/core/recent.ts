@@ -25,3 +25,17 @@ export class Recent<K, V> {
     return value
   }
 }
+
+let isAlone = false
+
+/** Says that this process has one server: what one reads, no other will ask for again. */
+export const beAlone = (): void => {
+  isAlone = true
+}
+
+/** What is kept for the other servers of the process; where there is one it keeps nothing. */
+export class RecentForOthers<K, V> extends Recent<K, V> {
+  override keep(key: K, value: V): V {
+    return isAlone ? value : super.keep(key, value)
+  }
+}

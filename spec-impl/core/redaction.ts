@@ -1,32 +1,35 @@
 import { isJsonObject, type JsonObject, type JsonValue, newObject } from "./json/value.ts"
 import type { RoomVersion } from "./room-version.ts"
 
+/** In canonical order, in which what is left of an event is hashed. */
 const keptTopLevel = [
+  "auth_events",
+  "content",
+  "depth",
   "event_id",
-  "type",
+  "hashes",
+  "origin_server_ts",
+  "prev_events",
   "room_id",
   "sender",
-  "state_key",
-  "content",
-  "hashes",
   "signatures",
-  "depth",
-  "prev_events",
-  "auth_events",
-  "origin_server_ts",
+  "state_key",
+  "type",
 ] as const
-const keptTopLevelHistorical = [...keptTopLevel, "prev_state", "origin", "membership"] as const
+const keptTopLevelHistorical = [...keptTopLevel, "membership", "origin", "prev_state"].sort()
 
 /** The event with only the keys that the room version protects from redaction (rooms §Redactions). */
 export const redact = (pdu: JsonObject, version: RoomVersion): JsonObject => {
   const kept = newObject<JsonValue>()
   for (const key of version.redaction.keepsHistoricalTopLevel ? keptTopLevelHistorical : keptTopLevel) {
-    if (Object.hasOwn(pdu, key)) kept[key] = pdu[key]!
+    if (key === "content") kept.content = contentOf(pdu, version)
+    else if (Object.hasOwn(pdu, key)) kept[key] = pdu[key]!
   }
-  const content = pdu.content
-  kept.content = isJsonObject(content) ? redactContent(pdu.type, content, version) : {}
   return kept
 }
+
+const contentOf = ({ type, content }: JsonObject, version: RoomVersion): JsonObject =>
+  isJsonObject(content) ? redactContent(type, content, version) : {}
 
 const redactContent = (
   type: JsonValue | undefined,
@@ -37,7 +40,7 @@ const redactContent = (
   const keys = typeof type === "string" && Object.hasOwn(contentKeys, type) ? contentKeys[type]! : []
   if (keys === "all") return content
   const kept = newObject<JsonValue>()
-  for (const key of keys) if (Object.hasOwn(content, key)) kept[key] = content[key]!
+  for (const key of Object.keys(content)) if (keys.includes(key)) kept[key] = content[key]!
   const invite = content.third_party_invite
   if (keepsThirdPartySigned && type === "m.room.member" && isJsonObject(invite)) {
     // rooms/v11 §Redactions: `signed` is kept, and nothing else of third_party_invite.

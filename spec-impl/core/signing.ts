@@ -8,7 +8,7 @@ import { contentHash, protectedText, without } from "./hash.ts"
 import { domainOf } from "./identifiers.ts"
 import { canonicalJsonBytes } from "./json/encode.ts"
 import { isJsonObject, type JsonObject } from "./json/value.ts"
-import { Recent } from "./recent.ts"
+import { RecentForOthers } from "./recent.ts"
 import type { RoomVersion } from "./room-version.ts"
 
 /** One signature to verify, once the key of that server and id is known. */
@@ -32,9 +32,7 @@ export const signingBytes = (object: JsonObject): Uint8Array =>
 
 /** The bytes that a signature of an event covers: of its redacted form (§Signing Events). */
 export const eventSigningBytes = (pdu: JsonObject, version: RoomVersion): Uint8Array =>
-  encoder.encode(protectedText(pdu, version))
-
-const encoder = new TextEncoder()
+  Buffer.from(protectedText(pdu, version))
 
 /** The Ed25519 signatures of `server` on `object` (appendices §Checking for a Signature). */
 export const jsonSignatureChecks = (object: JsonObject, server: string): readonly SignatureCheck[] => {
@@ -58,7 +56,7 @@ export const eventSignatureChecks = (
   return checks
 }
 
-const checksOfEvents = new Recent<
+const checksOfEvents = new RecentForOthers<
   Event,
   { readonly version: RoomVersion; readonly server: string; readonly checks: readonly SignatureCheck[] }
 >()

@@ -12,7 +12,7 @@ import {
 } from "../core/signing.ts"
 import type { WantedKeys } from "./key-holders.ts"
 import type { KnownKeys } from "./known-keys.ts"
-import type { Signatures } from "./signatures/signatures.ts"
+import type { Signatures, VerifyCheck } from "./signatures/signatures.ts"
 
 /** Whether all servers that must have signed an event have, or what is missing. */
 export type EventSignatures = "verified" | { readonly failed: string }
@@ -34,27 +34,54 @@ interface Question {
 /** How many servers are asked for keys at a time. */
 const concurrency = 16
 
+/** The required signatures of many events of one room, verified while whoever gives them goes on. */
+export interface EventVerification {
+  /** Asks for keys first where some are lacking. */
+  readonly add: (events: readonly Event[]) => Effect.Effect<void>
+  /** What became of all that was added, in that order. Nothing is added after that. */
+  readonly outcomes: Effect.Effect<readonly EventSignatures[]>
+}
+
+export const beginEventVerification = (
+  source: KeySource,
+  signatures: Signatures["Service"],
+  version: RoomVersion,
+): EventVerification => {
+  const inquiry = beginInquiry(source, signatures, version)
+  const added: Event[] = []
+  return {
+    add: (events) => {
+      const questions: Question[] = []
+      for (const event of events) {
+        added.push(event)
+        for (const server of requiredSigners(event, version)) {
+          questions.push(questionOf(event, version, server))
+        }
+      }
+      return inquiry.ask(questions)
+    },
+    outcomes: Effect.map(inquiry.answers, (answers) => {
+      const failures = new Map<Event, string>()
+      for (const { event, problem } of answers) {
+        if (problem !== undefined && !failures.has(event)) failures.set(event, problem)
+      }
+      return added.map((event): EventSignatures => {
+        const failed = failures.get(event)
+        return failed === undefined ? "verified" : { failed }
+      })
+    }),
+  }
+}
+
 /** Verifies the required signatures of events of one room, all at once. */
 export const verifyEventSignatures = (
   source: KeySource,
   signatures: Signatures["Service"],
   events: readonly Event[],
   version: RoomVersion,
-) => {
-  const questions = events.flatMap((event) =>
-    requiredSigners(event, version).map((server) => questionOf(event, version, server)),
-  )
-  return Effect.map(answerQuestions(source, signatures, questions, version), (problems) => {
-    const failures = new Map<Event, string>()
-    for (const [position, { event }] of questions.entries()) {
-      const problem = problems[position]
-      if (problem !== undefined && !failures.has(event)) failures.set(event, problem)
-    }
-    return events.map((event): EventSignatures => {
-      const failed = failures.get(event)
-      return failed === undefined ? "verified" : { failed }
-    })
-  })
+): Effect.Effect<readonly EventSignatures[]> => {
+  const { add, outcomes } = beginEventVerification(source, signatures, version)
+  return Effect.andThen(add(events), outcomes)
 }
 
 /** Whether `server` signed the event, whoever else must have. */
@@ -94,23 +121,77 @@ const answerQuestions = (
   source: KeySource,
   signatures: Signatures["Service"],
   questions: readonly Question[],
+  version: RoomVersion,
+): Effect.Effect<readonly (string | undefined)[]> => {
+  const { ask, answers } = beginInquiry(source, signatures, version)
+  return Effect.andThen(
+    ask(questions),
+    Effect.map(answers, (given) => given.map(({ problem }) => problem)),
+  )
+}
+
+/** A question with the keys by which it is answered, in the order of its checks. */
+interface Asked extends Question {
+  readonly keys: readonly (Uint8Array | undefined)[]
+}
+
+interface Answer {
+  readonly event: Event
+  /** What is wrong, if anything. */
+  readonly problem: string | undefined
+}
+
+/** Questions that are answered while more are asked; the answers come in their order. */
+const beginInquiry = (
+  source: KeySource,
+  signatures: Signatures["Service"],
   { keyValidity }: RoomVersion,
-): Effect.Effect<readonly (string | undefined)[]> =>
-  Effect.clockWith((clock) => {
-    const lacking = lackingKeys(source, questions, keyValidity, clock.currentTimeMillisUnsafe())
-    const judge = Effect.suspend(() =>
-      judgeQuestions(source, signatures, questions, keyValidity, clock.currentTimeMillisUnsafe()),
-    )
-    return lacking.size === 0
-      ? judge
-      : Effect.andThen(
-          Effect.forEach(lacking, ([server, wanted]) => source.refresh(server, wanted), {
-            concurrency,
-            discard: true,
-          }),
-          judge,
-        )
-  })
+): {
+  readonly ask: (questions: readonly Question[]) => Effect.Effect<void>
+  readonly answers: Effect.Effect<readonly Answer[]>
+} => {
+  const verification = signatures.begin()
+  const asked: Asked[] = []
+  /** Keys are looked up once: while signatures are verified, others may come in. */
+  const verify = (questions: readonly Question[], nowMs: number): void => {
+    const known: VerifyCheck[] = []
+    for (const { event, server, checks } of questions) {
+      const keys = checks.map((check) => keyFor(source, { event, server, checks }, check, keyValidity, nowMs))
+      asked.push({ event, server, checks, keys })
+      for (const [place, { message, signature }] of checks.entries()) {
+        const publicKey = keys[place]
+        if (publicKey !== undefined) known.push({ publicKey, message, signature })
+      }
+    }
+    verification.add(known)
+  }
+  return {
+    ask: (questions) =>
+      Effect.clockWith((clock) => {
+        const lacking = lackingKeys(source, questions, keyValidity, clock.currentTimeMillisUnsafe())
+        const go = Effect.sync(() => verify(questions, clock.currentTimeMillisUnsafe()))
+        return lacking.size === 0
+          ? go
+          : Effect.andThen(
+              Effect.forEach(lacking, ([server, wanted]) => source.refresh(server, wanted), {
+                concurrency,
+                discard: true,
+              }),
+              go,
+            )
+      }),
+    answers: Effect.map(verification.verdicts, (verdicts) => {
+      const verified = verdicts.values()
+      return asked.map((question): Answer => {
+        const outcomes = question.checks.map(({ keyId }, place): SignatureOutcome => {
+          if (question.keys[place] !== undefined) return verified.next().value ? "valid" : "invalid"
+          return source.keysOf(question.server).has(keyId) ? "expired-key" : "unknown-key"
+        })
+        return { event: question.event, problem: problemIn(question, outcomes) }
+      })
+    }),
+  }
+}
 
 const keyFor = (
   source: KeySource,
@@ -140,35 +221,6 @@ const lackingKeys = (
     }
   }
   return lacking
-}
-
-const judgeQuestions = (
-  source: KeySource,
-  signatures: Signatures["Service"],
-  questions: readonly Question[],
-  keyValidity: RoomVersion["keyValidity"],
-  nowMs: number,
-): Effect.Effect<readonly (string | undefined)[]> => {
-  // Looked up once: while signatures are verified, keys may come in.
-  const keys = questions.map((question) =>
-    question.checks.map((check) => keyFor(source, question, check, keyValidity, nowMs)),
-  )
-  const asked = questions.flatMap(({ checks }, position) =>
-    checks.flatMap(({ message, signature }, place) => {
-      const publicKey = keys[position]?.[place]
-      return publicKey === undefined ? [] : [{ publicKey, message, signature }]
-    }),
-  )
-  return Effect.map(signatures.verifyAll(asked), (verified) => {
-    const answers = verified.values()
-    return questions.map((question, position) => {
-      const outcomes = question.checks.map(({ keyId }, place): SignatureOutcome => {
-        if (keys[position]?.[place] !== undefined) return answers.next().value ? "valid" : "invalid"
-        return source.keysOf(question.server).has(keyId) ? "expired-key" : "unknown-key"
-      })
-      return problemIn(question, outcomes)
-    })
-  })
 }
 
 /** As far as a question about it can hold it: rooms 1–5 have timestamps of any size. */

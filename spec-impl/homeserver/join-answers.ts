@@ -2,7 +2,6 @@
 import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { isServerName } from "../core/identifiers.ts"
-import { canonicalJson } from "../core/json/encode.ts"
 import type { JsonObject } from "../core/json/value.ts"
 import type { PolicyServer } from "../core/room-dag/policy-server.ts"
 import type { RoomVersion } from "../core/room-version.ts"
@@ -13,7 +12,7 @@ import { badAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
 import { KeyRing } from "./key-ring.ts"
 import type { Room } from "./rooms.ts"
-import { readAnswered, vetRead } from "./vetting.ts"
+import { beginVetting } from "./vetting.ts"
 
 /** The body of an answer to send_join. */
 export interface JoinAnswer {
@@ -28,8 +27,16 @@ export interface JoinAnswer {
 export interface BelievedAnswer {
   /** The join, signed by all who must. */
   readonly join: Event
-  /** State and auth chain without what fails checks 1 to 3: such events are dropped, the join does not fail. */
-  readonly events: readonly Event[]
+  /**
+   * State and auth chain if all signatures hold, by which whoever joins may go on while they are verified; held against
+   * `events` once that is done.
+   */
+  readonly offered: readonly Event[]
+  /**
+   * The same without what fails checks 1 to 3: such events are dropped, the join does not fail; unless the room did not
+   * begin as make_join said.
+   */
+  readonly events: Effect.Effect<readonly Event[], MatrixError>
   /** Ids of the state before the join. */
   readonly stateIds: readonly string[]
   /** Where memberships were left out of it, the servers in the room but for this one. */
@@ -44,18 +51,19 @@ export const believe = Effect.fnUntraced(function* (
   asked: { readonly via: string; readonly omitMembers: boolean },
 ) {
   const { serverName } = yield* ServerIdentity
-  const state = readAnswered(room, answer.state)
+  const vetting = yield* beginVetting(room)
+  yield* vetting.read(answer.auth_chain)
+  const state = yield* vetting.read(answer.state)
   const joined = yield* signedByAll(room, join, answer.event, asked.via, policyServerIn(state))
   const doubled = doubledKey(state)
   if (doubled !== undefined)
     return yield* badAnswer(`the state before the join has two events for ${doubled}`)
-  const events = yield* vetRead(room, onceEach([...readAnswered(room, answer.auth_chain), ...state]))
   const stateIds = [...new Set(state.map(({ eventId }) => eventId))]
-  yield* checkCreate(events, stateIds, room.version)
   const servers = yield* serversIn(answer, asked)
   return {
     join: joined,
-    events,
+    offered: yield* vetting.offered,
+    events: Effect.tap(vetting.vetted, (events) => checkCreate(events, stateIds, room.version)),
     stateIds,
     servers: servers?.filter((server) => server !== serverName),
   } satisfies BelievedAnswer
@@ -89,19 +97,6 @@ const signedByAll = Effect.fnUntraced(function* (
   room.dag.noteSignedRestrictedJoin(signed.eventId)
   return signed
 })
-
-/** Much of the auth chain is part of the state too: what is the same is verified once. */
-const onceEach = (events: readonly Event[]): readonly Event[] => {
-  const copies = new Map<string, Event[]>()
-  return events.filter((event) => {
-    const known = copies.get(event.eventId)
-    if (known === undefined) copies.set(event.eventId, [event])
-    else if (known.some(({ pdu }) => pdu === event.pdu || canonicalJson(pdu) === canonicalJson(event.pdu)))
-      return false
-    else known.push(event)
-    return true
-  })
-}
 
 const doubledKey = (state: readonly Event[]): string | undefined => {
   const eventIds = new Map<string, string>()

@@ -3,7 +3,8 @@ import { Effect, Semaphore } from "effect"
 import type { Event } from "../core/event.ts"
 import type { JsonObject } from "../core/json/value.ts"
 import { claimedState } from "../core/room-dag/decide-anew.ts"
-import type { OutlierRecord } from "../core/room-dag/event-record.ts"
+import type { OutlierRecord, TimelineRecord } from "../core/room-dag/event-record.ts"
+import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
 import { FederationClient } from "../federation/client.ts"
 import { forbidden } from "../federation/matrix-error.ts"
@@ -43,7 +44,7 @@ export const joinThrough = Effect.fnUntraced(function* (
   const believed = yield* believe(room, event, answer, { via, omitMembers })
   const begin = takeUp(room, believed, via)
   if (known === undefined) yield* held === undefined ? begin : whileWriting(held, begin)
-  else if (yield* isResident(known)) yield* takeIn(room, believed.join, via)
+  else if (yield* isResident(known)) yield* Effect.andThen(believed.events, takeIn(room, believed.join, via))
   else yield* goBack(room, believed, via)
   return believed.join
 })
@@ -79,30 +80,51 @@ const sendJoin = Effect.fnUntraced(function* (
     .pipe(Effect.retry({ times: 1, while: (error) => error._tag === "FederationUnreachable" }))
 })
 
-/** A room that is new here becomes known with all that was told of it, or not at all: one group. */
-const takeUp = Effect.fnUntraced(function* (
-  room: Room,
-  { join, events, stateIds, servers }: BelievedAnswer,
-  via: string,
-) {
+/**
+ * A room that is new here becomes known with all that was told of it, or not at all: one group. It is made up while
+ * signatures are verified, and where some do not hold once more without those events.
+ */
+const takeUp = Effect.fnUntraced(function* (room: Room, believed: BelievedAnswer, via: string) {
+  const { join, offered, servers } = believed
   const resyncs = yield* Resyncs
-  if (servers !== undefined) {
-    // Of this server's own members all is known: it comes in by this join.
-    const { serverName } = yield* ServerIdentity
-    const others = servers.filter((server) => server !== serverName)
-    room.partial = beginPartialState(join.eventId, via, others)
-    room.dag.presumedServers = new Set(others)
+  // Of this server's own members all is known: it comes in by this join.
+  const { serverName } = yield* ServerIdentity
+  const others = servers?.filter((server) => server !== serverName)
+  const makeUp = (events: readonly Event[]) => {
+    if (others !== undefined) room.dag.presumedServers = new Set(others)
+    return madeUp(room.dag, believed, events, via)
   }
-  const outliers: OutlierRecord[] = []
-  for (const event of parentsFirst(events)) {
-    if (room.dag.holds(event.eventId) || room.dag.missingAuthEvents(event).length > 0) continue
-    const record = room.dag.examineOutlier(event)
-    room.dag.apply(record)
-    outliers.push(record)
+  const before = room.dag
+  let made = makeUp(offered)
+  const events = yield* believed.events
+  if (events.length !== offered.length) {
+    room.dag = before.withoutEvents()
+    made = makeUp(events)
   }
-  yield* commitRecord(room, yield* examineEntry(room, join, stateIds, via), {}, outliers)
+  if (others !== undefined) room.partial = beginPartialState(join.eventId, via, others)
+  yield* commitRecord(room, yield* allowedEntry(made.entry, via), {}, made.outliers)
   yield* resyncs.makeWhole(room)
 })
+
+/** Puts into a room without events what was told of it, and judges the join by that. */
+const madeUp = (
+  dag: RoomDag,
+  { join, stateIds }: BelievedAnswer,
+  events: readonly Event[],
+  via: string,
+): { readonly outliers: readonly OutlierRecord[]; readonly entry: TimelineRecord | undefined } => {
+  const outliers: OutlierRecord[] = []
+  for (const event of parentsFirst(events)) {
+    if (dag.holds(event.eventId) || dag.missingAuthEvents(event).length > 0) continue
+    const record = dag.examineOutlier(event)
+    dag.apply(record)
+    outliers.push(record)
+  }
+  const entry = entryOf(dag, join, stateIds, via)
+  // Worked out once, and wanted when the room is kept.
+  if (entry !== undefined) joinedServersIn(dag, entry.stateBefore)
+  return { outliers, entry }
+}
 
 /**
  * Of a room that this server was in before the past is held. What came since is fetched first: with it the join stands
@@ -115,28 +137,31 @@ const goBack = Effect.fnUntraced(function* (
 ) {
   const enter = Effect.gen(function* () {
     if (room.dag.isInHistory(join.eventId)) return
-    yield* commitRecord(room, yield* examineEntry(room, join, stateIds, via))
+    yield* commitRecord(room, yield* allowedEntry(entryOf(room.dag, join, stateIds, via), via))
   })
-  yield* Semaphore.withPermits(room.receiving, 1)(admitOutliers(room, events))
+  yield* Semaphore.withPermits(room.receiving, 1)(admitOutliers(room, yield* events))
   yield* Effect.ignore(backfillTo(room, via, room.dag.missingPrevEvents(join)))
   yield* Semaphore.withPermits(room.receiving, 1)(whileWriting(room, enter))
 })
 
-/** The join by the state that was told with it, which must allow it. */
-const examineEntry = Effect.fnUntraced(function* (
-  { dag }: Room,
+/** The join by the state that was told with it; none where its auth events were not all told. */
+const entryOf = (
+  dag: RoomDag,
   join: Event,
   stateIds: readonly string[],
   via: string,
-) {
-  if (dag.missingAuthEvents(join).length > 0) {
-    return yield* badAnswer(`${via} did not give all auth events of the join`)
-  }
-  const record = dag.examine(join, "entry", claimedState(dag, stateIds, via))
-  if (record.objection === undefined) return record
-  const { rule, reason } = record.objection
-  return yield* badAnswer(`${via} told a state that does not allow the join: ${rule}: ${reason}`)
-})
+): TimelineRecord | undefined =>
+  dag.missingAuthEvents(join).length > 0
+    ? undefined
+    : dag.examine(join, "entry", claimedState(dag, stateIds, via))
+
+/** The state that was told must allow the join. */
+const allowedEntry = (entry: TimelineRecord | undefined, via: string) => {
+  if (entry === undefined) return Effect.fail(badAnswer(`${via} did not give all auth events of the join`))
+  if (entry.objection === undefined) return Effect.succeed(entry)
+  const { rule, reason } = entry.objection
+  return Effect.fail(badAnswer(`${via} told a state that does not allow the join: ${rule}: ${reason}`))
+}
 
 /** A join that another server had to let in, to a room that this server is in. */
 const takeIn = (room: Room, join: Event, via: string) =>

@@ -6,7 +6,9 @@ import { keyValidityMsMax } from "../core/limits.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { restrictedJoinSigner, type SignatureCheck, signJson } from "../core/signing.ts"
 import {
+  beginEventVerification,
   type EventSignatures,
+  type EventVerification,
   findValidSignatures,
   verifyEventSignatures,
   verifySignatureOf,
@@ -47,6 +49,8 @@ export class KeyRing extends Context.Service<
       events: readonly Event[],
       version: RoomVersion,
     ) => Effect.Effect<readonly EventSignatures[]>
+    /** The same for events that are still being read: they are verified meanwhile. */
+    readonly beginEvents: (version: RoomVersion) => EventVerification
     /**
      * Whether the server that is to have let the user in signed (rule 4.2 of rooms 8–11, 5.2 of room 12). False
      * where the event names none.
@@ -141,6 +145,7 @@ export class KeyRing extends Context.Service<
         vouchedKeys,
         keyForRequest,
         verifyEvents: (events, version) => verifyEventSignatures(source, signatures, events, version),
+        beginEvents: (version) => beginEventVerification(source, signatures, version),
         restrictedJoinSignature: (event, version) => {
           const server = version.auth.restricted ? restrictedJoinSigner(event) : undefined
           return server === undefined

@@ -4,12 +4,15 @@ import type { Event } from "../core/event.ts"
 import { parseEvent, redactEvent } from "../core/event-format.ts"
 import { isWhole, without } from "../core/hash.ts"
 import { canonicalProblem } from "../core/json/canonical.ts"
+import { canonicalJson } from "../core/json/encode.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
 import { readingsDefault } from "../core/readings.ts"
+import type { RoomVersion } from "../core/room-version.ts"
+import { restrictedJoinSigner } from "../core/signing.ts"
 import { badJson, invalidParameter } from "../federation/matrix-error.ts"
 import { KeyRing } from "./key-ring.ts"
 import type { Room } from "./rooms.ts"
-import { Stopwatch } from "./stopwatch.ts"
+import { Stopwatch, type StopwatchService } from "./stopwatch.ts"
 
 /** An event fit to be examined, or why it is dropped: as if it had never come. */
 export type Vetted = { readonly event: Event } | { readonly problem: string }
@@ -68,37 +71,118 @@ export const vetEvents = Effect.fnUntraced(function* (room: Room, events: readon
     if (yield* keyRing.restrictedJoinSignature(event, room.version)) {
       room.dag.noteSignedRestrictedJoin(event.eventId)
     }
-    const hashing = stopwatch.now()
-    const matches = isWhole(event.pdu)
-    stopwatch.add("hashing", hashing)
-    vetted.push({ event: matches ? event : redactEvent(event, room.version) })
+    vetted.push({ event: asHashed(event, room.version, stopwatch) })
   }
   return vetted as readonly Vetted[]
 })
 
-/**
- * Checks 1 to 3 on PDUs that another server gave in answer to a question; what fails is left out. An event that is
- * held stays as it is held, for the answer may be a copy that history visibility redacted; unless what is held is such
- * a copy, of an outlier, and the answer a whole one.
- */
-export const vetAnswered = (room: Room, pdus: readonly JsonValue[]) => vetRead(room, readAnswered(room, pdus))
+/** Check 3: the event, or what redaction leaves of it. */
+const asHashed = (event: Event, version: RoomVersion, stopwatch: StopwatchService): Event => {
+  const since = stopwatch.now()
+  const matches = isWhole(event.pdu)
+  stopwatch.add("hashing", since)
+  return matches ? event : redactEvent(event, version)
+}
 
-/** Check 1 of it. */
-export const readAnswered = (room: Room, pdus: readonly JsonValue[]): readonly Event[] =>
+/** Checks 1 to 3 on PDUs that another server gave in answer to a question; what fails is left out. */
+export const vetAnswered = Effect.fnUntraced(function* (room: Room, pdus: readonly JsonValue[]) {
+  const vetting = yield* beginVetting(room)
+  yield* vetting.read(pdus)
+  return yield* vetting.vetted
+})
+
+/** So many PDUs are read before their signatures begin to be verified. */
+const readAtOnce = 64
+
+/** The same of more PDUs than one list has; and whoever asked for them may go on while signatures are verified. */
+export interface Vetting {
+  /** Check 1: gives what passes it. Check 2 of that begins. */
+  readonly read: (pdus: readonly JsonValue[]) => Effect.Effect<readonly Event[]>
+  /** What was read, each copy once, as it will be if all signatures hold. */
+  readonly offered: Effect.Effect<readonly Event[]>
+  /**
+   * What is left of it: the same, without what fails. An event that is held stays as it is held, for the answer may be
+   * a copy that history visibility redacted; unless what is held is such a copy, of an outlier, and the answer a whole
+   * one.
+   */
+  readonly vetted: Effect.Effect<readonly Event[]>
+}
+
+export const beginVetting = Effect.fnUntraced(function* (
+  room: Room,
+): Effect.fn.Return<Vetting, never, KeyRing> {
+  const keyRing = yield* KeyRing
+  const stopwatch = yield* Stopwatch
+  const verification = keyRing.beginEvents(room.version)
+  const isNew = onceEach()
+  const all: Event[] = []
+  const unknown: Event[] = []
+  /** The unknown ones after check 3. */
+  const hashed = new Map<Event, Event>()
+  /** How many of the unknown ones were asked who let the user in. */
+  let lookedAt = 0
+  /** What is held of each of all. */
+  const held: (Event | undefined)[] = []
+  const asked = stopwatch.now()
+
+  const read = Effect.fnUntraced(function* (pdus: readonly JsonValue[]) {
+    const found: Event[] = []
+    for (let at = 0; at < pdus.length; at += readAtOnce) {
+      const events = readAnswered(room, pdus.slice(at, at + readAtOnce))
+      const copies = events.filter(isNew)
+      const wanted = copies.filter(
+        (event) => !room.dag.holds(event.eventId) || room.dag.bettersOutlier(event),
+      )
+      found.push(...events)
+      all.push(...copies)
+      unknown.push(...wanted)
+      yield* verification.add(wanted)
+      for (const event of wanted) hashed.set(event, asHashed(event, room.version, stopwatch))
+    }
+    return found as readonly Event[]
+  })
+
+  const offered = Effect.gen(function* () {
+    for (const event of room.version.auth.restricted ? unknown.slice(lookedAt) : []) {
+      if (restrictedJoinSigner(event) === undefined) continue
+      if (yield* keyRing.restrictedJoinSignature(event, room.version)) {
+        room.dag.noteSignedRestrictedJoin(event.eventId)
+      }
+    }
+    lookedAt = unknown.length
+    // Asked now: whoever goes on by what is offered may put it into the room before it is verified.
+    for (const event of all.slice(held.length)) held.push(room.dag.record(event.eventId)?.event)
+    return all.flatMap((event, position) => hashed.get(event) ?? held[position] ?? [])
+  })
+
+  const vetted = Effect.gen(function* () {
+    yield* offered
+    const outcomes = yield* verification.outcomes
+    stopwatch.add("signatures", asked, unknown.length)
+    const failed = new Set(unknown.filter((_, position) => outcomes[position] !== "verified"))
+    return all.flatMap(
+      (event, position) => (failed.has(event) ? undefined : hashed.get(event)) ?? held[position] ?? [],
+    )
+  })
+  return { read, offered, vetted }
+})
+
+/** Check 1 of what was asked for. */
+const readAnswered = (room: Room, pdus: readonly JsonValue[]): readonly Event[] =>
   pdus.flatMap((pdu) => {
     const read = readPdu(pdu, room, { checkReferenceCounts: false })
     return "event" in read ? [read.event] : []
   })
 
-/** Checks 2 and 3 of it. */
-export const vetRead = Effect.fnUntraced(function* (room: Room, events: readonly Event[]) {
-  const unknown = events.filter((event) => !room.dag.holds(event.eventId) || room.dag.bettersOutlier(event))
-  const vetted = yield* vetEvents(room, unknown)
-  const outcomes = new Map(unknown.map((event, position) => [event, vetted[position]]))
-  return events.flatMap((event) => {
-    const held = room.dag.record(event.eventId)?.event
-    const outcome = outcomes.get(event)
-    if (outcome !== undefined && "event" in outcome) return [outcome.event]
-    return held === undefined ? [] : [held]
-  })
-})
+/** Whether such a copy of an event has not come before: much of an auth chain is part of the state too. */
+const onceEach = (): ((event: Event) => boolean) => {
+  const copies = new Map<string, Event[]>()
+  return (event) => {
+    const known = copies.get(event.eventId)
+    if (known === undefined) copies.set(event.eventId, [event])
+    else if (known.some(({ pdu }) => pdu === event.pdu || canonicalJson(pdu) === canonicalJson(event.pdu)))
+      return false
+    else known.push(event)
+    return true
+  }
+}

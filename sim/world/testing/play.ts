@@ -3,7 +3,7 @@ import { Cause, Effect, Exit } from "effect"
 import { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import type { WireRequest } from "#spec-impl/federation/wire.ts"
 import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
-import { withVerifyAll } from "#spec-impl/homeserver/signatures/noble.ts"
+import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
 import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { Kernel } from "../../kernel/kernel.ts"
 import { Trace } from "../../kernel/trace.ts"
@@ -58,7 +58,7 @@ export const play = async <A, E>(
       return whole.send(request)
     },
   }
-  const signatures = withVerifyAll(nodeSignatures("libsodium"))
+  const signatures = synchronously(nodeSignatures("libsodium"))
   const exit = await kernel.run(
     Effect.scoped(
       Effect.gen(function* () {

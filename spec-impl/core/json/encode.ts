@@ -36,8 +36,34 @@ interface Frame {
   next: number
 }
 
-/** The canonical form as text. Never recurses: depth is bounded by memory alone. */
-export const canonicalJson = (value: JsonValue): string => {
+/** The canonical form as text. Depth is bounded by memory alone. */
+export const canonicalJson = (value: JsonValue): string =>
+  isOrdinary(value, ordinaryDepthMax) ? JSON.stringify(value) : encodeOdd(value)
+
+/** What is deeper is looked at once more from further down. */
+const ordinaryDepthMax = 16
+
+/** Whether `JSON.stringify` gives the canonical form: most values are in order, since they were read from it. */
+const isOrdinary = (value: JsonValue, depthMax: number): boolean => {
+  if (typeof value === "string" || typeof value === "boolean" || value === null) return true
+  if (typeof value === "number") return Number.isSafeInteger(value)
+  if (typeof value !== "object" || value instanceof JsonFloat || depthMax === 0) return false
+  if (Array.isArray(value)) {
+    for (const item of value) if (!isOrdinary(item, depthMax - 1)) return false
+    return true
+  }
+  let last: string | undefined
+  // Objects of JSON inherit nothing that could be enumerated.
+  for (const key in value as JsonObject) {
+    if (last !== undefined && compareCodePoints(last, key) >= 0) return false
+    if (!isOrdinary((value as JsonObject)[key]!, depthMax - 1)) return false
+    last = key
+  }
+  return true
+}
+
+/** The same of any value; never recurses. */
+const encodeOdd = (value: JsonValue): string => {
   const simple = encodeSimple(value)
   if (simple !== undefined) return simple
   let text = ""
@@ -64,18 +90,22 @@ export const canonicalJson = (value: JsonValue): string => {
         text += `${quote(key)}:`
         child = (frame.value as JsonObject)[key]!
       }
-      const leaf = encodeSimple(child)
-      if (leaf === undefined) {
+      const whole = encodeAtOnce(child)
+      if (whole === undefined) {
         entering = child
         break
       }
-      text += leaf
+      text += whole
     }
     if (entering !== undefined) continue
     text += keys === undefined ? "]" : "}"
     frames.pop()
   }
 }
+
+/** What needs no frame: a leaf, or what is ordinary within something odd. */
+const encodeAtOnce = (value: JsonValue): string | undefined =>
+  encodeSimple(value) ?? (isOrdinary(value, ordinaryDepthMax) ? JSON.stringify(value) : undefined)
 
 const open = (value: JsonObject | readonly JsonValue[]): Frame =>
   Array.isArray(value)

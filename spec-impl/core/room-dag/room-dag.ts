@@ -303,6 +303,7 @@ export class RoomDag {
    * same event.
    */
   apply(record: EventRecord): void {
+    if (this.held.inMemory(record.event.eventId) === record) return
     if (this.#place(record) !== undefined) this.redactions.note(record)
   }
 

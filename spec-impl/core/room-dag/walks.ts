@@ -112,8 +112,11 @@ export const parentsFirst = (events: readonly Event[]): readonly Event[] => {
         ordered.push(event)
       } else {
         entered.add(eventId)
-        for (const before of [...event.prevEvents, ...event.authEvents]) {
+        for (const before of event.prevEvents) {
           if (byId.has(before) && !entered.has(before)) waiting.push(before)
+        }
+        for (const before of event.authEvents) {
+          if (!entered.has(before) && byId.has(before)) waiting.push(before)
         }
       }
     }

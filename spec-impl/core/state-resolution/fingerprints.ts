@@ -1,7 +1,7 @@
 import type { Event } from "../event.ts"
 import { isWhole, referenceHash, sha256, without } from "../hash.ts"
 import { canonicalJson } from "../json/encode.ts"
-import { Recent } from "../recent.ts"
+import { RecentForOthers } from "../recent.ts"
 import type { RoomVersion } from "../room-version.ts"
 import { addDigest, type Digest, digestLanes, emptyDigest } from "./digest.ts"
 
@@ -78,12 +78,15 @@ export class Fingerprints {
 }
 
 /** Of events of which ids are hashes: such an event has one auth chain on every server. */
-const fingerprints = new Recent<Event, Digest>()
+const fingerprints = new RecentForOthers<Event, Digest>()
 
 const writeDigest = (digests: Digest, at: number, text: string): void => {
   const bytes = sha256(text)
-  const view = new DataView(bytes.buffer, bytes.byteOffset)
-  for (let lane = 0; lane < digestLanes; lane++) digests[at + lane] = view.getUint32(lane * 4)
+  for (let lane = 0; lane < digestLanes; lane++) {
+    const from = lane * 4
+    digests[at + lane] =
+      (bytes[from]! << 24) | (bytes[from + 1]! << 16) | (bytes[from + 2]! << 8) | bytes[from + 3]!
+  }
 }
 
 /** What fingerprints read of a graph. */

@@ -286,7 +286,11 @@ export class RemoteDevices extends Context.Service<
         const members = memberships.since(room)
         const isOwn = members.some((userId) => domainOf(userId) === serverName)
         const concerned = isOwn ? [...lists.keys(), ...early] : [...members].sort(compareCodePoints)
-        const moved = concerned.filter((userId) => (sharesRoom(userId) ? early : lists).has(userId))
+        // Of most members nothing is known: they are not looked for in all rooms.
+        const moved = concerned.filter(
+          (userId) =>
+            (early.has(userId) || lists.has(userId)) && (sharesRoom(userId) ? early : lists).has(userId),
+        )
         return moved.length === 0 ? undefined : Effect.asVoid(Effect.forkIn(review(moved), scope))
       })
 

@@ -11,7 +11,7 @@ import { Chance } from "../../homeserver/chance.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { KeyRing } from "../../homeserver/key-ring.ts"
 import { type HomeserverSettings, Settings } from "../../homeserver/settings.ts"
-import { withVerifyAll } from "../../homeserver/signatures/noble.ts"
+import { synchronously } from "../../homeserver/signatures/noble.ts"
 import { nodeSignatures as makeNodeSignatures } from "../../homeserver/signatures/node-crypto.ts"
 import { Signatures } from "../../homeserver/signatures/signatures.ts"
 import type { SigningKey } from "../../homeserver/signatures/signing-key.ts"
@@ -35,7 +35,7 @@ import {
 import { formatXMatrix, requestSigningBytes } from "../x-matrix.ts"
 
 /** Signs and verifies at once. */
-export const nodeSignatures = withVerifyAll(makeNodeSignatures("libsodium"))
+export const nodeSignatures = synchronously(makeNodeSignatures("libsodium"))
 
 /** The key whose seed is that byte, repeated. */
 export const keyFromByte = (keyId: string, byte: number): SigningKey => {

@@ -28,12 +28,11 @@ export const isRuledOutKey = (acceptance: Acceptance, publicKey: Uint8Array): bo
 /** Whether the bytes alone rule the signature out, by whatever key. */
 export const isRuledOutSignature = (acceptance: Acceptance, signature: Uint8Array): boolean => {
   if (signature.length !== 64 || !hasReducedScalar(signature)) return true
-  const commitment = signature.subarray(0, 32)
   switch (acceptance) {
     case "libsodium":
-      return isSmallOrder(commitment)
+      return isSmallOrder(signature)
     case "rfc8032":
-      return isNegativeZero(commitment)
+      return isNegativeZero(signature)
     case "zip215":
       return false
   }

@@ -23,23 +23,25 @@ const smallOrderY = [
 const zeroX = [smallOrderY[1]!, smallOrderY[4]!]
 
 /** Whether S, the second half of a signature, is below the order of the base point. */
-export const hasReducedScalar = (signature: Uint8Array): boolean =>
-  isBelow(signature.subarray(32, 64), order, 0xff)
+export const hasReducedScalar = (signature: Uint8Array): boolean => isBelow(signature, 32, order, 0xff)
 
 /** Whether a point is encoded as it must be: its y below the prime. */
-export const isCanonicalPoint = (point: Uint8Array): boolean => isBelow(point, prime, 0x7f)
+export const isCanonicalPoint = (point: Uint8Array): boolean => isBelow(point, 0, prime, 0x7f)
 
-/** Whether a point is one of the eight of small order, in whatever encoding. */
-export const isSmallOrder = (point: Uint8Array): boolean =>
-  smallOrderY.some((y) => equalsIgnoringSign(point, y))
+/** Whether a point, or the one that a signature begins with, is one of the eight of small order, in whatever encoding. */
+export const isSmallOrder = (point: Uint8Array): boolean => {
+  for (const y of smallOrderY) if (equalsIgnoringSign(point, y)) return true
+  return false
+}
 
 /** Whether a point with x = 0 is encoded with the sign of a negative x: RFC 8032 §5.1.3 does not decode it. */
 export const isNegativeZero = (point: Uint8Array): boolean =>
   (point[31]! & 0x80) !== 0 && zeroX.some((y) => equalsIgnoringSign(point, y))
 
-const isBelow = (bytes: Uint8Array, bound: Uint8Array, lastByteMask: number): boolean => {
+/** Whether the 32 bytes from `start` on, a number with its last byte masked, are below `bound`. */
+const isBelow = (bytes: Uint8Array, start: number, bound: Uint8Array, lastByteMask: number): boolean => {
   for (let at = 31; at >= 0; at--) {
-    const byte = at === 31 ? bytes[at]! & lastByteMask : bytes[at]!
+    const byte = at === 31 ? bytes[start + at]! & lastByteMask : bytes[start + at]!
     if (byte !== bound[at]) return byte < bound[at]!
   }
   return false

@@ -24,15 +24,22 @@ export const nobleSignatures = (acceptance: Acceptance): SignatureFunctions => (
 
 /** The layer: synchronous throughout. */
 export const layerNoble = (acceptance: Acceptance): Layer.Layer<Signatures> =>
-  Layer.succeed(Signatures, withVerifyAll(nobleSignatures(acceptance)))
+  Layer.succeed(Signatures, synchronously(nobleSignatures(acceptance)))
 
-/** `verifyAll` by the synchronous `verify`. */
-export const withVerifyAll = (functions: SignatureFunctions): Signatures["Service"] => ({
+/** Many are verified one after the other, each when it is added. */
+export const synchronously = (functions: SignatureFunctions): Signatures["Service"] => ({
   ...functions,
-  verifyAll: (checks) =>
-    Effect.succeed(
-      checks.map(({ publicKey, message, signature }) => functions.verify(publicKey, message, signature)),
-    ),
+  begin: () => {
+    const verdicts: boolean[] = []
+    return {
+      add: (checks) => {
+        for (const { publicKey, message, signature } of checks) {
+          verdicts.push(functions.verify(publicKey, message, signature))
+        }
+      },
+      verdicts: Effect.succeed(verdicts),
+    }
+  },
 })
 
 /** noble's own verification: ZIP-215. */

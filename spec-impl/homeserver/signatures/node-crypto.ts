@@ -1,21 +1,36 @@
 /** Signatures by node:crypto (OpenSSL): the hot path. */
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto"
 import { Effect, Layer } from "effect"
-import { type Acceptance, isRuledOut, isRuledOutKey, isRuledOutSignature } from "./acceptance.ts"
+import { type Acceptance, isRuledOutKey, isRuledOutSignature } from "./acceptance.ts"
 import { isSmallOrder } from "./encodings.ts"
-import { verifyWithCofactor, verifyWithoutCofactor, withVerifyAll } from "./noble.ts"
-import { type SignatureFunctions, Signatures, type VerifyCheck } from "./signatures.ts"
+import { synchronously, verifyWithCofactor, verifyWithoutCofactor } from "./noble.ts"
+import { type SignatureFunctions, Signatures, type Verification, type VerifyCheck } from "./signatures.ts"
+import { publicKeyPrefix } from "./verify-slice.ts"
+import { VerifyThreads } from "./verify-threads.ts"
 
 /** Key objects cost more to make than to use; this many of either kind are kept. */
 const keysKeptMax = 10_000
-/** Checks on libuv's pool at once. */
-const inFlightMax = 8
 
 const privatePrefix = Buffer.from("302e020100300506032b657004220420", "hex")
-const publicPrefix = Buffer.from("302a300506032b6570032100", "hex")
+
+/** What is to be known of a public key. */
+interface KnownPublicKey {
+  /** None where every signature by it is ruled out. */
+  readonly key: KeyObject | undefined
+  readonly isSmallOrder: boolean
+}
+
+const publicKeysBy = (acceptance: Acceptance): ((publicKey: Uint8Array) => KnownPublicKey) =>
+  keptKeys((publicKey) => ({
+    key: isRuledOutKey(acceptance, publicKey) ? undefined : toPublicKey(publicKey),
+    isSmallOrder: isSmallOrder(publicKey),
+  }))
 
 /** The functions, accepting what `acceptance` says. */
-export const nodeSignatures = (acceptance: Acceptance): SignatureFunctions => {
+export const nodeSignatures = (
+  acceptance: Acceptance,
+  publicKeyOf = publicKeysBy(acceptance),
+): SignatureFunctions => {
   const privateKeyOf = keptKeys((seed) =>
     createPrivateKey({ key: Buffer.concat([privatePrefix, seed]), format: "der", type: "pkcs8" }),
   )
@@ -24,101 +39,122 @@ export const nodeSignatures = (acceptance: Acceptance): SignatureFunctions => {
       new Uint8Array(
         createPublicKey(privateKeyOf(seed))
           .export({ format: "der", type: "spki" })
-          .subarray(publicPrefix.length),
+          .subarray(publicKeyPrefix.length),
       ),
   )
-  const publicKeyOf = keptKeys((publicKey) => ({
-    isRuledOut: isRuledOutKey(acceptance, publicKey),
-    isSmallOrder: isSmallOrder(publicKey),
-    // Anything of another length is ruled out already.
-    key: publicKey.length === 32 ? toPublicKey(publicKey) : undefined,
-  }))
   return {
     publicKey: publicOf,
     sign: (seed, message) => new Uint8Array(sign(null, message, privateKeyOf(seed))),
     verify: (publicKey, message, signature) => {
-      const known = publicKeyOf(publicKey)
-      if (known.key === undefined || known.isRuledOut || isRuledOutSignature(acceptance, signature))
-        return false
+      const { key, isSmallOrder: isOfSmallOrder } = publicKeyOf(publicKey)
+      if (key === undefined || isRuledOutSignature(acceptance, signature)) return false
       if (acceptance === "zip215") return verifyWithCofactor(publicKey, message, signature)
       // OpenSSL's verdict on keys of small order is its own; only `rfc8032` ever gets here with one.
-      if (known.isSmallOrder) return verifyWithoutCofactor(publicKey, message, signature)
-      return verify(null, message, known.key, signature)
+      if (isOfSmallOrder) return verifyWithoutCofactor(publicKey, message, signature)
+      return verify(null, message, key, signature)
     },
   }
 }
 
 /** The layer of the simulator: synchronous throughout. */
 export const layerNodeCrypto = (acceptance: Acceptance): Layer.Layer<Signatures> =>
-  Layer.succeed(Signatures, withVerifyAll(nodeSignatures(acceptance)))
+  Layer.succeed(Signatures, synchronously(nodeSignatures(acceptance)))
 
-/** The layer of a real server: `verifyAll` works off the main thread, where that is worth the way there. */
+/**
+ * The layer of a real server: many are verified off the main thread, where that is worth the way there; until the scope
+ * is closed.
+ */
 export const layerNodeCryptoThreaded = (acceptance: Acceptance): Layer.Layer<Signatures> => {
-  const functions = nodeSignatures(acceptance)
-  const synchronous = withVerifyAll(functions)
-  // While a thread verifies by a key object no other can: so there is one for each check in flight.
-  const keysOf = keptKeys(
-    (publicKey) => Array.from({ length: inFlightMax }, () => toPublicKey(publicKey)),
-    keysKeptMax / inFlightMax,
+  const publicKeyOf = publicKeysBy(acceptance)
+  const functions = nodeSignatures(acceptance, publicKeyOf)
+  // What noble alone can do stays here.
+  if (acceptance === "zip215") return Layer.succeed(Signatures, synchronously(functions))
+  const isForThreads = ({ publicKey, signature }: VerifyCheck): boolean => {
+    const { key, isSmallOrder: isOfSmallOrder } = publicKeyOf(publicKey)
+    return key !== undefined && !isOfSmallOrder && !isRuledOutSignature(acceptance, signature)
+  }
+  return Layer.effect(
+    Signatures,
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() => new VerifyThreads(functions.verify)),
+        (threads) => Effect.callback<void>((resume) => void threads.end().then(() => resume(Effect.void))),
+      ),
+      (threads) => ({ ...functions, begin: () => verifyBeside(threads, functions.verify, isForThreads) }),
+    ),
   )
-  return Layer.succeed(Signatures, {
-    ...functions,
-    verifyAll: (checks) =>
-      checks.length < pooledMin || acceptance === "zip215"
-        ? synchronous.verifyAll(checks)
-        : Effect.callback((resume) => verifyOnPool(acceptance, functions, checks, keysOf, resume)),
-  })
 }
 
-/** Fewer checks are done sooner than handed over. */
-const pooledMin = 4
+/** So many checks are handed over at a time, while others are still being made. */
+const sliceChecks = 128
+/** Fewer checks are done sooner than handed over; and fewer than that are no reason to start threads. */
+const handedOverMin = 4
+const startedForMin = 32
 
-const verifyOnPool = (
-  acceptance: Acceptance,
-  functions: SignatureFunctions,
-  checks: readonly VerifyCheck[],
-  keysOf: (publicKey: Uint8Array) => readonly KeyObject[],
-  resume: (verdicts: Effect.Effect<readonly boolean[]>) => void,
-): void => {
-  const verdicts = checks.map(() => false)
-  let next = 0
-  let left = checks.length
-  const settle = (at: number, verdict: boolean): void => {
-    verdicts[at] = verdict
-    left -= 1
-    if (left === 0) resume(Effect.succeed(verdicts))
+const verifyBeside = (
+  threads: VerifyThreads,
+  verifyHere: SignatureFunctions["verify"],
+  isForThreads: (check: VerifyCheck) => boolean,
+): Verification => {
+  const verdicts: boolean[] = []
+  let left = 0
+  /** Those that were not handed over yet, and their places among all. */
+  let checks: VerifyCheck[] = []
+  let places: number[] = []
+  let isComplete = (): void => undefined
+  const verifyNow = ({ publicKey, message, signature }: VerifyCheck): boolean =>
+    verifyHere(publicKey, message, signature)
+  const handOver = (): void => {
+    const handed = places
+    left += handed.length
+    threads.take(checks, (given) => {
+      for (const [nth, place] of handed.entries()) verdicts[place] = given[nth]!
+      left -= handed.length
+      if (left === 0) isComplete()
+    })
+    checks = []
+    places = []
   }
-  /** Goes on with what is next, one after the other, by the key objects of that lane. */
-  const work = (lane: number): void => {
-    for (let at = next++; at < checks.length; at = next++) {
-      const { publicKey, message, signature } = checks[at]!
-      if (isSmallOrder(publicKey) || isRuledOut(acceptance, publicKey, signature)) {
-        settle(at, functions.verify(publicKey, message, signature))
-        continue
+  return {
+    add: (added) => {
+      for (const check of added) {
+        if (!isForThreads(check)) {
+          verdicts.push(verifyNow(check))
+          continue
+        }
+        places.push(verdicts.length)
+        verdicts.push(false)
+        checks.push(check)
+        if (checks.length === sliceChecks) handOver()
       }
-      const taken = at
-      verify(null, message, keysOf(publicKey)[lane]!, signature, (error, valid) => {
-        settle(taken, error === null && valid)
-        work(lane)
-      })
-      return
-    }
+    },
+    verdicts: Effect.callback((resume) => {
+      if (checks.length >= (threads.areRunning ? handedOverMin : startedForMin)) handOver()
+      for (const [nth, place] of places.entries()) verdicts[place] = verifyNow(checks[nth]!)
+      isComplete = () => resume(Effect.succeed(verdicts))
+      if (left === 0) isComplete()
+    }),
   }
-  for (let lane = 0; lane < inFlightMax; lane++) work(lane)
 }
 
 const toPublicKey = (publicKey: Uint8Array): KeyObject =>
-  createPublicKey({ key: Buffer.concat([publicPrefix, publicKey]), format: "der", type: "spki" })
+  createPublicKey({ key: Buffer.concat([publicKeyPrefix, publicKey]), format: "der", type: "spki" })
 
-const keptKeys = <A>(make: (bytes: Uint8Array) => A, countMax = keysKeptMax): ((bytes: Uint8Array) => A) => {
+const keptKeys = <A>(make: (bytes: Uint8Array) => A): ((bytes: Uint8Array) => A) => {
   const kept = new Map<string, A>()
-  return (bytes) => {
+  const keptOrMade = (bytes: Uint8Array): A => {
     const name = Buffer.from(bytes).toString("latin1")
     const known = kept.get(name)
     if (known !== undefined) return known
-    if (kept.size >= countMax) kept.clear()
+    if (kept.size >= keysKeptMax) kept.clear()
     const made = make(bytes)
     kept.set(name, made)
     return made
+  }
+  let last: { readonly bytes: Uint8Array; readonly made: A } | undefined
+  return (bytes) => {
+    // Most are asked for again and again, by the same object.
+    if (last?.bytes !== bytes) last = { bytes, made: keptOrMade(bytes) }
+    return last.made
   }
 }

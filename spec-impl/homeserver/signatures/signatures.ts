@@ -17,10 +17,14 @@ export interface SignatureFunctions {
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
 }
 
+/** Many checks, verified while whoever gives them goes on: a real server does it off its main thread. */
+export interface Verification {
+  readonly add: (checks: readonly VerifyCheck[]) => void
+  /** All verdicts, in the order in which the checks were added. Nothing is added after that. */
+  readonly verdicts: Effect.Effect<readonly boolean[]>
+}
+
 export class Signatures extends Context.Service<
   Signatures,
-  SignatureFunctions & {
-    /** Verifies many, in their order; a real server does it off its main thread. */
-    readonly verifyAll: (checks: readonly VerifyCheck[]) => Effect.Effect<readonly boolean[]>
-  }
+  SignatureFunctions & { readonly begin: () => Verification }
 >()("netsplit/Signatures") {}

@@ -8,6 +8,7 @@ import { DeriveKey, deriveBeside } from "../../client-api/accounts/passwords.ts"
 import { clientRoutes } from "../../client-api/server.ts"
 import { Sync } from "../../client-api/sync/sync.ts"
 import { readingsDefault } from "../../core/readings.ts"
+import { beAlone } from "../../core/recent.ts"
 import { federationRoutes } from "../../federation/server.ts"
 import { wireHandler } from "../../federation/wire.ts"
 import { layerChapters } from "../../homeserver/homeserver.ts"
@@ -93,6 +94,7 @@ export const serveHomeserver = (
   options: ServeOptions,
 ): Effect.Effect<ServingHomeserver, ServeFailure, Scope.Scope> =>
   Effect.gen(function* () {
+    beAlone()
     const files = yield* holdDataDirectory(options.dataDirectory)
     const signatures = yield* Effect.map(Layer.build(layerSignatures(options)), (built) =>
       Context.get(built, Signatures),
