@@ -15,7 +15,7 @@ import { runLine } from "./testing/run-line.ts"
 const fixtures = new URL("../sim/explore/fixtures/", import.meta.url)
 const kinds = [
   ["phantom-join-rules", "no-reset", "phantom-join-rules"],
-  ["different-inputs", "agree", null],
+  ["different-inputs", "agree", "stale-state"],
   ["acl-unheeded", "borders", null],
   ["transactions-taken-twice", "once-only", null],
   ["stranger-speaks", "shown-events", null],

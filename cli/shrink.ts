@@ -66,12 +66,13 @@ const shrinkWith = async (
   const first = await pool.run({ plan, transport })
   const failure = failureOfCase(found, first.failures)
   if (failure === undefined) return undefined
-  const { reason } = failure
+  const { reason, check } = failure
+  const lookFor = { check, reason }
   const progress = showProgress(plan.entries.length, "entries left out")
   const smallest = await shrinkPlan(plan, {
     ask: async (smaller, most) => {
       const stepsMax = isEndless(reason) ? first.steps : most
-      const tried = await pool.run({ plan: smaller, transport, stepsMax })
+      const tried = await pool.run({ plan: smaller, transport, stepsMax, lookFor })
       return failsFor(reason, tried.failures) ? tried : undefined
     },
     first,
@@ -82,7 +83,7 @@ const shrinkWith = async (
   progress.end()
   const last = await pool.run({ plan: smallest, transport })
   const same = last.failures.find((tried) => tried.reason === reason)
-  const { check, why, shape } = same ?? failure
+  const { why, shape } = same ?? failure
   return {
     before: sizeOf(plan, first),
     after: sizeOf(smallest, last),

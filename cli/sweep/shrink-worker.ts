@@ -2,13 +2,15 @@
 import { parentPort } from "node:worker_threads"
 import type { Plan } from "#sim/explore/plan.ts"
 import { reasonOf } from "#sim/explore/reason.ts"
-import { runPlan } from "#sim/explore/run-plan.ts"
+import { type Failure, runPlan } from "#sim/explore/run-plan.ts"
 import type { Transport } from "#sim/world/world.ts"
 
 export interface Trial {
   readonly plan: Plan
   readonly transport: Transport
   readonly stepsMax?: number
+  /** All that is asked, where it is known. */
+  readonly lookFor?: { readonly check: string; readonly reason: string }
 }
 
 /** What a plan comes to. */
@@ -25,8 +27,19 @@ export interface Tried {
   readonly idle: readonly string[]
 }
 
-parentPort?.on("message", async ({ plan, transport, stepsMax }: Trial) => {
-  const run = await runPlan(plan, { transport, ...(stepsMax === undefined ? {} : { stepsMax }) })
+parentPort?.on("message", async ({ plan, transport, stepsMax, lookFor }: Trial) => {
+  const run = await runPlan(plan, {
+    transport,
+    ...(stepsMax === undefined ? {} : { stepsMax }),
+    ...(lookFor === undefined
+      ? {}
+      : {
+          lookFor: {
+            check: lookFor.check,
+            isIt: (failure: Failure): boolean => reasonOf(failure) === lookFor.reason,
+          },
+        }),
+  })
   const tried: Tried = {
     failures: run.failures.map((failure) => ({
       check: failure.check,

@@ -10,12 +10,15 @@ export interface PlainerField {
   readonly apply: (plan: Plan) => Plan
 }
 
-/** Fields that say what an entry is. */
-const fixed: ReadonlySet<string> = new Set(["id", "act", "user", "fault", "name"])
+/** Fields that say what an entry is, or leave less of it to chance. */
+const fixed: ReadonlySet<string> = new Set([
+  ...["id", "act", "user", "fault", "name"],
+  ...["types", "which", "keysShare"],
+])
 
-/** All that could be left out, by itself; whether the rest can still be read is for others to say. */
-export const plainerFields = (plan: Plan): readonly PlainerField[] => [
-  ...plan.servers.flatMap(({ name, ...said }) =>
+/** What servers say that could be left out, by itself; whether the rest can still be read is for others to say. */
+export const plainerServers = (plan: Plan): readonly PlainerField[] =>
+  plan.servers.flatMap(({ name, ...said }) =>
     lessOf(said).map(({ key, apply }) => ({
       key: `${name} ${key}`,
       apply: (from: Plan) => ({
@@ -25,8 +28,11 @@ export const plainerFields = (plan: Plan): readonly PlainerField[] => [
         ),
       }),
     })),
-  ),
-  ...plan.entries.flatMap((entry) => [
+  )
+
+/** The same of entries. */
+export const plainerEntries = (plan: Plan): readonly PlainerField[] =>
+  plan.entries.flatMap((entry) => [
     ...lessOf(isAction(entry) ? entry.do : entry.fault).map(({ key, apply }) => ({
       key: `${entry.id} ${key}`,
       apply: (from: Plan) =>
@@ -39,8 +45,7 @@ export const plainerFields = (plan: Plan): readonly PlainerField[] => [
     ...(isAction(entry) || entry.forMs === undefined
       ? []
       : [{ key: `${entry.id} forMs`, apply: (from: Plan) => changed(from, entry.id, withoutEnd) }]),
-  ]),
-]
+  ])
 
 const changed = (plan: Plan, id: string, change: (entry: PlanEntry) => PlanEntry): Plan => ({
   ...plan,

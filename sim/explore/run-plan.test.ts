@@ -4,7 +4,7 @@ import type { TraceRecord } from "../kernel/trace.ts"
 import { goalNames, neededFor } from "./goals.ts"
 import { makePlan } from "./make-plan.ts"
 import type { Plan, PlanEntry } from "./plan.ts"
-import { runPlan } from "./run-plan.ts"
+import { type Failure, runPlan } from "./run-plan.ts"
 
 const opening: readonly PlanEntry[] = [
   { id: "make", atMs: 0, do: { act: "create", user: "@alice:s1", room: "r", version: "11" } },
@@ -63,6 +63,26 @@ describe("a plan", () => {
       .slice(core, healed)
       .filter(({ kind, fields }) => kind === "delivered" && fields.includes("s3"))
     expect(crossing).toEqual([])
+  })
+
+  test("that is looked through for one failure ends where that is seen, and is checked for no other", async () => {
+    const redact = { act: "redact", user: "@bob:s2", room: "r", of: "hi" } as const
+    const plan: Plan = {
+      ...planOf(
+        { id: "hi", atMs: 5_000, do: { act: "message", user: "@alice:s1", room: "r" } },
+        { id: "redact", atMs: 9_000, do: redact },
+        { id: "later", atMs: 30_000, do: { act: "message", user: "@alice:s1", room: "r" } },
+      ),
+      servers: [{ name: "s1" }, { name: "s2", mutant: "anybody-redacts" }, { name: "s3" }],
+    }
+    const whole = await runPlan(plan, { transport: "direct" })
+    const told = whole.failures.find(({ check }) => check === "redactions")!
+    const lookFor = { check: "redactions", isIt: ({ why }: Failure) => why === told.why }
+    const sought = await runPlan(plan, { transport: "direct", lookFor })
+    expect(sought).toMatchObject({ failures: [told], stopped: true })
+    expect(sought.steps).toBeLessThan(whole.steps)
+    const other = await runPlan(plan, { transport: "direct", lookFor: { ...lookFor, check: "once-only" } })
+    expect(other).toMatchObject({ failures: [], stopped: false, traceHash: whole.traceHash })
   })
 
   test("is the same each time, with and without memos, and stops where it is told to", async () => {

@@ -45,6 +45,14 @@ export interface PlanRunOptions {
   readonly onEnd?: (world: CheckedWorld, lastServer: string) => void
   /** No run that comes to an end takes more steps. */
   readonly stepsMax?: number
+  /** All that is asked of the run: nothing else is checked or counted, and it ends where that is seen. */
+  readonly lookFor?: Sought
+}
+
+/** A failure of one check that a run is looked through for. */
+export interface Sought {
+  readonly check: string
+  readonly isIt: (failure: Failure) => boolean
 }
 
 /** Something that must hold in every run, and did not. */
@@ -135,25 +143,33 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
     sentToDevices,
     loggedOut,
   }
+  const { lookFor } = options
+  const isAsked = (check: string): boolean => lookFor === undefined || lookFor.check === check
   const failures: Failure[] = []
+  const fail = (...told: readonly Failure[]): void => {
+    failures.push(...told)
+    if (lookFor !== undefined && told.some(lookFor.isIt)) kernel.stopAtStep = kernel.trace.steps
+  }
   const unknown: string[] = []
   const outcomes = new Map<string, string>()
   let storyEvents = 0
-  const watches = checks.map(({ name, watch }) => ({ name, ...watch(world) }))
+  const watches = checks
+    .filter(({ name }) => isAsked(name))
+    .map(({ name, watch }) => ({ name, ...watch(world) }))
   const goals = watchGoals()
+  if (lookFor === undefined) kernel.trace.listen(goals.onRecord)
   const overheard = new Overheard(world)
   kernel.trace.listen((record) => {
-    goals.onRecord(record)
     overheard.onRecord(record)
     if (record.kind === "rollback") rolledBack.add(String(record.fields[0]))
     for (const { name, onRecord } of watches) {
-      for (const why of onRecord?.(record) ?? []) failures.push({ check: name, why, shape: null })
+      for (const why of onRecord?.(record) ?? []) fail({ check: name, why, shape: null })
     }
   })
   const onCommit = (server: string, group: StoreGroup): void => {
     overheard.onCommit(server, group)
     for (const { name, onCommit } of watches) {
-      for (const why of onCommit?.(server, group) ?? []) failures.push({ check: name, why, shape: null })
+      for (const why of onCommit?.(server, group) ?? []) fail({ check: name, why, shape: null })
     }
   }
   const exit = await kernel.run(
@@ -195,19 +211,19 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
           claimed: (key) => void claimed.push(key),
           sentToDevices: (message) => void sentToDevices.push(message),
           loggedOut: (device) => void loggedOut.add(device),
-          onDefect: (why) => void failures.push({ check: "no-defect", why, shape: null }),
+          onDefect: (why) => fail({ check: "no-defect", why, shape: null }),
         })
         storyEvents = countEvents(servers)
         yield* Scope.close(scope, Exit.void)
-        failures.push(...(yield* healCore(plan, world, overheard, network, stage.restart)))
+        fail(...(yield* healCore(plan, world, overheard, network, stage.restart)))
         yield* network.heal
         yield* restartAll(servers, stage.restart)
         yield* untilQuiet(servers, network)
         const unsettled = yield* settleAll([...servers.values()], servers, network)
-        const verdicts = judgeAll(world, overheard, unsettled)
-        failures.push(...verdicts.failures)
+        const verdicts = judgeAll(world, overheard, unsettled, isAsked)
+        fail(...verdicts.failures)
         unknown.push(...verdicts.unknown)
-        failures.push(...endProblems(watches))
+        fail(...endProblems(watches))
       }),
     ),
   )
@@ -222,7 +238,7 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
       shape: null,
     })
   }
-  goals.atEnd([...servers.values()])
+  if (lookFor === undefined) goals.atEnd([...servers.values()])
   options.onEnd?.(world, kernel.lastServer)
   return {
     failures,
@@ -303,35 +319,38 @@ const judgeAll = (
   { honest, servers, rolledBack }: CheckedWorld,
   overheard: Overheard,
   unsettled: ReadonlyMap<string, readonly string[]>,
+  isAsked: (check: string) => boolean,
 ): { readonly failures: readonly Failure[]; readonly unknown: readonly string[] } => {
   const failures: Failure[] = []
   const unknown: string[] = []
   const up = honest.flatMap((name) => servers.get(name) ?? [])
   for (const roomId of roomIdsOf(up)) {
     const participants = participantsOf(roomId, up, rolledBack)
-    const judged = { participants, within: up, everybody: servers, rolledBack, overheard }
-    const silent = (unsettled.get(roomId) ?? []).filter((name) =>
-      participants.some((server) => server.name === name),
-    )
-    const { agree, live, why, parting } = judge({
-      servers: participants,
-      roomIds: [roomId],
-      unsettled: silent,
-      notes: new Map(),
-      wanted: () => true,
-    })
-    if (live === "no")
-      failures.push({ check: "live", why: `${roomId}: ${why}`, shape: shapeOfStanding(judged, roomId) })
-    if (agree === "no" && parting !== undefined) {
-      const shape = shapeOfDisagreement(judged, roomId, parting.cause)
-      failures.push({ check: "agree", why: `${roomId}: ${why}`, cause: parting.cause, shape })
+    if (isAsked("agree") || isAsked("live")) {
+      const judged = { participants, within: up, everybody: servers, rolledBack, overheard }
+      const silent = (unsettled.get(roomId) ?? []).filter((name) =>
+        participants.some((server) => server.name === name),
+      )
+      const { agree, live, why, parting } = judge({
+        servers: participants,
+        roomIds: [roomId],
+        unsettled: silent,
+        notes: new Map(),
+        wanted: () => true,
+      })
+      if (live === "no")
+        failures.push({ check: "live", why: `${roomId}: ${why}`, shape: shapeOfStanding(judged, roomId) })
+      if (agree === "no" && parting !== undefined) {
+        const shape = shapeOfDisagreement(judged, roomId, parting.cause)
+        failures.push({ check: "agree", why: `${roomId}: ${why}`, cause: parting.cause, shape })
+      }
+      if (agree === "unknown") unknown.push(`${roomId}: ${why}`)
     }
-    const reset = findReset(participants, roomId)
+    const reset = isAsked("no-reset") ? findReset(participants, roomId) : undefined
     if (reset !== undefined) {
       const why = `${roomId}: a resolution on ${reset.server} lost what every state had`
       failures.push({ check: "no-reset", why, shape: reset.shape })
     }
-    if (agree === "unknown") unknown.push(`${roomId}: ${why}`)
   }
   return { failures, unknown }
 }

@@ -60,6 +60,52 @@ describe("shrinking", () => {
     expect((await shrinkWhile(failing, (plan) => JSON.stringify(plan) === text)).smallest).toEqual(bare)
   })
 
+  test("takes no notice of a candidate that is what there is already", async () => {
+    const again = { ...failing, servers: failing.servers.map((server) => ({ ...server, settings: {} })) }
+    const { smallest, tried } = await shrinkWhile(again, () => true)
+    expect(smallest.entries).toEqual([])
+    expect(tried).toBeLessThan(100)
+  })
+
+  test("leaves out what was refused with each step, in one try", async () => {
+    const isOfUse = ({ id }: PlanEntry) => id === "kick" || id.startsWith("loss") || id.startsWith("make")
+    const { entries } = await shrinkPlan(failing, {
+      ask: async (plan) => {
+        const [first] = plan.entries.filter(isOfUse)
+        return kicksUnderLoss(plan)
+          ? {
+              steps: 1,
+              idle: plan.entries.filter((entry) => entry !== first && !isOfUse(entry)).map(({ id }) => id),
+            }
+          : undefined
+      },
+      first: answer,
+      parallel: 1,
+      isOver: () => false,
+      onSmaller: () => undefined,
+    })
+    expect(entries).toHaveLength(2)
+  })
+
+  test("leaves what is set on servers as long as fewer events come of it", async () => {
+    const talk: PlanEntry = {
+      id: "talk",
+      atMs: 95_000,
+      do: { act: "message", user: base.users[0]!, room: "r1", count: 12 },
+    }
+    /** Who asks for ten events at once is told a lie only behind a gap of more. */
+    const liesBehindGap = ({ servers, entries }: Plan): boolean => {
+      const limit = Math.max(0, ...servers.map(({ settings }) => settings?.missingEventsLimit ?? 10))
+      return entries.some(
+        (entry) => isAction(entry) && entry.do.act === "message" && (entry.do.count ?? 1) > limit,
+      )
+    }
+    const { smallest } = await shrinkWhile({ ...base, entries: [...base.entries, talk] }, liesBehindGap)
+    expect(smallest.entries.filter(isAction).map(({ do: action }) => action)).toEqual([
+      expect.not.objectContaining({ count: expect.anything() }),
+    ])
+  })
+
   test("never tries a plan twice, nor one that cannot be read", async () => {
     const seen = new Set<string>()
     await shrinkWhile(

@@ -3,9 +3,11 @@
  * draw of what stays (DESIGN.md, principle 4), so most of what does not matter can go.
  */
 import { Effect, Result } from "effect"
+import { withCertainLies, withoutBursts, withStateAsked, withSteadyCuts } from "./certain-plans.ts"
 import { type Attempt, afterYes, attempts, type Knowledge } from "./doubts.ts"
-import { plainerFields } from "./plainer-fields.ts"
+import { type PlainerField, plainerEntries, plainerServers } from "./plainer-fields.ts"
 import { isAction, type Plan, type PlanEntry, readPlan } from "./plan.ts"
+import { gapsIn, withShorterTimes, withShortGaps } from "./shorter-times.ts"
 import {
   withMergedRooms,
   withMergedServers,
@@ -16,7 +18,6 @@ import {
   withoutServers,
   withoutUsers,
   withPlainerFaults,
-  withShorterTimes,
   withSmallerNumbers,
 } from "./smaller-plans.ts"
 
@@ -49,30 +50,28 @@ export const shrinkPlan = async (plan: Plan, options: ShrinkOptions): Promise<Pl
   const search = new Search(plan, options)
   for (let round = 1; ; round++) {
     const before = search.best
-    await search.descend(withoutIdle(search.answer))
+    await search.leaveOutIdle()
     await search.descend(withoutCore)
+    if (round === 1) for (const certain of certainties) await search.descend(certain)
     await search.descend(withoutServers)
     await search.descend(withoutRooms)
+    await search.leaveOutIdle()
     await search.leaveOut(round === 1 ? firstDoubts : () => laterDoubt)
+    await search.descend(withShorterTimes)
+    await search.shortenGaps()
     await search.descend(withoutUsers)
     await search.descend(withMergedServers)
     await search.descend(withMergedUsers)
     await search.descend(withMergedRooms)
-    await search.makePlainer()
+    await search.makePlainer(plainerEntries)
     await search.descend(withSmallerNumbers)
     await search.descend(withPlainerFaults)
-    await search.descend(withShorterTimes)
+    if (search.best === before) await search.makePlainer(plainerServers)
     if (search.best === before || options.isOver()) return search.best
   }
 }
 
-/** What was refused, all at once. */
-const withoutIdle =
-  ({ idle }: Answer) =>
-  (plan: Plan): readonly Plan[] => {
-    const without = withoutEntries(plan, new Set(idle))
-    return without.entries.length < plan.entries.length ? [without] : []
-  }
+const certainties = [withCertainLies, withStateAsked, withoutBursts, withSteadyCuts]
 
 /** How likely it is that an entry is needed, before anything was tried. */
 const firstDoubts = (entry: PlanEntry): number => {
@@ -122,19 +121,29 @@ class Search {
     return this.#best
   }
 
-  get answer(): Answer {
-    return this.#answer
+  /** Leaves out what was refused, all at once. */
+  leaveOutIdle(): Promise<void> {
+    return this.descend((plan) => [withoutEntries(plan, new Set(this.#answer.idle))])
   }
 
   /** Leaves out entries, as many as can go. */
   leaveOut(doubtOf: (entry: PlanEntry) => number): Promise<void> {
     const doubts = new Map(this.#best.entries.map((entry) => [entry.id, doubtOf(entry)]))
-    return this.#leaveOut(doubts, (plan, ids) => withoutEntries(plan, new Set(ids)))
+    return this.#leaveOut(
+      doubts,
+      (plan, ids) => withoutEntries(plan, new Set(ids)),
+      async () => {
+        const before = this.#best.entries
+        await this.leaveOutIdle()
+        const left = new Set(this.#best.entries.map(({ id }) => id))
+        return before.flatMap(({ id }) => (left.has(id) ? [] : [id]))
+      },
+    )
   }
 
   /** Leaves out what entries and servers say beyond what they must. */
-  makePlainer(): Promise<void> {
-    const fields = plainerFields(this.#best).filter(({ apply }) => isReadable(apply(this.#best)))
+  makePlainer(fieldsOf: (plan: Plan) => readonly PlainerField[]): Promise<void> {
+    const fields = fieldsOf(this.#best).filter(({ apply }) => isReadable(apply(this.#best)))
     const byKey = new Map(fields.map((field) => [field.key, field]))
     return this.#leaveOut(new Map(fields.map(({ key }) => [key, plainerDoubt])), (plan, keys) =>
       keys.reduce((from, key) => {
@@ -144,10 +153,17 @@ class Search {
     )
   }
 
-  /** Leaves out as many of the keys as can go. */
+  /** Leaves out waits. */
+  shortenGaps(): Promise<void> {
+    const doubts = new Map(gapsIn(this.#best).map((gap) => [gap, plainerDoubt]))
+    return this.#leaveOut(doubts, (plan, gaps) => withShortGaps(plan, new Set(gaps)))
+  }
+
+  /** Leaves out as many of the keys as can go; after each step some may have gone besides. */
   async #leaveOut(
     doubts: Knowledge["doubts"],
     without: (plan: Plan, keys: readonly string[]) => Plan,
+    alsoGone: () => Promise<readonly string[]> = async () => [],
   ): Promise<void> {
     for (let known: Knowledge = { doubts, needed: [] }; ; ) {
       const plan = this.#best
@@ -160,8 +176,9 @@ class Search {
       }
       const found = await this.#first(candidates())
       if (found === undefined) return
-      known = afterYes(tried[found.at]!)
       this.#take(found)
+      const attempt = tried[found.at]!
+      known = afterYes({ ...attempt, keys: [...attempt.keys, ...(await alsoGone())] })
     }
   }
 
@@ -224,9 +241,10 @@ class Search {
   /** What is said of a plan, now or before; undefined where it need not be asked. */
   #ask(plan: Plan): Promise<Answer | undefined> | undefined {
     const text = JSON.stringify(plan)
+    if (text === JSON.stringify(this.#best)) return undefined
     const before = this.#asked.get(text)
     if (before !== undefined) return before
-    if (text === JSON.stringify(this.#best) || !isReadable(plan)) return undefined
+    if (!isReadable(plan)) return undefined
     const said = this.#options.ask(plan, this.#stepsMax)
     this.#asked.set(text, said)
     return said

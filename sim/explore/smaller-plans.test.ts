@@ -2,7 +2,7 @@
 import { Effect, Result } from "effect"
 import { describe, expect, test } from "vitest"
 import { makePlan } from "./make-plan.ts"
-import { plainerFields } from "./plainer-fields.ts"
+import { plainerEntries, plainerServers } from "./plainer-fields.ts"
 import { isAction, type Plan, readPlan } from "./plan.ts"
 import {
   withMergedRooms,
@@ -13,7 +13,6 @@ import {
   withoutServers,
   withoutUsers,
   withPlainerFaults,
-  withShorterTimes,
   withSmallerNumbers,
 } from "./smaller-plans.ts"
 
@@ -81,20 +80,6 @@ test("one user, and one room, stands for two", () => {
   ).toBe(true)
 })
 
-test("times become less, and the order stays", () => {
-  const candidates = withShorterTimes(plan)
-  expect(candidates[1]!.entries.map(({ atMs }) => atMs)).toEqual([0, 1_000, 2_000, 3_000, 4_000, 6_000])
-  expect(candidates[1]!.entries[3]).toMatchObject({ forMs: 2_000 })
-  for (const { entries, faultsMs } of candidates) {
-    expect(faultsMs).toBeLessThanOrEqual(plan.faultsMs)
-    expect(entries).toEqual(entries.toSorted((a, b) => a.atMs - b.atMs))
-  }
-  let plainest = plan
-  for (let next = candidates.at(-1); next !== undefined; next = withShorterTimes(plainest).at(-1))
-    plainest = next
-  expect(plainest.faultsMs).toBeLessThanOrEqual(8_000)
-})
-
 test("faults become plain, cores small, numbers little", () => {
   expect(withPlainerFaults(plan).map(({ entries }) => entries[3])).toMatchObject(
     ["s1", "s2", "s3"].map((name) => ({
@@ -110,6 +95,9 @@ test("faults become plain, cores small, numbers little", () => {
       .slice(-2),
   ).toMatchObject([{ do: { count: 1 } }, { do: { count: 15 } }])
 })
+
+/** What entries and servers say. */
+const plainerFields = (of: Plan) => [...plainerServers(of), ...plainerEntries(of)]
 
 test("whatever need not be said is offered once", () => {
   const keys = plainerFields(plan).map(({ key }) => key)
@@ -137,13 +125,7 @@ test("whatever need not be said is offered once", () => {
 describe("of random plans", () => {
   test.each([1, 2, 3, 4, 5, 6])("seed %i: those with less can be read, or say what no plan says", (seed) => {
     const random = makePlan(seed)
-    for (const candidates of [
-      withoutUsers,
-      withoutRooms,
-      withMergedUsers,
-      withMergedRooms,
-      withShorterTimes,
-    ]) {
+    for (const candidates of [withoutUsers, withoutRooms, withMergedUsers, withMergedRooms]) {
       for (const candidate of candidates(random)) expect(isReadable(candidate)).toBe(true)
     }
     const readable = [...withoutServers(random), ...withMergedServers(random)].filter(isReadable)

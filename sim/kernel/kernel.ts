@@ -68,7 +68,9 @@ const startMsDefault = 1_700_000_000_000
 export class Kernel {
   readonly chance: KeyedChance
   readonly trace: Trace
-  readonly #options: Required<Omit<KernelOptions, "trace" | "stopAtStep">> & { readonly stopAtStep: number }
+  /** The step after which the run ends, if it comes to that. */
+  stopAtStep: number
+  readonly #options: Required<Omit<KernelOptions, "trace" | "stopAtStep">>
   readonly #queue = makeRunQueue()
   readonly #timers = new Heap<Timer>((a, b) => (a.atMs !== b.atMs ? a.atMs < b.atMs : a.turn < b.turn))
   readonly #servers = new Map<string, ServerRuntime>()
@@ -87,8 +89,8 @@ export class Kernel {
       startMs: options.startMs ?? startMsDefault,
       stepsMax: options.stepsMax ?? 50_000_000,
       virtualMsMax: options.virtualMsMax ?? Number.POSITIVE_INFINITY,
-      stopAtStep: options.stopAtStep ?? Number.POSITIVE_INFINITY,
     }
+    this.stopAtStep = options.stopAtStep ?? Number.POSITIVE_INFINITY
     this.chance = new KeyedChance(options.seed)
     this.trace = options.trace ?? new Trace()
     this.#nowMs = this.#options.startMs
@@ -266,7 +268,7 @@ export class Kernel {
 
   /** Runs until done, or until only promises can bring it on; gives why it cannot go on, if so. */
   #runUntil(isDone: () => boolean): KernelStalled | KernelExhausted | StoppedAtStep | undefined {
-    const { stepsMax, virtualMsMax, stopAtStep } = this.#options
+    const { stepsMax, virtualMsMax } = this.#options
     for (;;) {
       for (let next = this.#queue.pop(); next !== undefined; next = this.#queue.pop()) {
         if (next.keeper?.keptBack !== undefined) {
@@ -277,7 +279,7 @@ export class Kernel {
         next.task()
         if (isDone()) return undefined
         const step = this.trace.steps
-        if (step >= stopAtStep) return new StoppedAtStep({ step })
+        if (step >= this.stopAtStep) return new StoppedAtStep({ step })
         if (step >= stepsMax) return this.#exhausted("stepsMax")
       }
       if (this.#outstanding.length > 0) return undefined

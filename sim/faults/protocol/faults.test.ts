@@ -19,7 +19,15 @@ const recordsOn = ({ servers }: Played, server: string, roomId: string) => [
  * last of it and asks for the state in the gap.
  */
 const acrossGap = (
-  options: { readonly transport: Transport; readonly seed?: number; readonly roomVersion?: string },
+  {
+    topics = ["one", "two"],
+    ...options
+  }: {
+    readonly transport: Transport
+    readonly seed?: number
+    readonly roomVersion?: string
+    readonly topics?: readonly string[]
+  },
   fault: Fault,
   story: (played: Played, roomId: string) => Effect.Effect<void, unknown>,
 ) =>
@@ -27,7 +35,7 @@ const acrossGap = (
     Effect.gen(function* () {
       const { stage } = played
       const first = stage.user(userOf("s1"))
-      for (const topic of ["one", "two"]) yield* first.setState(roomId, "m.room.topic", { topic })
+      for (const topic of topics) yield* first.setState(roomId, "m.room.topic", { topic })
       yield* stage.quiet
       yield* stage.partition(["s1", "s2"], ["s3"])
       for (let nth = 1; nth <= 16; nth++) yield* say(played, "s2", roomId, `${nth}`)
@@ -70,6 +78,20 @@ describe("stale-state", () => {
     }
   })
 
+  it("leaves nothing to chance where it says of which types, and of when", async () => {
+    const tells = async (fault: Omit<Extract<Fault, { fault: "stale-state" }>, "fault">, topic: string) => {
+      const topics = ["one", "two", "three"]
+      await acrossGap(
+        { transport: "direct", topics },
+        { fault: "stale-state", keysShare: 1, ...fault },
+        (played, roomId) => Effect.sync(() => expect(claimedTopics(played, roomId).at(-1)).toBe(topic)),
+      )
+    }
+    await tells({ types: ["m.room.topic"], which: "first" }, "one")
+    await tells({ types: ["m.room.topic"], which: "last" }, "two")
+    await tells({ types: ["m.room.name"], which: "first" }, "three")
+  })
+
   it("by itself, with nothing shaped for it, finds the phantom join rules in room 10, never in room 12", async () => {
     const seedsFor = async (roomVersion: string): Promise<readonly number[]> => {
       const found: number[] = []
@@ -104,6 +126,18 @@ describe("stale-state", () => {
 })
 
 describe("holed-state", () => {
+  it("leaves out what is of those types, where it says so", async () => {
+    for (const [type, topic] of [
+      ["m.room.topic", undefined],
+      ["m.room.name", "two"],
+    ] as const) {
+      const fault = { fault: "holed-state", keysShare: 1, types: [type] } as const
+      await acrossGap({ transport: "direct" }, fault, (played, roomId) =>
+        Effect.sync(() => expect(claimedTopics(played, roomId)).toContain(topic)),
+      )
+    }
+  })
+
   it("leaves out part of the state, or of the auth chain", async () => {
     for (const transport of transports) {
       await acrossGap({ transport }, { fault: "holed-state", keysShare: 0.5 }, (played, roomId) =>

@@ -6,7 +6,7 @@ import type { WireRequest } from "#spec-impl/federation/wire.ts"
 import type { Room } from "#spec-impl/homeserver/rooms.ts"
 import { drawLinks, drawShare } from "../draws.ts"
 import { type Draws, defineFault, type FaultWorld, faultKey } from "../fault.ts"
-import { linkFields, requestFields, Share, shareOf, withDefault } from "../fields.ts"
+import { linkFields, Names, optional, requestFields, Share, shareOf, withDefault } from "../fields.ts"
 import { striking } from "../strikes.ts"
 import { idIn, inFormOf, roomAsked, withLists } from "./told.ts"
 
@@ -18,6 +18,7 @@ const stateFields = {
     "which of the two endpoints",
   ),
   rooms: requestFields.rooms,
+  types: optional(Names, "all types", "types of the state of which it is so"),
   share: shareOf(1),
 }
 
@@ -56,15 +57,27 @@ const chanceOf = (
   }
 }
 
+/** Which of the events that were there before is told of. */
+const pickEarlier = {
+  any: (draws: Draws, earlier: readonly Event[], key: readonly string[]) =>
+    draws.pick(earlier, "which", ...key),
+  first: (_: Draws, earlier: readonly Event[]) => earlier[0]!,
+  last: (_: Draws, earlier: readonly Event[]) => earlier.at(-1)!,
+}
+
 const stale =
-  (room: Room, keysShare: number, draws: Draws) =>
-  (said: JsonValue): JsonValue => {
+  (
+    room: Room,
+    { keysShare, types, which }: typeof staleState.schema.Type,
+    draws: Draws,
+  ): ((said: JsonValue) => JsonValue) =>
+  (said) => {
     const event = room.dag.record(idIn(said, room) ?? "")?.event
-    if (event?.stateKey === undefined) return said
+    if (event?.stateKey === undefined || types?.includes(event.type) === false) return said
     const key = [event.type, event.stateKey]
     if (!draws.chance(keysShare, "stale", ...key)) return said
     const earlier = earlierThan(event, room)
-    return earlier.length === 0 ? said : inFormOf(said, draws.pick(earlier, "which", ...key))
+    return earlier.length === 0 ? said : inFormOf(said, pickEarlier[which](draws, earlier, key))
   }
 
 export const staleState = defineFault({
@@ -76,6 +89,11 @@ export const staleState = defineFault({
   fields: {
     ...stateFields,
     keysShare: withDefault(Share, 0.3, "the part of the keys of a state that are of an earlier time"),
+    which: withDefault(
+      Schema.Literals(["any", "first", "last"]),
+      "any",
+      "which of the events that were there before it tells of: any, by chance, or the first or last of them",
+    ),
   },
   draw: (draws, servers) => ({ fault: "stale-state", ...drawTold(draws, servers) }),
   apply: (world, fault) =>
@@ -84,7 +102,7 @@ export const staleState = defineFault({
         alterReply: (response, request) => {
           const room = roomAsked(world, request)
           if (room === undefined) return response
-          const change = stale(room, fault.keysShare, chanceOf(world, fault, request))
+          const change = stale(room, fault, chanceOf(world, fault, request))
           return withLists(response, (list) => list.map(change), "pdu_ids", "pdus")
         },
       })),
@@ -115,9 +133,11 @@ export const holedState = defineFault({
           const draws = chanceOf(world, fault, request)
           const isLeft = (said: JsonValue, share: number): boolean =>
             !draws.chance(share, "hole", idIn(said, room) ?? "")
+          const isMeant = (said: JsonValue): boolean =>
+            fault.types?.includes(room.dag.record(idIn(said, room) ?? "")?.event.type ?? "") !== false
           const state = withLists(
             response,
-            (list) => list.filter((said) => isLeft(said, fault.keysShare)),
+            (list) => list.filter((said) => !isMeant(said) || isLeft(said, fault.keysShare)),
             "pdu_ids",
             "pdus",
           )
