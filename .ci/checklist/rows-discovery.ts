@@ -58,7 +58,7 @@ export const discoveryPart: Part = {
       removal: {
         file: "spec-impl/federation/authenticate.ts",
         from: "!isServerName(origin)",
-        to: "(request.remoteAddress as { value?: string }).value !== origin",
+        to: "request.source !== origin",
       },
     },
     {

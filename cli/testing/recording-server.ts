@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs"
 import { Context, Effect, Layer } from "effect"
 import { IpNetwork } from "effect/net"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
-import { federationRoutes } from "#spec-impl/federation/server.ts"
+import { federationHandler } from "#spec-impl/federation/server.ts"
 import { nodeSignatures } from "#spec-impl/federation/testing/servers.ts"
-import { type WireRequest, wireHandler } from "#spec-impl/federation/wire.ts"
+import type { WireRequest } from "#spec-impl/federation/wire.ts"
 import { layerChapters } from "#spec-impl/homeserver/homeserver.ts"
 import { LocalUsers } from "#spec-impl/homeserver/local-users.ts"
 import { Signatures } from "#spec-impl/homeserver/signatures/signatures.ts"
@@ -50,7 +50,7 @@ export const startRecordingServer = Effect.fnUntraced(function* (port: number) {
       allowedNetworks: ["127.0.0.0/8", "::1/128"].map(IpNetwork.fromStringUnsafe),
     }),
   )
-  const handler = yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
+  const handler = yield* Effect.provide(federationHandler(layerChapters), services)
   const tls = { certificate: pem("valid.pem"), key: pem("server.key") }
   yield* listen({ host: "127.0.0.1", port, tls, limits: federationLimits }, (request) => {
     requests.push(request)

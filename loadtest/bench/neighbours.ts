@@ -2,10 +2,10 @@
 import { Context, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
 import { FederationClient } from "#spec-impl/federation/client.ts"
-import { federationRoutes } from "#spec-impl/federation/server.ts"
+import { federationHandler } from "#spec-impl/federation/server.ts"
 import { IdentityServers } from "#spec-impl/federation/third-party-invites/identity-servers.ts"
 import { WebClient } from "#spec-impl/federation/web-client.ts"
-import { WireError, type WireHandler, wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
+import { WireError, type WireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
 import { Chance } from "#spec-impl/homeserver/chance.ts"
 import { layerChapters, layerHomeserver } from "#spec-impl/homeserver/homeserver.ts"
 import { ServerIdentity } from "#spec-impl/homeserver/identity.ts"
@@ -72,7 +72,7 @@ export const startNeighbour = Effect.fnUntraced(function* (
       Layer.provideMerge(surroundings),
     ),
   )
-  const handler = yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
+  const handler = yield* Effect.provide(federationHandler(layerChapters), services)
   const neighbour: Neighbour = {
     name,
     handler,

@@ -17,7 +17,8 @@ export const ownTargetName = "target.load.test"
 const requestsMax = 4_096
 
 const host = "127.0.0.1"
-const main = fileURLToPath(new URL("../../cli/main.ts", import.meta.url))
+/** As anybody starts it: on one processor the launcher tells Node so. */
+const launcher = fileURLToPath(new URL("../../netsplit", import.meta.url))
 
 export interface OwnTargetOptions {
   /** Where it keeps all that it has: another start on the same directory finds it again. */
@@ -60,8 +61,9 @@ export const startOwnTarget = async (options: OwnTargetOptions): Promise<OwnTarg
     ...serveArguments,
   ]
   const split = isPinned ? splitProcessors() : undefined
-  const node = [process.execPath, main, ...serve]
-  const [command, ...rest] = split === undefined ? node : ["taskset", "-c", String(split.target), ...node]
+  const netsplit = [launcher, ...serve]
+  const [command, ...rest] =
+    split === undefined ? netsplit : ["taskset", "-c", String(split.target), ...netsplit]
   const child = spawn(command!, rest, { stdio: ["ignore", "pipe", "pipe"] })
   const ready = await untilReady(child, log)
   const federation = new Exchange(`https://${ready.federation}`, authority.certificate)

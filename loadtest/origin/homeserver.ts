@@ -3,8 +3,7 @@ import { Context, Effect, Layer } from "effect"
 import { parseEvent } from "#spec-impl/core/event-format.ts"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { type RoomVersion, roomVersion, roomVersionDefault } from "#spec-impl/core/room-version.ts"
-import { federationRoutes } from "#spec-impl/federation/server.ts"
-import { wireHandler } from "#spec-impl/federation/wire.ts"
+import { federationHandler } from "#spec-impl/federation/server.ts"
 import { whileWriting } from "#spec-impl/homeserver/admission.ts"
 import { Chance } from "#spec-impl/homeserver/chance.ts"
 import { layerChapters, layerHomeserver } from "#spec-impl/homeserver/homeserver.ts"
@@ -50,7 +49,7 @@ export const makeOrigin = Effect.fnUntraced(function* (options: OriginOptions) {
       ),
     ),
   )
-  const handler = yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
+  const handler = yield* Effect.provide(federationHandler(layerChapters), services)
   const rooms = Context.get(services, Rooms)
   const users = Context.get(services, LocalUsers)
 

@@ -7,7 +7,7 @@ import { FederationClient } from "#spec-impl/federation/client.ts"
 import { layerDirectClient } from "#spec-impl/federation/direct/client.ts"
 import { directHandler } from "#spec-impl/federation/direct/server.ts"
 import { MatrixError } from "#spec-impl/federation/matrix-error.ts"
-import { federationRoutes } from "#spec-impl/federation/server.ts"
+import { federationHandler } from "#spec-impl/federation/server.ts"
 import { IdentityServers } from "#spec-impl/federation/third-party-invites/identity-servers.ts"
 import { WebClient } from "#spec-impl/federation/web-client.ts"
 import { WireError, type WireHandler, wireHandler, wireHttpClient } from "#spec-impl/federation/wire.ts"
@@ -225,10 +225,7 @@ const bootBehind = Effect.fnUntraced(function* (
   const handler =
     parts.transport === "direct"
       ? yield* directHandler(layerChapters).pipe(Effect.provide(services), kernel.within(name))
-      : yield* wireHandler(federationRoutes(layerChapters)).pipe(
-          Effect.provide(services),
-          kernel.within(name),
-        )
+      : yield* federationHandler(layerChapters).pipe(Effect.provide(services), kernel.within(name))
   const fenced: WireHandler = (request) => fence.guard(handler(request))
   const attached = yield* Scope.fork(yield* Effect.scope)
   yield* network.attach(name, parts.names?.front(name, fenced) ?? fenced).pipe(Scope.provide(attached))

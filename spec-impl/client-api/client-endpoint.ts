@@ -6,8 +6,8 @@ import { Context, Effect, Layer, Schema, SchemaTransformation } from "effect"
 import { Headers, HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { HttpApiError, HttpApiMiddleware, HttpApiSchema } from "effect/http-api"
 import { canonicalJsonBytes } from "../core/json/encode.ts"
-import { isJsonObject, type JsonValue } from "../core/json/value.ts"
-import { ReceivedBody, readJson } from "../federation/json-body.ts"
+import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
+import { readJson } from "../federation/json-body.ts"
 import { refusedBySchema } from "../federation/matrix-endpoint.ts"
 import {
   badJson,
@@ -21,6 +21,15 @@ import {
 export const TakesBytes = Context.Reference<boolean>("netsplit/client-api/TakesBytes", {
   defaultValue: () => false,
 })
+
+/** The body of the request at hand, parsed once. */
+class ReceivedBody extends Context.Service<
+  ReceivedBody,
+  {
+    /** Undefined where there is none. */
+    readonly content: JsonObject | undefined
+  }
+>()("netsplit/client-api/ReceivedBody") {}
 
 /** The middleware of every endpoint. */
 export class ClientEndpoint extends HttpApiMiddleware.Service<ClientEndpoint, { provides: ReceivedBody }>()(
@@ -87,18 +96,23 @@ const answerError = <E>(
   return Effect.fail(error)
 }
 
-/** The body of an endpoint that does without one as well: an empty body stands for an empty object. */
-export const optionalBody = <S extends Schema.Top>(schema: S) =>
+const received = <S extends Schema.Top>(schema: S, whereEmpty?: S["Encoded"]) =>
   Schema.Uint8Array.pipe(
     Schema.decodeTo(
       schema,
       SchemaTransformation.transformEffect<S["Encoded"], Uint8Array, ReceivedBody>({
-        decode: () => Effect.map(ReceivedBody, (body) => (body.content ?? {}) as S["Encoded"]),
+        decode: () => Effect.map(ReceivedBody, (body) => (body.content ?? whereEmpty) as S["Encoded"]),
         encode: (value) => Effect.sync(() => canonicalJsonBytes(value as JsonValue)),
       }),
     ),
     HttpApiSchema.asUint8Array({ contentType: "application/json" }),
   )
+
+/** A request's body: a JSON object as `schema` describes it. */
+export const requestBody = <S extends Schema.Top>(schema: S) => received(schema)
+
+/** The body of an endpoint that does without one as well: an empty body stands for an empty object. */
+export const optionalBody = <S extends Schema.Top>(schema: S) => received(schema, {})
 
 /** Who makes the request at hand, as the access token says (§Client authentication). */
 export class Requester extends Context.Service<

@@ -2,7 +2,7 @@
  * JSON bodies for HttpApi that keep what `JSON.parse` would hide: bodies are bytes of type
  * `application/json`, read by core's own parser and written in its canonical form.
  */
-import { Context, Effect, Schema, SchemaGetter, SchemaIssue, SchemaTransformation } from "effect"
+import { Effect, Schema, SchemaGetter, SchemaIssue, SchemaTransformation } from "effect"
 import { HttpApiSchema } from "effect/http-api"
 import { canonicalJsonBytes } from "../core/json/encode.ts"
 import { parseJson } from "../core/json/parse.ts"
@@ -41,18 +41,6 @@ export const AnyJsonInteger = Schema.declare<number | bigint>(
   { expected: "an integer", ...describedAs<number | bigint>(Schema.Int) },
 )
 
-/**
- * The body of the request at hand, parsed once for its signature and its handler
- * (server-server API §API standards: every PUT and POST carries a JSON object).
- */
-export class ReceivedBody extends Context.Service<
-  ReceivedBody,
-  {
-    /** Undefined where the method has no body. */
-    readonly content: JsonObject | undefined
-  }
->()("netsplit/ReceivedBody") {}
-
 const json = HttpApiSchema.asUint8Array({ contentType: "application/json" })
 
 const bodySchemas = new WeakMap<object, Schema.Constraint>()
@@ -63,26 +51,11 @@ const described = <S extends Schema.Top>(body: S, schema: Schema.Constraint): S 
   return body
 }
 
-/** The schema that `requestBody` or `answerBody` was given; undefined for what they did not make. */
+/** The schema that `jsonBody` was given; undefined for what it did not make. */
 export const schemaOfBody = (body: object): Schema.Constraint | undefined => bodySchemas.get(body)
 
-/** A request's body: a JSON object as `schema` describes it. */
-export const requestBody = <S extends Schema.Top>(schema: S) => {
-  const body = Schema.Uint8Array.pipe(
-    Schema.decodeTo(
-      schema,
-      SchemaTransformation.transformEffect<S["Encoded"], Uint8Array, ReceivedBody>({
-        decode: () => Effect.map(ReceivedBody, (body) => body.content as S["Encoded"]),
-        encode: (value) => Effect.sync(() => canonicalJsonBytes(value as JsonValue)),
-      }),
-    ),
-    json,
-  )
-  return described(body, schema)
-}
-
-/** An answer's body: JSON as `schema` describes it. */
-export const answerBody = <S extends Schema.Top>(schema: S) => {
+/** The body of a request or an answer: JSON as `schema` describes it. */
+export const jsonBody = <S extends Schema.Top>(schema: S) => {
   const body = Schema.Uint8Array.pipe(
     Schema.decodeTo(
       schema,

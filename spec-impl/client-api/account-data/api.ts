@@ -1,11 +1,11 @@
 /** Client-server API §Client Config and §Room Tagging. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
-import { AnyJsonObject, answerBody, requestBody } from "../../federation/json-body.ts"
-import { ClientEndpoint, LoggedIn } from "../client-endpoint.ts"
+import { AnyJsonObject, jsonBody } from "../../federation/json-body.ts"
+import { ClientEndpoint, LoggedIn, requestBody } from "../client-endpoint.ts"
 
 const { String } = Schema
-const empty = answerBody(Schema.Struct({}))
+const empty = jsonBody(Schema.Struct({}))
 const user = "/_matrix/client/v3/user/:userId"
 const ofUser = { userId: String, type: String }
 const ofRoom = { userId: String, roomId: String, type: String }
@@ -16,7 +16,7 @@ export class AccountDataApi extends HttpApiGroup.make("accountData")
   .add(
     HttpApiEndpoint.get("get", `${user}/account_data/:type`, {
       params: ofUser,
-      success: answerBody(AnyJsonObject),
+      success: jsonBody(AnyJsonObject),
     }),
     HttpApiEndpoint.put("set", `${user}/account_data/:type`, {
       params: ofUser,
@@ -25,7 +25,7 @@ export class AccountDataApi extends HttpApiGroup.make("accountData")
     }),
     HttpApiEndpoint.get("getOfRoom", `${user}/rooms/:roomId/account_data/:type`, {
       params: ofRoom,
-      success: answerBody(AnyJsonObject),
+      success: jsonBody(AnyJsonObject),
     }),
     HttpApiEndpoint.put("setOfRoom", `${user}/rooms/:roomId/account_data/:type`, {
       params: ofRoom,
@@ -34,7 +34,7 @@ export class AccountDataApi extends HttpApiGroup.make("accountData")
     }),
     HttpApiEndpoint.get("tags", `${user}/rooms/:roomId/tags`, {
       params: { userId: String, roomId: String },
-      success: answerBody(Schema.Struct({ tags: AnyJsonObject })),
+      success: jsonBody(Schema.Struct({ tags: AnyJsonObject })),
     }),
     HttpApiEndpoint.put("addTag", `${user}/rooms/:roomId/tags/:tag`, {
       params: ofTag,

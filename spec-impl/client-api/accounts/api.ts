@@ -1,8 +1,8 @@
 /** Client-server API §Legacy API: registration, login and logout; §Account management. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
-import { AnyJsonObject, answerBody, requestBody } from "../../federation/json-body.ts"
-import { ClientEndpoint, LoggedIn, optionalBody } from "../client-endpoint.ts"
+import { AnyJsonObject, jsonBody } from "../../federation/json-body.ts"
+import { ClientEndpoint, LoggedIn, optionalBody, requestBody } from "../client-endpoint.ts"
 
 const optional = Schema.optionalKey
 const { String, Boolean } = Schema
@@ -39,18 +39,18 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
     HttpApiEndpoint.post("register", "/_matrix/client/v3/register", {
       query: { kind: optional(String) },
       payload: optionalBody(Registration),
-      success: answerBody(LoggedInAnswer),
+      success: jsonBody(LoggedInAnswer),
     }),
     HttpApiEndpoint.get("available", "/_matrix/client/v3/register/available", {
       query: { username: String },
-      success: answerBody(Schema.Struct({ available: Boolean })),
+      success: jsonBody(Schema.Struct({ available: Boolean })),
     }),
     HttpApiEndpoint.get("loginFlows", "/_matrix/client/v3/login", {
-      success: answerBody(Schema.Struct({ flows: Schema.Array(AnyJsonObject) })),
+      success: jsonBody(Schema.Struct({ flows: Schema.Array(AnyJsonObject) })),
     }),
     HttpApiEndpoint.post("login", "/_matrix/client/v3/login", {
       payload: requestBody(Login),
-      success: answerBody(LoggedInAnswer),
+      success: jsonBody(LoggedInAnswer),
     }),
   )
   .middleware(ClientEndpoint) {}
@@ -61,10 +61,10 @@ const empty = Schema.Struct({})
 export class SessionsApi extends HttpApiGroup.make("sessions")
   .add(
     HttpApiEndpoint.get("whoami", "/_matrix/client/v3/account/whoami", {
-      success: answerBody(Schema.Struct({ user_id: String, device_id: String, is_guest: Boolean })),
+      success: jsonBody(Schema.Struct({ user_id: String, device_id: String, is_guest: Boolean })),
     }),
-    HttpApiEndpoint.post("logout", "/_matrix/client/v3/logout", { success: answerBody(empty) }),
-    HttpApiEndpoint.post("logoutAll", "/_matrix/client/v3/logout/all", { success: answerBody(empty) }),
+    HttpApiEndpoint.post("logout", "/_matrix/client/v3/logout", { success: jsonBody(empty) }),
+    HttpApiEndpoint.post("logoutAll", "/_matrix/client/v3/logout/all", { success: jsonBody(empty) }),
   )
   .middleware(LoggedIn)
   .middleware(ClientEndpoint) {}

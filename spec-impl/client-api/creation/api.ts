@@ -1,8 +1,8 @@
 /** Client-server API §Creation, §Room upgrades. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
-import { AnyJsonObject, answerBody, requestBody } from "../../federation/json-body.ts"
-import { ClientEndpoint, LoggedIn } from "../client-endpoint.ts"
+import { AnyJsonObject, jsonBody } from "../../federation/json-body.ts"
+import { ClientEndpoint, LoggedIn, requestBody } from "../client-endpoint.ts"
 import { Invitation } from "../memberships/api.ts"
 
 const { String, Boolean } = Schema
@@ -32,14 +32,14 @@ export class CreationApi extends HttpApiGroup.make("creation")
   .add(
     HttpApiEndpoint.post("createRoom", "/_matrix/client/v3/createRoom", {
       payload: requestBody(RoomRequest),
-      success: answerBody(Schema.Struct({ room_id: String })),
+      success: jsonBody(Schema.Struct({ room_id: String })),
     }),
     HttpApiEndpoint.post("upgrade", "/_matrix/client/v3/rooms/:roomId/upgrade", {
       params: { roomId: String },
       payload: requestBody(
         Schema.Struct({ new_version: String, additional_creators: optional(list(String)) }),
       ),
-      success: answerBody(Schema.Struct({ replacement_room: String })),
+      success: jsonBody(Schema.Struct({ replacement_room: String })),
     }),
   )
   .middleware(LoggedIn)

@@ -1,12 +1,12 @@
 /** Client-server API §Device Management. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
-import { AnyJsonObject, answerBody, requestBody } from "../../federation/json-body.ts"
-import { ClientEndpoint, LoggedIn, optionalBody } from "../client-endpoint.ts"
+import { AnyJsonObject, jsonBody } from "../../federation/json-body.ts"
+import { ClientEndpoint, LoggedIn, optionalBody, requestBody } from "../client-endpoint.ts"
 
 const { String } = Schema
 const optional = Schema.optionalKey
-const empty = answerBody(Schema.Struct({}))
+const empty = jsonBody(Schema.Struct({}))
 const client = "/_matrix/client/v3"
 const device = `${client}/devices/:deviceId` as const
 const params = { deviceId: String }
@@ -17,9 +17,9 @@ const Device = Schema.Struct({ device_id: String, display_name: optional(String)
 export class DevicesApi extends HttpApiGroup.make("devices")
   .add(
     HttpApiEndpoint.get("all", `${client}/devices`, {
-      success: answerBody(Schema.Struct({ devices: Schema.Array(Device) })),
+      success: jsonBody(Schema.Struct({ devices: Schema.Array(Device) })),
     }),
-    HttpApiEndpoint.get("get", device, { params, success: answerBody(Device) }),
+    HttpApiEndpoint.get("get", device, { params, success: jsonBody(Device) }),
     HttpApiEndpoint.put("rename", device, {
       params,
       payload: requestBody(Schema.Struct({ display_name: optional(Schema.NullOr(String)) })),

@@ -2,12 +2,12 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { PublicRooms, RoomFilter } from "../../federation/directory/api.ts"
-import { answerBody, requestBody } from "../../federation/json-body.ts"
-import { ClientEndpoint, LoggedIn, optionalBody } from "../client-endpoint.ts"
+import { jsonBody } from "../../federation/json-body.ts"
+import { ClientEndpoint, LoggedIn, optionalBody, requestBody } from "../client-endpoint.ts"
 
 const { String, Boolean, Int } = Schema
 const optional = Schema.optionalKey
-const empty = answerBody(Schema.Struct({}))
+const empty = jsonBody(Schema.Struct({}))
 const client = "/_matrix/client/v3"
 const alias = `${client}/directory/room/:roomAlias` as const
 const listed = `${client}/directory/list/room/:roomId` as const
@@ -17,15 +17,15 @@ export class DirectoryApi extends HttpApiGroup.make("directory")
   .add(
     HttpApiEndpoint.get("alias", alias, {
       params: { roomAlias: String },
-      success: answerBody(Schema.Struct({ room_id: String, servers: Schema.Array(String) })),
+      success: jsonBody(Schema.Struct({ room_id: String, servers: Schema.Array(String) })),
     }),
     HttpApiEndpoint.get("visibility", listed, {
       params: { roomId: String },
-      success: answerBody(Schema.Struct({ visibility: String })),
+      success: jsonBody(Schema.Struct({ visibility: String })),
     }),
     HttpApiEndpoint.get("publicRooms", `${client}/publicRooms`, {
       query: { limit: optional(Int), since: optional(String), server: optional(String) },
-      success: answerBody(PublicRooms),
+      success: jsonBody(PublicRooms),
     }),
   )
   .middleware(ClientEndpoint) {}
@@ -41,7 +41,7 @@ export class OwnDirectoryApi extends HttpApiGroup.make("ownDirectory")
     HttpApiEndpoint.delete("removeAlias", alias, { params: { roomAlias: String }, success: empty }),
     HttpApiEndpoint.get("aliasesOf", `${client}/rooms/:roomId/aliases`, {
       params: { roomId: String },
-      success: answerBody(Schema.Struct({ aliases: Schema.Array(String) })),
+      success: jsonBody(Schema.Struct({ aliases: Schema.Array(String) })),
     }),
     HttpApiEndpoint.put("publish", listed, {
       params: { roomId: String },
@@ -59,7 +59,7 @@ export class OwnDirectoryApi extends HttpApiGroup.make("ownDirectory")
           third_party_instance_id: optional(String),
         }),
       ),
-      success: answerBody(PublicRooms),
+      success: jsonBody(PublicRooms),
     }),
   )
   .middleware(LoggedIn)

@@ -1,8 +1,8 @@
 /** Client-server API §Send-to-Device messaging and §Key management API. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
-import { AnyJsonObject, answerBody, requestBody } from "../../federation/json-body.ts"
-import { ClientEndpoint, LoggedIn, optionalBody } from "../client-endpoint.ts"
+import { AnyJsonObject, jsonBody } from "../../federation/json-body.ts"
+import { ClientEndpoint, LoggedIn, optionalBody, requestBody } from "../client-endpoint.ts"
 
 const { String, Int, Record } = Schema
 const optional = Schema.optionalKey
@@ -15,7 +15,7 @@ export class EncryptionApi extends HttpApiGroup.make("encryption")
     HttpApiEndpoint.put("sendToDevice", `${client}/sendToDevice/:eventType/:transactionId`, {
       params: { eventType: String, transactionId: String },
       payload: requestBody(Schema.Struct({ messages: AnyJsonObject })),
-      success: answerBody(Schema.Struct({})),
+      success: jsonBody(Schema.Struct({})),
     }),
     HttpApiEndpoint.post("uploadKeys", `${client}/keys/upload`, {
       payload: optionalBody(
@@ -25,11 +25,11 @@ export class EncryptionApi extends HttpApiGroup.make("encryption")
           fallback_keys: optional(AnyJsonObject),
         }),
       ),
-      success: answerBody(Schema.Struct({ one_time_key_counts: Record(String, Int) })),
+      success: jsonBody(Schema.Struct({ one_time_key_counts: Record(String, Int) })),
     }),
     HttpApiEndpoint.post("queryKeys", `${client}/keys/query`, {
       payload: requestBody(Schema.Struct({ timeout: optional(Int), device_keys: Record(String, Strings) })),
-      success: answerBody(AnyJsonObject),
+      success: jsonBody(AnyJsonObject),
     }),
     HttpApiEndpoint.post("claimKeys", `${client}/keys/claim`, {
       payload: requestBody(
@@ -38,11 +38,11 @@ export class EncryptionApi extends HttpApiGroup.make("encryption")
           one_time_keys: Record(String, Record(String, String)),
         }),
       ),
-      success: answerBody(AnyJsonObject),
+      success: jsonBody(AnyJsonObject),
     }),
     HttpApiEndpoint.get("keyChanges", `${client}/keys/changes`, {
       query: { from: String, to: String },
-      success: answerBody(Schema.Struct({ changed: Strings, left: Strings })),
+      success: jsonBody(Schema.Struct({ changed: Strings, left: Strings })),
     }),
     HttpApiEndpoint.post("uploadSigningKeys", `${client}/keys/device_signing/upload`, {
       payload: optionalBody(
@@ -53,11 +53,11 @@ export class EncryptionApi extends HttpApiGroup.make("encryption")
           user_signing_key: optional(AnyJsonObject),
         }),
       ),
-      success: answerBody(Schema.Struct({})),
+      success: jsonBody(Schema.Struct({})),
     }),
     HttpApiEndpoint.post("uploadSignatures", `${client}/keys/signatures/upload`, {
       payload: requestBody(AnyJsonObject),
-      success: answerBody(Schema.Struct({ failures: AnyJsonObject })),
+      success: jsonBody(Schema.Struct({ failures: AnyJsonObject })),
     }),
   )
   .middleware(LoggedIn)

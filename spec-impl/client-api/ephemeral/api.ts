@@ -1,12 +1,12 @@
 /** Client-server API §Typing Notifications, §Receipts, §Fully read markers and §Presence. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
-import { AnyJsonObject, answerBody, requestBody } from "../../federation/json-body.ts"
-import { ClientEndpoint, LoggedIn, optionalBody } from "../client-endpoint.ts"
+import { AnyJsonObject, jsonBody } from "../../federation/json-body.ts"
+import { ClientEndpoint, LoggedIn, optionalBody, requestBody } from "../client-endpoint.ts"
 
 const { String, Boolean, Int } = Schema
 const optional = Schema.optionalKey
-const empty = answerBody(Schema.Struct({}))
+const empty = jsonBody(Schema.Struct({}))
 const room = "/_matrix/client/v3/rooms/:roomId"
 
 /** What users tell in passing. */
@@ -35,7 +35,7 @@ export class EphemeralApi extends HttpApiGroup.make("ephemeral")
     }),
     HttpApiEndpoint.get("presence", "/_matrix/client/v3/presence/:userId/status", {
       params: { userId: String },
-      success: answerBody(AnyJsonObject),
+      success: jsonBody(AnyJsonObject),
     }),
     HttpApiEndpoint.put("setPresence", "/_matrix/client/v3/presence/:userId/status", {
       params: { userId: String },

@@ -1,7 +1,7 @@
 /** Client-server API §Getting events for a room. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
-import { AnyJson, AnyJsonObject, answerBody } from "../../federation/json-body.ts"
+import { AnyJson, AnyJsonObject, jsonBody } from "../../federation/json-body.ts"
 import { ClientEndpoint, LoggedIn } from "../client-endpoint.ts"
 
 const { String, Int } = Schema
@@ -17,23 +17,23 @@ export class EventsApi extends HttpApiGroup.make("events")
   .add(
     HttpApiEndpoint.get("event", `${room}/event/:eventId`, {
       params: { roomId, eventId: String },
-      success: answerBody(AnyJsonObject),
+      success: jsonBody(AnyJsonObject),
     }),
-    HttpApiEndpoint.get("state", `${room}/state`, { params: { roomId }, success: answerBody(events) }),
+    HttpApiEndpoint.get("state", `${room}/state`, { params: { roomId }, success: jsonBody(events) }),
     HttpApiEndpoint.get("stateWithoutKey", `${room}/state/:eventType`, {
       params: { roomId, eventType: String },
       query: stateFormat,
-      success: answerBody(AnyJson),
+      success: jsonBody(AnyJson),
     }),
     HttpApiEndpoint.get("stateWithEmptyKey", `${room}/state/:eventType/`, {
       params: { roomId, eventType: String },
       query: stateFormat,
-      success: answerBody(AnyJson),
+      success: jsonBody(AnyJson),
     }),
     HttpApiEndpoint.get("stateWithKey", `${room}/state/:eventType/:stateKey`, {
       params: { roomId, eventType: String, stateKey: String },
       query: stateFormat,
-      success: answerBody(AnyJson),
+      success: jsonBody(AnyJson),
     }),
     HttpApiEndpoint.get("members", `${room}/members`, {
       params: { roomId },
@@ -42,11 +42,11 @@ export class EventsApi extends HttpApiGroup.make("events")
         membership: optional(membership),
         not_membership: optional(membership),
       },
-      success: answerBody(Schema.Struct({ chunk: events })),
+      success: jsonBody(Schema.Struct({ chunk: events })),
     }),
     HttpApiEndpoint.get("joinedMembers", `${room}/joined_members`, {
       params: { roomId },
-      success: answerBody(Schema.Struct({ joined: Schema.Record(String, AnyJsonObject) })),
+      success: jsonBody(Schema.Struct({ joined: Schema.Record(String, AnyJsonObject) })),
     }),
     HttpApiEndpoint.get("messages", `${room}/messages`, {
       params: { roomId },
@@ -57,7 +57,7 @@ export class EventsApi extends HttpApiGroup.make("events")
         limit: optional(Int),
         filter: optional(String),
       },
-      success: answerBody(
+      success: jsonBody(
         Schema.Struct({
           start: String,
           end: optional(String),
@@ -69,7 +69,7 @@ export class EventsApi extends HttpApiGroup.make("events")
     HttpApiEndpoint.get("context", `${room}/context/:eventId`, {
       params: { roomId, eventId: String },
       query: { limit: optional(Int), filter: optional(String) },
-      success: answerBody(
+      success: jsonBody(
         Schema.Struct({
           start: String,
           end: String,

@@ -1,7 +1,7 @@
 /** Client-server API §Content repository. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
-import { answerBody } from "../../federation/json-body.ts"
+import { jsonBody } from "../../federation/json-body.ts"
 import { ClientEndpoint, LoggedIn, optionalBody, TakesBytes } from "../client-endpoint.ts"
 
 const { String, Boolean, Int } = Schema
@@ -9,7 +9,7 @@ const optional = Schema.optionalKey
 const uri = { serverName: String, mediaId: String }
 const download = "/_matrix/client/v1/media/download/:serverName/:mediaId"
 const waiting = { timeout_ms: optional(Int) }
-const Config = answerBody(Schema.Struct({ "m.upload.size": Int }))
+const Config = jsonBody(Schema.Struct({ "m.upload.size": Int }))
 const empty = Schema.Struct({})
 
 /** What users upload, and what they see of it. */
@@ -17,24 +17,24 @@ export class MediaApi extends HttpApiGroup.make("media")
   .add(
     HttpApiEndpoint.post("upload", "/_matrix/media/v3/upload", {
       query: { filename: optional(String) },
-      success: answerBody(Schema.Struct({ content_uri: String })),
+      success: jsonBody(Schema.Struct({ content_uri: String })),
     }).annotate(TakesBytes, true),
     HttpApiEndpoint.put("uploadTo", "/_matrix/media/v3/upload/:serverName/:mediaId", {
       params: uri,
       query: { filename: optional(String) },
-      success: answerBody(empty),
+      success: jsonBody(empty),
     }).annotate(TakesBytes, true),
     HttpApiEndpoint.post("create", "/_matrix/media/v1/create", {
       payload: optionalBody(empty),
-      success: answerBody(Schema.Struct({ content_uri: String, unused_expires_at: Int })),
+      success: jsonBody(Schema.Struct({ content_uri: String, unused_expires_at: Int })),
     }),
     HttpApiEndpoint.get("config", "/_matrix/client/v1/media/config", { success: Config }),
     HttpApiEndpoint.get("configOfOld", "/_matrix/media/v3/config", { success: Config }),
-    HttpApiEndpoint.get("download", download, { params: uri, query: waiting, success: answerBody(empty) }),
+    HttpApiEndpoint.get("download", download, { params: uri, query: waiting, success: jsonBody(empty) }),
     HttpApiEndpoint.get("downloadAs", `${download}/:fileName`, {
       params: { ...uri, fileName: String },
       query: waiting,
-      success: answerBody(empty),
+      success: jsonBody(empty),
     }),
     HttpApiEndpoint.get("thumbnail", "/_matrix/client/v1/media/thumbnail/:serverName/:mediaId", {
       params: uri,
@@ -45,7 +45,7 @@ export class MediaApi extends HttpApiGroup.make("media")
         animated: optional(Boolean),
         ...waiting,
       },
-      success: answerBody(empty),
+      success: jsonBody(empty),
     }),
   )
   .middleware(LoggedIn)

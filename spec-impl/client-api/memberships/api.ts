@@ -1,9 +1,9 @@
 /** Client-server API §Room membership. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
-import { AnyJsonObject, answerBody, requestBody } from "../../federation/json-body.ts"
+import { AnyJsonObject, jsonBody } from "../../federation/json-body.ts"
 import { Repeated } from "../../federation/parameters.ts"
-import { ClientEndpoint, LoggedIn, optionalBody } from "../client-endpoint.ts"
+import { ClientEndpoint, LoggedIn, optionalBody, requestBody } from "../client-endpoint.ts"
 
 const { String } = Schema
 const optional = Schema.optionalKey
@@ -30,47 +30,47 @@ const entrance = {
   // `server_name` is what `via` was called before v1.12.
   query: { via: optional(Repeated), server_name: optional(Repeated) },
   payload: withReason,
-  success: answerBody(Schema.Struct({ room_id: String })),
+  success: jsonBody(Schema.Struct({ room_id: String })),
 }
 
 /** How users come into rooms, and out. */
 export class MembershipsApi extends HttpApiGroup.make("memberships")
   .add(
     HttpApiEndpoint.get("joinedRooms", `${client}/joined_rooms`, {
-      success: answerBody(Schema.Struct({ joined_rooms: Schema.Array(String) })),
+      success: jsonBody(Schema.Struct({ joined_rooms: Schema.Array(String) })),
     }),
     HttpApiEndpoint.post("join", `${client}/join/:roomIdOrAlias`, entrance),
     HttpApiEndpoint.post("joinRoom", `${client}/rooms/:roomId/join`, {
       params,
       payload: withReason,
-      success: answerBody(Schema.Struct({ room_id: String })),
+      success: jsonBody(Schema.Struct({ room_id: String })),
     }),
     HttpApiEndpoint.post("knock", `${client}/knock/:roomIdOrAlias`, entrance),
     HttpApiEndpoint.post("invite", `${client}/rooms/:roomId/invite`, {
       params,
       payload: requestBody(Invitation),
-      success: answerBody(empty),
+      success: jsonBody(empty),
     }),
     HttpApiEndpoint.post("leave", `${client}/rooms/:roomId/leave`, {
       params,
       payload: withReason,
-      success: answerBody(empty),
+      success: jsonBody(empty),
     }),
-    HttpApiEndpoint.post("forget", `${client}/rooms/:roomId/forget`, { params, success: answerBody(empty) }),
+    HttpApiEndpoint.post("forget", `${client}/rooms/:roomId/forget`, { params, success: jsonBody(empty) }),
     HttpApiEndpoint.post("kick", `${client}/rooms/:roomId/kick`, {
       params,
       payload: ofUser,
-      success: answerBody(empty),
+      success: jsonBody(empty),
     }),
     HttpApiEndpoint.post("ban", `${client}/rooms/:roomId/ban`, {
       params,
       payload: ofUser,
-      success: answerBody(empty),
+      success: jsonBody(empty),
     }),
     HttpApiEndpoint.post("unban", `${client}/rooms/:roomId/unban`, {
       params,
       payload: ofUser,
-      success: answerBody(empty),
+      success: jsonBody(empty),
     }),
   )
   .middleware(LoggedIn)

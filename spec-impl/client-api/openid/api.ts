@@ -1,7 +1,7 @@
 /** Client-server API §OpenID. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
-import { answerBody } from "../../federation/json-body.ts"
+import { jsonBody } from "../../federation/json-body.ts"
 import { ClientEndpoint, LoggedIn, optionalBody } from "../client-endpoint.ts"
 
 const { String, Int } = Schema
@@ -12,7 +12,7 @@ export class OpenIdApi extends HttpApiGroup.make("openid")
     HttpApiEndpoint.post("requestToken", "/_matrix/client/v3/user/:userId/openid/request_token", {
       params: { userId: String },
       payload: optionalBody(Schema.Struct({})),
-      success: answerBody(
+      success: jsonBody(
         Schema.Struct({
           access_token: String,
           token_type: String,

@@ -1,11 +1,11 @@
 /** Client-server API §Profiles. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
-import { AnyJsonObject, answerBody, requestBody } from "../../federation/json-body.ts"
-import { ClientEndpoint, LoggedIn } from "../client-endpoint.ts"
+import { AnyJsonObject, jsonBody } from "../../federation/json-body.ts"
+import { ClientEndpoint, LoggedIn, requestBody } from "../client-endpoint.ts"
 
 const { String } = Schema
-const empty = answerBody(Schema.Struct({}))
+const empty = jsonBody(Schema.Struct({}))
 const profile = "/_matrix/client/v3/profile/:userId"
 const field = { userId: String, field: String }
 
@@ -14,9 +14,9 @@ export class ProfilesApi extends HttpApiGroup.make("profiles")
   .add(
     HttpApiEndpoint.get("profile", profile, {
       params: { userId: String },
-      success: answerBody(AnyJsonObject),
+      success: jsonBody(AnyJsonObject),
     }),
-    HttpApiEndpoint.get("field", `${profile}/:field`, { params: field, success: answerBody(AnyJsonObject) }),
+    HttpApiEndpoint.get("field", `${profile}/:field`, { params: field, success: jsonBody(AnyJsonObject) }),
   )
   .middleware(ClientEndpoint) {}
 

@@ -1,7 +1,7 @@
 /** Client-server API §Querying hierarchies and §GET …/timestamp_to_event. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
-import { AnyJsonInteger, AnyJsonObject, answerBody } from "../../federation/json-body.ts"
+import { AnyJsonInteger, AnyJsonObject, jsonBody } from "../../federation/json-body.ts"
 import { ClientEndpoint, LoggedIn } from "../client-endpoint.ts"
 
 const { String, Boolean, Int } = Schema
@@ -19,14 +19,12 @@ export class RoomQueriesApi extends HttpApiGroup.make("roomQueries")
         max_depth: optional(Int),
         from: optional(String),
       },
-      success: answerBody(
-        Schema.Struct({ rooms: Schema.Array(AnyJsonObject), next_batch: optional(String) }),
-      ),
+      success: jsonBody(Schema.Struct({ rooms: Schema.Array(AnyJsonObject), next_batch: optional(String) })),
     }),
     HttpApiEndpoint.get("timestampToEvent", `${room}/timestamp_to_event`, {
       params: { roomId: String },
       query: { ts: Int, dir: Schema.Literals(["f", "b"]) },
-      success: answerBody(Schema.Struct({ event_id: String, origin_server_ts: AnyJsonInteger })),
+      success: jsonBody(Schema.Struct({ event_id: String, origin_server_ts: AnyJsonInteger })),
     }),
   )
   .middleware(LoggedIn)

@@ -1,14 +1,14 @@
 /** Client-server API §Sending events to a room, §Redactions. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
-import { AnyJsonObject, answerBody, requestBody } from "../../federation/json-body.ts"
-import { ClientEndpoint, LoggedIn, optionalBody } from "../client-endpoint.ts"
+import { AnyJsonObject, jsonBody } from "../../federation/json-body.ts"
+import { ClientEndpoint, LoggedIn, optionalBody, requestBody } from "../client-endpoint.ts"
 
 const { String } = Schema
 const room = "/_matrix/client/v3/rooms/:roomId"
 const roomId = String
 const eventType = String
-const success = answerBody(Schema.Struct({ event_id: String }))
+const success = jsonBody(Schema.Struct({ event_id: String }))
 const payload = requestBody(AnyJsonObject)
 
 /** What users say in rooms. */

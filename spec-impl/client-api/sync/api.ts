@@ -1,8 +1,8 @@
 /** Client-server API §Syncing and §Filtering. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
-import { AnyJsonObject, answerBody, requestBody } from "../../federation/json-body.ts"
-import { ClientEndpoint, LoggedIn } from "../client-endpoint.ts"
+import { AnyJsonObject, jsonBody } from "../../federation/json-body.ts"
+import { ClientEndpoint, LoggedIn, requestBody } from "../client-endpoint.ts"
 
 const { String, Boolean, Int } = Schema
 const optional = Schema.optionalKey
@@ -20,16 +20,16 @@ export class SyncApi extends HttpApiGroup.make("sync")
         timeout: optional(Int),
         use_state_after: optional(Boolean),
       },
-      success: answerBody(AnyJsonObject),
+      success: jsonBody(AnyJsonObject),
     }),
     HttpApiEndpoint.post("addFilter", `${client}/user/:userId/filter`, {
       params: { userId: String },
       payload: requestBody(AnyJsonObject),
-      success: answerBody(Schema.Struct({ filter_id: String })),
+      success: jsonBody(Schema.Struct({ filter_id: String })),
     }),
     HttpApiEndpoint.get("filter", `${client}/user/:userId/filter/:filterId`, {
       params: { userId: String, filterId: String },
-      success: answerBody(AnyJsonObject),
+      success: jsonBody(AnyJsonObject),
     }),
   )
   .middleware(LoggedIn)

@@ -2,7 +2,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { Authentication } from "../authentication.ts"
-import { AnyJsonInteger, AnyJsonObject, answerBody } from "../json-body.ts"
+import { AnyJsonInteger, AnyJsonObject, jsonBody } from "../json-body.ts"
 import { MatrixEndpoint } from "../matrix-endpoint.ts"
 import { PathIdentifier } from "../parameters.ts"
 
@@ -20,7 +20,7 @@ export class DevicesApi extends HttpApiGroup.make("devices")
   .add(
     HttpApiEndpoint.get("userDevices", "/_matrix/federation/v1/user/devices/:userId", {
       params: { userId: PathIdentifier },
-      success: answerBody(UserDevices),
+      success: jsonBody(UserDevices),
     }),
   )
   .middleware(Authentication)

@@ -1,32 +1,17 @@
 /** The receiving half of the `direct` transport: the same handlers, called with values. */
-import { Context, Effect, Layer } from "effect"
-import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Effect, type Layer } from "effect"
+import { HttpServerResponse } from "effect/http"
 import { HttpApi, type HttpApiEndpoint } from "effect/http-api"
 import { isJsonObject, type JsonValue } from "../../core/json/value.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { KeyRing } from "../../homeserver/key-ring.ts"
 import { FederationApi, type FederationChapters } from "../api.ts"
-import { layerAuthentication } from "../authenticate.ts"
-import { Authentication, Origin } from "../authentication.ts"
-import { ReceivedBody, readJson } from "../json-body.ts"
-import { MatrixEndpoint } from "../matrix-endpoint.ts"
+import { Authentication } from "../authentication.ts"
+import { buildHandlers } from "../handlers.ts"
+import { readJson } from "../json-body.ts"
 import { badJson, MatrixError, notJson, unauthorised, unrecognised } from "../matrix-error.ts"
-import {
-  type RequestServices,
-  toWire,
-  type WireHandler,
-  type WireRequest,
-  type WireResponse,
-} from "../wire.ts"
-import { WireServerRequest } from "../wire-request.ts"
+import { toWire, type WireHandler, type WireRequest, type WireResponse } from "../wire.ts"
 import { DirectRequest, DirectResponse } from "./message.ts"
-
-/** A handler as `HttpApiBuilder.group` keeps it. */
-interface Handler {
-  readonly handler: (
-    given: object,
-  ) => Effect.Effect<unknown, unknown, Origin | ReceivedBody | HttpServerRequest.HttpServerRequest>
-}
 
 /** The endpoints that a plain GET can ask for: those without anything in the path, by path. */
 const plainEndpoints = new Map<string, { readonly group: string; readonly endpoint: HttpApiEndpoint.Top }>()
@@ -69,20 +54,9 @@ const typed = (request: WireRequest): DirectRequest | undefined => {
 export const directHandler = Effect.fnUntraced(function* <E, R>(
   chapters: Layer.Layer<FederationChapters, E, R>,
 ) {
-  const surroundings = yield* Effect.context<RequestServices<R>>()
+  const { within, handle } = yield* buildHandlers(chapters)
   const { serverName } = yield* ServerIdentity
   const keyRing = yield* KeyRing
-  // The chapters bring routes of their own, which nobody asks; these want the middlewares of the wire.
-  const routed = Layer.provide(chapters, [MatrixEndpoint.layer, layerAuthentication])
-  const built = yield* Layer.build(routed as Layer.Layer<FederationChapters, E>)
-
-  const handlerOf = (group: string, endpoint: HttpApiEndpoint.Top): Handler | undefined => {
-    const key = FederationApi.groups[group as keyof typeof FederationApi.groups].key
-    const service = built.mapUnsafe.get(key) as
-      | { readonly handlers: ReadonlyMap<string, Handler> }
-      | undefined
-    return service?.handlers.get(endpoint.identifier)
-  }
 
   const authenticate = ({
     endpoint,
@@ -99,22 +73,16 @@ export const directHandler = Effect.fnUntraced(function* <E, R>(
     )
   }
 
-  const serve = (request: DirectRequest, payload: JsonValue | undefined) => {
-    const { endpoint, given, source } = request
-    const found = handlerOf(request.group, endpoint)
-    if (found === undefined) return Effect.die(`nobody answers ${endpoint.identifier}`)
-    const served = new WireServerRequest(request)
-    // In their place, not merged with what is there: that would copy them all for each request.
-    const context = surroundings.pipe(
-      Context.add(Origin, source),
-      Context.add(ReceivedBody, { content: isJsonObject(payload) ? payload : undefined }),
-      Context.add(HttpServerRequest.HttpServerRequest, served),
+  const serve = ({ group, endpoint, given, source }: DirectRequest, payload: JsonValue | undefined) =>
+    handle(
+      group,
+      endpoint,
+      { ...given, payload },
+      {
+        asker: source,
+        origin: endpoint.middlewares.has(Authentication) ? source : undefined,
+      },
     )
-    return Effect.updateContext(
-      found.handler({ ...given, payload, endpoint, request: served }),
-      (_: Context.Context<never>) => context,
-    )
-  }
 
   const answer = (received: WireRequest) => {
     const request = typed(received)
@@ -127,7 +95,7 @@ export const directHandler = Effect.fnUntraced(function* <E, R>(
   }
 
   const handler: WireHandler = (request) =>
-    Effect.updateContext(
+    within(
       Effect.matchEffect(answer(request), {
         onFailure: (error) =>
           error instanceof MatrixError
@@ -135,8 +103,7 @@ export const directHandler = Effect.fnUntraced(function* <E, R>(
             : Effect.die(error),
         onSuccess: (value) => Effect.succeed(answered(value)),
       }),
-      (_: Context.Context<unknown>) => surroundings as Context.Context<unknown>,
-    ) as Effect.Effect<WireResponse>
+    )
   return handler
 })
 

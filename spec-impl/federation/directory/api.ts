@@ -2,7 +2,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { Authentication } from "../authentication.ts"
-import { AnyJsonObject, answerBody, requestBody } from "../json-body.ts"
+import { AnyJsonObject, jsonBody } from "../json-body.ts"
 import { MatrixEndpoint } from "../matrix-endpoint.ts"
 
 /** One page of a directory. */
@@ -31,10 +31,10 @@ const path = "/_matrix/federation/v1/publicRooms"
 /** The rooms that a server's users have published. */
 export class DirectoryApi extends HttpApiGroup.make("directory")
   .add(
-    HttpApiEndpoint.get("publicRooms", path, { query: page, success: answerBody(PublicRooms) }),
+    HttpApiEndpoint.get("publicRooms", path, { query: page, success: jsonBody(PublicRooms) }),
     HttpApiEndpoint.post("searchPublicRooms", path, {
-      payload: requestBody(Schema.Struct({ ...page, filter: Schema.optionalKey(RoomFilter) })),
-      success: answerBody(PublicRooms),
+      payload: jsonBody(Schema.Struct({ ...page, filter: Schema.optionalKey(RoomFilter) })),
+      success: jsonBody(PublicRooms),
     }),
   )
   .middleware(Authentication)

@@ -1,7 +1,7 @@
 /** Server-server API §Server implementation. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
-import { answerBody } from "../json-body.ts"
+import { jsonBody } from "../json-body.ts"
 import { AnswerWithin, MatrixEndpoint } from "../matrix-endpoint.ts"
 
 /**
@@ -12,7 +12,7 @@ import { AnswerWithin, MatrixEndpoint } from "../matrix-endpoint.ts"
 export class DiscoveryApi extends HttpApiGroup.make("discovery")
   .add(
     HttpApiEndpoint.get("version", "/_matrix/federation/v1/version", {
-      success: answerBody(
+      success: jsonBody(
         Schema.Struct({
           server: Schema.optionalKey(
             Schema.Struct({
@@ -26,12 +26,12 @@ export class DiscoveryApi extends HttpApiGroup.make("discovery")
   )
   .add(
     HttpApiEndpoint.get("wellKnown", "/.well-known/matrix/server", {
-      success: answerBody(Schema.Struct({ "m.server": Schema.String })),
+      success: jsonBody(Schema.Struct({ "m.server": Schema.String })),
     }).annotate(AnswerWithin, "10 seconds"),
   )
   .add(
     HttpApiEndpoint.get("policyServer", "/.well-known/matrix/policy_server", {
-      success: answerBody(Schema.Struct({ public_keys: Schema.Record(Schema.String, Schema.String) })),
+      success: jsonBody(Schema.Struct({ public_keys: Schema.Record(Schema.String, Schema.String) })),
     }).annotate(AnswerWithin, "10 seconds"),
   )
   .middleware(MatrixEndpoint) {}

@@ -2,7 +2,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { Authentication } from "../authentication.ts"
-import { AnyJsonObject, answerBody, requestBody } from "../json-body.ts"
+import { AnyJsonObject, jsonBody } from "../json-body.ts"
 import { MatrixEndpoint } from "../matrix-endpoint.ts"
 
 /** By user, by device: the algorithm of which a key is wanted. */
@@ -16,12 +16,12 @@ const ByUser = Schema.Record(Schema.String, AnyJsonObject)
 export class EncryptionApi extends HttpApiGroup.make("encryption")
   .add(
     HttpApiEndpoint.post("claimKeys", "/_matrix/federation/v1/user/keys/claim", {
-      payload: requestBody(Schema.Struct({ one_time_keys: KeysClaimed })),
-      success: answerBody(Schema.Struct({ one_time_keys: ByUser })),
+      payload: jsonBody(Schema.Struct({ one_time_keys: KeysClaimed })),
+      success: jsonBody(Schema.Struct({ one_time_keys: ByUser })),
     }),
     HttpApiEndpoint.post("queryKeys", "/_matrix/federation/v1/user/keys/query", {
-      payload: requestBody(Schema.Struct({ device_keys: KeysQueried })),
-      success: answerBody(
+      payload: jsonBody(Schema.Struct({ device_keys: KeysQueried })),
+      success: jsonBody(
         Schema.Struct({
           device_keys: ByUser,
           master_keys: Schema.optionalKey(ByUser),

@@ -1,6 +1,6 @@
 /** Server-server API §Content Repository: the receiving half. */
-import { Clock, Effect, Option } from "effect"
-import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Clock, Effect } from "effect"
+import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { isServerName } from "../../core/identifiers.ts"
 import { Chance } from "../../homeserver/chance.ts"
@@ -8,7 +8,7 @@ import { badAnswer } from "../../homeserver/failures.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Settings } from "../../homeserver/settings.ts"
 import { FederationApi } from "../api.ts"
-import { Origin } from "../authentication.ts"
+import { Asker, Origin } from "../authentication.ts"
 import { ifLegacy } from "../legacy.ts"
 import { cannotThumbnail, limitExceeded, MatrixError, notFound, unrecognised } from "../matrix-error.ts"
 import { Turns } from "../turns.ts"
@@ -117,11 +117,7 @@ export const LegacyMediaReceive = HttpApiBuilder.group(
     const turns = new Turns(settings.mediaRequestsPerMinuteMax)
 
     const asked = Effect.fnUntraced(function* (uri: ContentUri, isRemoteAllowed: boolean) {
-      const { remoteAddress } = yield* HttpServerRequest.HttpServerRequest
-      yield* takeTurn(
-        turns,
-        Option.getOrElse(remoteAddress, () => "somebody"),
-      )
+      yield* takeTurn(turns, yield* Asker)
       if (!isServerName(uri.serverName) || !isMediaId(uri.mediaId))
         return yield* notFound("there is no such media")
       if (uri.serverName !== serverName && !isRemoteAllowed) {

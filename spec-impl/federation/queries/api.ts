@@ -2,7 +2,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { Authentication } from "../authentication.ts"
-import { AnyJsonObject, answerBody } from "../json-body.ts"
+import { AnyJsonObject, jsonBody } from "../json-body.ts"
 import { MatrixEndpoint } from "../matrix-endpoint.ts"
 import { PathIdentifier } from "../parameters.ts"
 
@@ -11,16 +11,16 @@ export class QueriesApi extends HttpApiGroup.make("queries")
   .add(
     HttpApiEndpoint.get("directory", "/_matrix/federation/v1/query/directory", {
       query: { room_alias: Schema.String },
-      success: answerBody(Schema.Struct({ room_id: Schema.String, servers: Schema.Array(Schema.String) })),
+      success: jsonBody(Schema.Struct({ room_id: Schema.String, servers: Schema.Array(Schema.String) })),
     }),
     HttpApiEndpoint.get("profile", "/_matrix/federation/v1/query/profile", {
       query: { user_id: Schema.String, field: Schema.optionalKey(Schema.String) },
       // By field: `displayname`, `avatar_url`, `m.tz` and whatever else a user says of itself.
-      success: answerBody(AnyJsonObject),
+      success: jsonBody(AnyJsonObject),
     }),
     HttpApiEndpoint.get("query", "/_matrix/federation/v1/query/:queryType", {
       params: { queryType: PathIdentifier },
-      success: answerBody(AnyJsonObject),
+      success: jsonBody(AnyJsonObject),
     }),
   )
   .middleware(Authentication)

@@ -2,7 +2,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { Authentication } from "../authentication.ts"
-import { AnyJsonObject, answerBody, requestBody } from "../json-body.ts"
+import { AnyJsonObject, jsonBody } from "../json-body.ts"
 import { AnswerBytesMax, AnswerWithin, MatrixEndpoint, wholeRoomBytesMax } from "../matrix-endpoint.ts"
 import { PathIdentifier, Repeated } from "../parameters.ts"
 
@@ -25,11 +25,11 @@ export const JoinedRoom = Schema.Struct({
 const empty = Schema.Struct({})
 const membership = {
   params: { roomId: PathIdentifier, userId: PathIdentifier },
-  success: answerBody(EventTemplate),
+  success: jsonBody(EventTemplate),
 }
 const event = {
   params: { roomId: PathIdentifier, eventId: PathIdentifier },
-  payload: requestBody(AnyJsonObject),
+  payload: jsonBody(AnyJsonObject),
 }
 
 /** An invite with the room's version, and what the room is. */
@@ -40,7 +40,7 @@ export const Invite = Schema.Struct({
 })
 
 /** How the first versions of these endpoints answered: the status once more, and then the body. */
-const asPair = <S extends Schema.Top>(body: S) => answerBody(Schema.Tuple([Schema.Literal(200), body]))
+const asPair = <S extends Schema.Top>(body: S) => jsonBody(Schema.Tuple([Schema.Literal(200), body]))
 
 /** The handshakes by which users of servers outside a room join, leave, knock, and are invited. */
 export class RoomsApi extends HttpApiGroup.make("rooms")
@@ -48,20 +48,20 @@ export class RoomsApi extends HttpApiGroup.make("rooms")
     HttpApiEndpoint.get("makeJoin", "/_matrix/federation/v1/make_join/:roomId/:userId", {
       params: { roomId: PathIdentifier, userId: PathIdentifier },
       query: { ver: Schema.optionalKey(Repeated) },
-      success: answerBody(EventTemplate),
+      success: jsonBody(EventTemplate),
     }),
     HttpApiEndpoint.put("sendJoin", "/_matrix/federation/v2/send_join/:roomId/:eventId", {
       params: { roomId: PathIdentifier, eventId: PathIdentifier },
       query: { omit_members: Schema.optionalKey(Schema.Boolean) },
-      payload: requestBody(AnyJsonObject),
-      success: answerBody(JoinedRoom),
+      payload: jsonBody(AnyJsonObject),
+      success: jsonBody(JoinedRoom),
     })
       .annotate(AnswerWithin, "2 minutes")
       .annotate(AnswerBytesMax, wholeRoomBytesMax),
     HttpApiEndpoint.get("makeLeave", "/_matrix/federation/v1/make_leave/:roomId/:userId", membership),
     HttpApiEndpoint.put("sendLeave", "/_matrix/federation/v2/send_leave/:roomId/:eventId", {
       ...event,
-      success: answerBody(empty),
+      success: jsonBody(empty),
     }),
     HttpApiEndpoint.get("makeKnock", "/_matrix/federation/v1/make_knock/:roomId/:userId", {
       ...membership,
@@ -69,12 +69,12 @@ export class RoomsApi extends HttpApiGroup.make("rooms")
     }),
     HttpApiEndpoint.put("sendKnock", "/_matrix/federation/v1/send_knock/:roomId/:eventId", {
       ...event,
-      success: answerBody(Schema.Struct({ knock_room_state: Schema.Array(AnyJsonObject) })),
+      success: jsonBody(Schema.Struct({ knock_room_state: Schema.Array(AnyJsonObject) })),
     }),
     HttpApiEndpoint.put("invite", "/_matrix/federation/v2/invite/:roomId/:eventId", {
       params: { roomId: PathIdentifier, eventId: PathIdentifier },
-      payload: requestBody(Invite),
-      success: answerBody(Schema.Struct({ event: AnyJsonObject })),
+      payload: jsonBody(Invite),
+      success: jsonBody(Schema.Struct({ event: AnyJsonObject })),
     }),
     // For rooms of versions 1 and 2: the body is the event, with `unsigned.invite_room_state`.
     HttpApiEndpoint.put("inviteV1", "/_matrix/federation/v1/invite/:roomId/:eventId", {

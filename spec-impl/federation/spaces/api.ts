@@ -2,7 +2,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { Authentication } from "../authentication.ts"
-import { AnyJsonObject, answerBody } from "../json-body.ts"
+import { AnyJsonObject, jsonBody } from "../json-body.ts"
 import { MatrixEndpoint } from "../matrix-endpoint.ts"
 import { PathIdentifier } from "../parameters.ts"
 
@@ -12,7 +12,7 @@ export class SpacesApi extends HttpApiGroup.make("spaces")
     HttpApiEndpoint.get("hierarchy", "/_matrix/federation/v1/hierarchy/:roomId", {
       params: { roomId: PathIdentifier },
       query: { suggested_only: Schema.optionalKey(Schema.Boolean) },
-      success: answerBody(
+      success: jsonBody(
         Schema.Struct({
           room: AnyJsonObject,
           children: Schema.Array(AnyJsonObject),

@@ -23,15 +23,8 @@ import { DiscoveryReceive } from "../discovery/receive.ts"
 import { readJson } from "../json-body.ts"
 import { KeysReceive } from "../keys/receive.ts"
 import { forbidden, incompatibleRoomVersion } from "../matrix-error.ts"
-import { federationRoutes } from "../server.ts"
-import {
-  WireError,
-  type WireHandler,
-  type WireRequest,
-  type WireResponse,
-  wireHandler,
-  wireHttpClient,
-} from "../wire.ts"
+import { federationHandler } from "../server.ts"
+import { WireError, type WireHandler, type WireRequest, type WireResponse, wireHttpClient } from "../wire.ts"
 import { formatXMatrix, requestSigningBytes } from "../x-matrix.ts"
 
 /** Signs and verifies at once. */
@@ -208,9 +201,7 @@ export const startServer = Effect.fnUntraced(function* (
     ),
   )
   const context = yield* Layer.buildWithMemoMap(services, yield* Layer.makeMemoMap, yield* Effect.scope)
-  const handler = yield* wireHandler(federationRoutes(chapters(received))).pipe(
-    Effect.provideContext(context),
-  )
+  const handler = yield* federationHandler(chapters(received)).pipe(Effect.provideContext(context))
   wire.handlers.set(name, handler)
   const server: TestServer = {
     name,

@@ -2,7 +2,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { Authentication } from "../authentication.ts"
-import { AnyJsonObject, answerBody, requestBody } from "../json-body.ts"
+import { AnyJsonObject, jsonBody } from "../json-body.ts"
 import { AnswerWithin, MatrixEndpoint } from "../matrix-endpoint.ts"
 import { PathIdentifier } from "../parameters.ts"
 
@@ -40,8 +40,8 @@ export class ThirdPartyInvitesApi extends HttpApiGroup.make("thirdPartyInvites")
   .add(
     HttpApiEndpoint.put("exchange", "/_matrix/federation/v1/exchange_third_party_invite/:roomId", {
       params: { roomId: PathIdentifier },
-      payload: requestBody(PartialInvite),
-      success: answerBody(empty),
+      payload: jsonBody(PartialInvite),
+      success: jsonBody(empty),
       // Meanwhile the invite is made, for which three other servers may be asked.
     }).annotate(AnswerWithin, "2 minutes"),
   )
@@ -49,8 +49,8 @@ export class ThirdPartyInvitesApi extends HttpApiGroup.make("thirdPartyInvites")
   .add(
     // From identity servers, which are no homeservers: not signed.
     HttpApiEndpoint.put("onBind", "/_matrix/federation/v1/3pid/onbind", {
-      payload: requestBody(Binding),
-      success: answerBody(empty),
+      payload: jsonBody(Binding),
+      success: jsonBody(empty),
     }),
   )
   .middleware(MatrixEndpoint) {}

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { transactionEdusMax, transactionPdusMax } from "../../core/limits.ts"
 import { Authentication } from "../authentication.ts"
-import { AnyJson, AnyJsonInteger, AnyJsonObject, answerBody, requestBody } from "../json-body.ts"
+import { AnyJson, AnyJsonInteger, AnyJsonObject, jsonBody } from "../json-body.ts"
 import { AnswerWithin, MatrixEndpoint } from "../matrix-endpoint.ts"
 import { PathIdentifier } from "../parameters.ts"
 
@@ -20,9 +20,9 @@ export class TransactionsApi extends HttpApiGroup.make("transactions")
   .add(
     HttpApiEndpoint.put("send", "/_matrix/federation/v1/send/:transactionId", {
       params: { transactionId: PathIdentifier },
-      payload: requestBody(Transaction),
+      payload: jsonBody(Transaction),
       // `{pdus: {<event id>: {} or {error}}}`, kept and given again as it is to whoever repeats the transaction.
-      success: answerBody(AnyJsonObject),
+      success: jsonBody(AnyJsonObject),
     }).annotate(AnswerWithin, "60 seconds"),
   )
   .middleware(Authentication)

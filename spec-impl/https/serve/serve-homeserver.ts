@@ -9,7 +9,7 @@ import { clientRoutes } from "../../client-api/server.ts"
 import { Sync } from "../../client-api/sync/sync.ts"
 import { readingsDefault } from "../../core/readings.ts"
 import { beAlone } from "../../core/recent.ts"
-import { federationRoutes } from "../../federation/server.ts"
+import { federationHandler } from "../../federation/server.ts"
 import { wireHandler } from "../../federation/wire.ts"
 import { layerChapters } from "../../homeserver/homeserver.ts"
 import { KeyRing } from "../../homeserver/key-ring.ts"
@@ -116,7 +116,7 @@ export const serveHomeserver = (
         Layer.provideMerge(Layer.succeed(Listening, listening)),
       ),
     )
-    const federation = yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services)
+    const federation = yield* Effect.provide(federationHandler(layerChapters), services)
     const clients = yield* Effect.provide(wireHandler(clientRoutes), services)
     const limited = (limits: ListenerLimits) => ({ limits: { ...limits, ...options.limits } })
     const listeners = {

@@ -8,7 +8,7 @@ import { type Context, Effect, Exit, Layer, Scope } from "effect"
 import { HttpClient } from "effect/http"
 import { clientRoutes } from "../../client-api/server.ts"
 import { FederationClient } from "../../federation/client.ts"
-import { federationRoutes } from "../../federation/server.ts"
+import { federationHandler } from "../../federation/server.ts"
 import { nodeSignatures } from "../../federation/testing/servers.ts"
 import { IdentityServers } from "../../federation/third-party-invites/identity-servers.ts"
 import { WebClient } from "../../federation/web-client.ts"
@@ -66,7 +66,7 @@ export const startServer = Effect.fnUntraced(function* (
     ),
   )
   const services = yield* Layer.buildWithMemoMap(homeserver, yield* Layer.makeMemoMap, yield* Effect.scope)
-  neighbours.set(name, yield* Effect.provide(wireHandler(federationRoutes(layerChapters)), services))
+  neighbours.set(name, yield* Effect.provide(federationHandler(layerChapters), services))
   yield* Effect.addFinalizer(() => Effect.sync(() => neighbours.delete(name)))
   const url = yield* listen(yield* Effect.provide(wireHandler(clientRoutes), services))
   return { url, services: services as Context.Context<never> } satisfies RealServer

@@ -1,0 +1,76 @@
+/** The handlers of a server, as its chapters make them. */
+import { Context, Effect, Layer } from "effect"
+import type { HttpRouter } from "effect/http"
+import type { HttpApiEndpoint } from "effect/http-api"
+import { FederationApi, type FederationChapters } from "./api.ts"
+import { Asker, Authentication, Origin } from "./authentication.ts"
+import { MatrixEndpoint } from "./matrix-endpoint.ts"
+
+/** What the parts of a request say. */
+export interface Given {
+  readonly params?: unknown
+  readonly query?: unknown
+  readonly payload?: unknown
+}
+
+/** A handler as `HttpApiBuilder.group` keeps it. */
+type Handler = (given: object) => Effect.Effect<unknown, unknown, Origin | Asker>
+
+/** Who asks; `origin` is undefined where nobody proved it. */
+export interface From {
+  readonly asker: string
+  readonly origin: string | undefined
+}
+
+type ServicesOf<R> = HttpRouter.Request.Only<"Requires" | "GlobalRequires", R>
+
+/** Endpoints say by these what whoever serves them does; there is nothing left to do once a handler is called. */
+const layerMarks = Layer.mergeAll(
+  Layer.succeed(MatrixEndpoint, (handler) => handler as never),
+  Layer.succeed(Authentication, (handler) => handler as never),
+)
+
+/**
+ * Builds the handlers of `chapters` (a merge of one `HttpApiBuilder.group(FederationApi, …)` for each chapter), which
+ * live as long as the scope. They run among the services that are there as they are built, whoever calls: by the same
+ * scheduler and clock.
+ */
+export const buildHandlers = Effect.fnUntraced(function* <E, R>(
+  chapters: Layer.Layer<FederationChapters, E, R>,
+) {
+  const surroundings: Context.Context<never> = yield* Effect.context<ServicesOf<R>>()
+  const built = yield* Layer.build(
+    Layer.provide(chapters, layerMarks) as unknown as Layer.Layer<FederationChapters, E>,
+  )
+
+  const handlerOf = (group: string, { identifier }: HttpApiEndpoint.Top): Handler | undefined => {
+    const { key } = FederationApi.groups[group as keyof typeof FederationApi.groups]
+    const service = built.mapUnsafe.get(key) as
+      | { readonly handlers: ReadonlyMap<string, { readonly handler: Handler }> }
+      | undefined
+    return service?.handlers.get(identifier)?.handler
+  }
+
+  /** Runs `effect` among the services of the server. */
+  const within = <A, Error>(effect: Effect.Effect<A, Error>): Effect.Effect<A, Error> =>
+    Effect.updateContext(effect, (_: Context.Context<never>) => surroundings)
+
+  /** The answer of an endpoint's handler, from within. */
+  const handle = (
+    group: string,
+    endpoint: HttpApiEndpoint.Top,
+    given: Given,
+    { asker, origin }: From,
+  ): Effect.Effect<unknown, unknown> => {
+    const handler = handlerOf(group, endpoint)
+    if (handler === undefined) return Effect.die(`nobody answers ${endpoint.identifier}`)
+    // In their place, not merged with what is there: that would copy them all for each request.
+    const context = (
+      origin === undefined
+        ? Context.add(surroundings, Asker, asker)
+        : Context.add(surroundings, Origin, origin)
+    ) as Context.Context<Origin | Asker>
+    return Effect.updateContext(handler(given), (_: Context.Context<never>) => context)
+  }
+  return { within, handle }
+})
