@@ -172,8 +172,8 @@ const authentication: readonly Row[] = [
     test: "sim/world/homeserver.test.ts > what is sent > after an outage: the same transaction again, and then the tips of what was missed",
     removal: {
       file: `${homeserver}/destinations.ts`,
-      from: "destination.inFlight ?? begin(destination)",
-      to: "begin(destination)",
+      from: "log.covered(destination.name, missPending(destination))",
+      to: "destination.inFlight = undefined",
     },
   },
   endpoint(

@@ -141,8 +141,8 @@ const keys: readonly Row[] = [
     test: `${fetching} > notaries > are asked for keys of a server that is gone, with the time until when they must be good`,
     removal: {
       file: `${homeserver}/key-fetching.ts`,
-      from: "[keyId, { minimum_valid_until_ts: untilTs }]",
-      to: "[keyId, { minimum_valid_until_ts: untilTs * 0 }]",
+      from: "{ minimum_valid_until_ts: untilTs }",
+      to: "{ minimum_valid_until_ts: untilTs * 0 }",
     },
   },
   {

@@ -25,8 +25,6 @@ const waitMs = (failures: number): number =>
 /** No wait is longer than that: a clock that says otherwise was set back since, and nothing is waited for. */
 const isToWait = (untilTs: number, nowMs: number): boolean => nowMs < untilTs && untilTs - nowMs <= retryMsMax
 
-const nothingWanted: WantedKeys = new Map()
-
 /** Keys that can be believed, with the object in which they came; or why not. */
 type Told = { readonly keys: ServerKeys; readonly object: JsonObject } | { readonly problem: string }
 
@@ -136,12 +134,10 @@ export const makeKeyFetching = Effect.gen(function* () {
       const told = yield* Effect.result(askNotary(notary, holder))
       if (told._tag === "Failure" || !("keys" in told.success)) continue
       yield* learn(holder, told.success, "notary")
-      if (!lacks(holder, holder.wanted ?? nothingWanted, yield* Clock.currentTimeMillis)) break
+      if (!lacks(holder, holder.wanted, yield* Clock.currentTimeMillis)) break
     }
     const nowMs = yield* Clock.currentTimeMillis
-    holder.notaryFailures = lacks(holder, holder.wanted ?? nothingWanted, nowMs)
-      ? holder.notaryFailures + 1
-      : 0
+    holder.notaryFailures = lacks(holder, holder.wanted, nowMs) ? holder.notaryFailures + 1 : 0
     holder.notariesAskedAgainTs = nowMs + waitMs(holder.notaryFailures)
   })
 

@@ -109,8 +109,8 @@ export const want = (holder: KeyHolder, more: WantedKeys): void => {
  * Whether something of what is wanted is not known. Which keys are good for requests a server knows itself, where it has
  * answered: no notary is asked for those that it did not name.
  */
-export const lacks = ({ keys, problem }: KeyHolder, wanted: WantedKeys, nowMs: number): boolean =>
-  [...wanted].some(([keyId, { untilTs, isForRequest }]) =>
+export const lacks = ({ keys, problem }: KeyHolder, wanted: WantedKeys | undefined, nowMs: number): boolean =>
+  [...(wanted ?? [])].some(([keyId, { untilTs, isForRequest }]) =>
     isForRequest
       ? problem !== undefined && keys.forRequest(keyId, nowMs) === undefined
       : keys.forEvent(keyId, untilTs, "enforced", nowMs) === undefined,

@@ -3,6 +3,8 @@ import type { AuthGraph } from "../core/state-resolution/auth-graph.ts"
 import { StateMap } from "../core/state-resolution/state-map.ts"
 import type { Room, Rooms } from "./rooms.ts"
 
+const nobody: readonly string[] = []
+
 /**
  * Each watcher has one of its own. Not the event that came tells whose it is: where branches meet, a topic can bring back
  * who was banned on one of them, and what builds on an old event makes branches meet without saying so.
@@ -17,8 +19,10 @@ export class MembershipChanges {
   /** The users of whom the room's state holds another membership event than when this was asked last. */
   since(room: Room): readonly string[] {
     const { graph } = room.dag
-    const keys = StateMap.differences([this.#seen.get(graph) ?? StateMap.empty, this.#see(room)])
-    return keys.flatMap((key) => {
+    const before = this.#seen.get(graph) ?? StateMap.empty
+    const now = this.#see(room)
+    if (before === now) return nobody
+    return StateMap.differences([before, now]).flatMap((key) => {
       const [type, stateKey] = graph.keyOf(key)
       return type === "m.room.member" ? [stateKey] : []
     })

@@ -132,24 +132,8 @@ const readAnswerKey = (key: string): readonly [string, string] => {
 
 /** Checks the whole group before it writes any of it, so that a failure leaves nothing behind. */
 const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreFailure> => {
-  const newRooms = new Set(group.rooms?.map((room) => room.roomId))
-  const forgotten = new Set(group.forgottenRooms)
-  const homeless = [...(group.events ?? []), ...(group.extremities ?? [])].find(
-    ({ roomId }) => !newRooms.has(roomId) && (forgotten.has(roomId) || !disk.rooms.has(roomId)),
-  )
-  if (homeless !== undefined) {
-    return new StoreFailure({ reason: "broken", detail: `no room ${homeless.roomId} is kept here` })
-  }
-  const kept = new Set<string>()
-  for (const { digest, basedOn } of group.states ?? []) {
-    if (basedOn !== undefined && !kept.has(basedOn) && !disk.states.has(basedOn)) {
-      return new StoreFailure({
-        reason: "broken",
-        detail: `state ${digest} rests on ${basedOn}, which is not kept`,
-      })
-    }
-    kept.add(digest)
-  }
+  const problem = problemOf(disk, group)
+  if (problem !== undefined) return new StoreFailure({ reason: "broken", detail: problem })
   for (const roomId of group.forgottenRooms ?? []) disk.rooms.delete(roomId)
   for (const { roomId, roomVersion } of group.rooms ?? []) {
     if (!disk.rooms.has(roomId)) disk.rooms.set(roomId, { roomVersion, events: new Map(), extremities: [] })
@@ -184,6 +168,24 @@ const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreF
     if (answeredTs < group.answersForgottenBefore!) disk.answers.delete(key)
   }
   return Effect.void
+}
+
+/** Why the group cannot be kept: an event of no room, or a state that rests on none. */
+const problemOf = (disk: MemoryDisk, group: StoreGroup): string | undefined => {
+  const isKept = ({ roomId }: { readonly roomId: string }): boolean =>
+    group.rooms?.some((room) => room.roomId === roomId) ||
+    (disk.rooms.has(roomId) && !group.forgottenRooms?.includes(roomId))
+  const homeless = [group.events, group.extremities]
+    .map((writes) => writes?.find((write) => !isKept(write)))
+    .find((write) => write !== undefined)
+  if (homeless !== undefined) return `no room ${homeless.roomId} is kept here`
+  const fresh = new Set<string>()
+  for (const { digest, basedOn } of group.states ?? []) {
+    if (basedOn !== undefined && !fresh.has(basedOn) && !disk.states.has(basedOn))
+      return `state ${digest} rests on ${basedOn}, which is not kept`
+    fresh.add(digest)
+  }
+  return undefined
 }
 
 /** An event of the history replaces the outlier it was, and keeps its place: what cites it came after. */

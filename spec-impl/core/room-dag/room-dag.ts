@@ -112,6 +112,12 @@ export class RoomDag {
 
   /** What the forward extremities will be once `records` are applied, by code point. */
   forwardExtremitiesWith(records: readonly EventRecord[]): readonly string[] {
+    const [record, ...others] = records
+    // Of one they follow from what is there, unless it enters the room anew: then from where its history breaks off too.
+    if (record?.place === "timeline" && others.length === 0 && record.arrival !== "entry") {
+      const isThere = this.isInHistory(record.event.eventId)
+      return isThere ? this.forwardExtremities() : [...this.#extremitiesWith(record)].sort()
+    }
     return this.#provisionally((apply) => {
       for (const record of records) apply(record)
       return this.forwardExtremities()
@@ -262,11 +268,13 @@ export class RoomDag {
     return this.#provisionally((apply) => {
       const records: TimelineRecord[] = []
       for (const event of events) {
+        // The last one nobody would see.
+        const last = records.at(-1)
+        if (last !== undefined) apply(last)
         const held = this.timeline(event.eventId)
         if (held === undefined && !isReady(event)) break
         const record = held ?? this.examine(event, "new")
         records.push(record)
-        apply(record)
         // What it redacts may be part of what the next one is judged by.
         if (record.event.redacts !== undefined) break
       }
