@@ -4,11 +4,18 @@ import type { BenchScene, BenchWorld } from "./bench-world.ts"
 import { eachSpeaks, gather, residentOf } from "./gather.ts"
 
 const partCount = 3
+/** All have their turn within so long, but none sooner after another than a message is on its way. */
+const phaseMsMax = 60_000
+const everyMsMin = 60
+const everyMsMax = 300
+
 /** Between two messages that one part hears. */
-const everyMs = 300
+const everyMsOf = (servers: number): number =>
+  Math.max(everyMsMin, Math.min(everyMsMax, Math.floor(phaseMsMax / servers)))
 
 const tell = Effect.fnUntraced(function* (scene: BenchScene) {
   const { stage } = scene
+  const everyMs = everyMsOf(stage.servers.length)
   const roomId = yield* gather(scene)
   yield* eachSpeaks(scene, roomId, "together", { servers: stage.servers, everyMs })
   const parts = Array.from({ length: partCount }, (_, part) =>
@@ -27,7 +34,7 @@ const tell = Effect.fnUntraced(function* (scene: BenchScene) {
 })
 
 /** Each server speaks before, during and after a partition into three. */
-export const partitionedRoom = (size: Pick<BenchWorld, "name" | "servers">): BenchWorld => ({
+export const partitionedRoom = (size: Pick<BenchWorld, "name" | "servers" | "settings">): BenchWorld => ({
   ...size,
   story: tell,
 })
