@@ -1,6 +1,6 @@
 /**
- * Five failures of five kinds, of random plans with some hundred events each, come to a handful: a state that was reset,
- * servers that were told different states, and three mutants. How long each takes is printed; that is `netsplit shrink`'s
+ * Six failures of six kinds, of random plans with some hundred events each, come to a handful: two in which a state was
+ * reset, servers that were told different states, and three mutants. How long each takes is printed; that is `netsplit shrink`'s
  * own figure, and depends on the machine. CI has time for two of them, the night for all.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -15,6 +15,7 @@ import { runLine } from "./testing/run-line.ts"
 const fixtures = new URL("../sim/explore/fixtures/", import.meta.url)
 const kinds = [
   ["phantom-join-rules", "no-reset", "phantom-join-rules"],
+  ["lost-promotion-chain", "no-reset", "lost-promotion-chain"],
   ["different-inputs", "agree", "stale-state"],
   ["acl-unheeded", "borders", null],
   ["transactions-taken-twice", "once-only", null],

@@ -4,7 +4,7 @@
  */
 import { isAction, isFault, type Plan, type PlanEntry } from "./plan.ts"
 
-/** What is told of a state is false of one type, always; all such faults at once, or one. */
+/** What is told of a state is false of those types, always; all such faults at once, or one. */
 export const withCertainLies = (plan: Plan): readonly Plan[] => {
   const liars = plan.entries.filter((entry) => isFault(entry) && isVague(entry.fault))
   const groups = liars.length > 1 ? [liars, ...liars.map((entry) => [entry])] : [liars]
@@ -17,11 +17,16 @@ const isVague = (fault: object): boolean =>
   "fault" in fault && (fault.fault === "stale-state" || fault.fault === "holed-state") && !("types" in fault)
 
 /** Types that say who may do what: where one of them is false, much else is decided otherwise. */
-const types = ["m.room.power_levels", "m.room.join_rules", "m.room.member"]
+const types = [
+  ["m.room.power_levels"],
+  ["m.room.join_rules"],
+  ["m.room.member"],
+  ["m.room.power_levels", "m.room.member"],
+]
 const certainties = (["last", "first"] as const).flatMap((which) =>
-  types.map((type) => (fault: object) => ({
+  types.map((types) => (fault: object) => ({
     ...fault,
-    types: [type],
+    types,
     keysShare: 1,
     ...("fault" in fault && fault.fault === "stale-state" ? { which } : {}),
   })),

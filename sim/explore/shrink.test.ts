@@ -106,6 +106,21 @@ describe("shrinking", () => {
     ])
   })
 
+  test("takes other draws where the plan's own need what others do not", async () => {
+    const needsMessage = ({ seed, entries }: Plan): boolean =>
+      seed !== base.seed || entries.some((entry) => isAction(entry) && entry.do.act === "message")
+    const talk: PlanEntry = {
+      id: "talk",
+      atMs: 95_000,
+      do: { act: "message", user: base.users[0]!, room: "r1" },
+    }
+    const few = failing.entries.filter(({ id }, at) => at % 4 === 0 || id === "kick" || id.startsWith("loss"))
+    const talking = { ...failing, entries: [...few, talk] }
+    const { smallest } = await shrinkWhile(talking, (plan) => kicksUnderLoss(plan) && needsMessage(plan))
+    expect(smallest.entries).toHaveLength(2)
+    expect(smallest.seed).not.toBe(base.seed)
+  })
+
   test("never tries a plan twice, nor one that cannot be read", async () => {
     const seen = new Set<string>()
     await shrinkWhile(

@@ -52,11 +52,12 @@ export const shrinkPlan = async (plan: Plan, options: ShrinkOptions): Promise<Pl
     const before = search.best
     await search.leaveOutIdle()
     await search.descend(withoutCore)
-    if (round === 1) for (const certain of certainties) await search.descend(certain)
+    if (round === 1) await search.makeCertain()
     await search.descend(withoutServers)
     await search.descend(withoutRooms)
     await search.leaveOutIdle()
-    await search.leaveOut(round === 1 ? firstDoubts : () => laterDoubt)
+    const isLate = round > 1 && search.best.entries.length <= fewEntries
+    await search.leaveOut(round === 1 ? firstDoubts : () => laterDoubt, isLate ? otherSeeds : [])
     await search.descend(withShorterTimes)
     await search.shortenGaps()
     await search.descend(withoutUsers)
@@ -66,8 +67,10 @@ export const shrinkPlan = async (plan: Plan, options: ShrinkOptions): Promise<Pl
     await search.makePlainer(plainerEntries)
     await search.descend(withSmallerNumbers)
     await search.descend(withPlainerFaults)
-    if (search.best === before) await search.makePlainer(plainerServers)
-    if (search.best === before || options.isOver()) return search.best
+    if (options.isOver()) return search.best
+    if (search.best !== before || round === 1) continue
+    await search.makePlainer(plainerServers)
+    if (search.best === before) return search.best
   }
 }
 
@@ -90,6 +93,9 @@ const doubtOf: Readonly<Record<string, number>> = {
 /** What is left after a round is needed, most likely. */
 const laterDoubt = 0.4
 const plainerDoubt = 0.1
+/** Little is tried with other draws as well: they may be what it is needed for. */
+const otherSeeds = [1, 2, 3]
+const fewEntries = 60
 
 /** A smaller plan takes no longer than this many times what the smallest so far took, and something. */
 const stepsFactor = 2
@@ -107,6 +113,8 @@ class Search {
   #best: Plan
   #answer: Answer
   #stepsMax = Number.POSITIVE_INFINITY
+  /** How many entries there were when less was left to chance last, or was to be. */
+  #entriesThen = 0
 
   constructor(plan: Plan, options: ShrinkOptions) {
     // Nothing is read from what a seed has drawn the plan from, and it does not describe what is left.
@@ -121,13 +129,19 @@ class Search {
     return this.#best
   }
 
+  /** Leaves less to chance. What fails otherwise then may not do so later, and costs less to try. */
+  async makeCertain(): Promise<void> {
+    this.#entriesThen = this.#best.entries.length
+    for (const certain of certainties) await this.descend(certain)
+  }
+
   /** Leaves out what was refused, all at once. */
   leaveOutIdle(): Promise<void> {
     return this.descend((plan) => [withoutEntries(plan, new Set(this.#answer.idle))])
   }
 
-  /** Leaves out entries, as many as can go. */
-  leaveOut(doubtOf: (entry: PlanEntry) => number): Promise<void> {
+  /** Leaves out entries, as many as can go; with draws of those seeds, where not with the plan's own. */
+  leaveOut(doubtOf: (entry: PlanEntry) => number, seeds: readonly number[] = []): Promise<void> {
     const doubts = new Map(this.#best.entries.map((entry) => [entry.id, doubtOf(entry)]))
     return this.#leaveOut(
       doubts,
@@ -135,9 +149,11 @@ class Search {
       async () => {
         const before = this.#best.entries
         await this.leaveOutIdle()
+        if (before.length <= this.#entriesThen / 2) await this.makeCertain()
         const left = new Set(this.#best.entries.map(({ id }) => id))
         return before.flatMap(({ id }) => (left.has(id) ? [] : [id]))
       },
+      seeds,
     )
   }
 
@@ -164,14 +180,17 @@ class Search {
     doubts: Knowledge["doubts"],
     without: (plan: Plan, keys: readonly string[]) => Plan,
     alsoGone: () => Promise<readonly string[]> = async () => [],
+    seeds: readonly number[] = [],
   ): Promise<void> {
     for (let known: Knowledge = { doubts, needed: [] }; ; ) {
       const plan = this.#best
       const tried: Attempt[] = []
       const candidates = function* (): Generator<Plan> {
         for (const attempt of attempts(known)) {
-          tried.push(attempt)
-          yield without(plan, attempt.keys)
+          for (const seed of [plan.seed, ...seeds]) {
+            tried.push(attempt)
+            yield { ...without(plan, attempt.keys), seed }
+          }
         }
       }
       const found = await this.#first(candidates())
