@@ -148,9 +148,9 @@ interface Told {
   readonly keys: readonly (readonly [told: Event | undefined, held: Event | undefined])[]
 }
 
-/** Those that differ from what their teller holds, whoever that is. */
-const toldOtherwise = ({ within, everybody }: Judged, roomId: string): readonly Told[] =>
-  within.flatMap(({ name, rooms }) => {
+/** Those that differ from what their teller holds, whoever was told it: who believed it tells it to others in good faith. */
+const toldOtherwise = ({ everybody }: Judged, roomId: string): readonly Told[] =>
+  [...everybody.values()].flatMap(({ name, rooms }) => {
     const dag = rooms.find(roomId)?.dag
     return [...(dag?.records() ?? [])].flatMap((record): readonly Told[] => {
       if (dag === undefined || record.place === "outlier" || record.stateSource.kind === "computed") return []

@@ -20,7 +20,7 @@ import { maySee, pduFor, serverAudience } from "./visibility.ts"
 /** What this server gives at most, whatever is asked (Synapse's bounds). */
 const missingEventsMax = 20
 const backfillEventsMax = 100
-/** By so many of the events that it asks about a server that has left may show that it was there. */
+/** By so many of the events that it asks about, and of what builds on each, a server that has left may show that it was there. */
 const examinedMax = 20
 
 export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (handlers) =>
@@ -123,8 +123,14 @@ const roomFor = Effect.fnUntraced(function* (roomId: string, about: readonly str
   const isAround = (eventId: string): boolean => {
     const record = room.dag.timeline(eventId)
     if (record === undefined) return false
-    const later = room.dag.held.childrenOf(eventId).flatMap((id) => room.dag.timeline(id)?.stateBefore ?? [])
-    return [record.stateBefore, record.stateAfter, ...later].some(isThere)
+    if (isThere(record.stateBefore)) return true
+    // By a join that was soft-failed nobody has come in.
+    if (record.verdict === "accepted" && isThere(record.stateAfter)) return true
+    const later = room.dag.held.childrenOf(eventId).slice(0, examinedMax)
+    return later.some((id) => {
+      const child = room.dag.timeline(id)
+      return child?.verdict === "accepted" && isThere(child.stateBefore)
+    })
   }
   if (isThere(room.dag.currentState()) || about.slice(0, examinedMax).some(isAround)) return room
   return yield* forbidden(`${origin} is not in room ${roomId}`)
