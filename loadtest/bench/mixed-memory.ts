@@ -23,8 +23,8 @@ const requests = Number(process.argv[2] ?? 72_000)
 
 /** Has the server collect and tell, on its error output, when it is sent a signal. */
 const teller = `process.on("SIGUSR2", () => {
-  for (let round = 0; round < 4; round++) gc()
-  setTimeout(() => process.stderr.write("memory " + JSON.stringify(process.memoryUsage()) + "\\n"), 1000)
+  for (let round = 0; round < 4; round++) gc({ type: "major", flavor: "last-resort" })
+  process.stderr.write("memory " + JSON.stringify(process.memoryUsage()) + "\\n")
 })`
 // As the launcher has it.
 process.env.MALLOC_ARENA_MAX = "1"
@@ -83,7 +83,7 @@ try {
     if (status !== 200) throw new Error(`line ${line} was answered with ${status}: ${text.slice(0, 200)}`)
   }
   console.log(
-    "| requests | PDUs | heap MiB | external MiB | RSS MiB before | RSS MiB | database MiB | seconds |",
+    "| requests | PDUs | heap MiB | external MiB | RSS MiB before | RSS MiB after | database MiB | seconds |",
   )
   await report(0)
   const tenth = wanted.count * Math.ceil(requests / 10 / wanted.count)
