@@ -142,7 +142,7 @@ export const devicesPart: Part = {
       section: "§Send-to-device messaging",
       handler: toDevice,
       test: `${messages} > m.direct_to_device > counts once by its server and id, in whatever transaction it comes`,
-      removal: { file: toDevice, from: "if (known.has(messageId)) return", to: "" },
+      removal: { file: toDevice, from: "if (known?.has(messageId)) return", to: "" },
     },
   ],
 }

@@ -182,6 +182,24 @@ describe("login", () => {
       }),
     ))
 
+  it("of twenty passwords in a minute for one user none is tried any more, whatever it is", () =>
+    play(open, (played) =>
+      Effect.gen(function* () {
+        yield* registerClient(played, "s1", "alice", "secret alice")
+        yield* registerClient(played, "s1", "bob", "secret bob")
+        const as = (user: string, password: string) =>
+          askAsClient(played, "s1", "POST", `${v3}/login`, {
+            body: { type: "m.login.password", identifier: { type: "m.id.user", user }, password },
+          })
+        for (let nth = 0; nth < 20; nth++)
+          expect(errorOf(yield* as("alice", "guess"))).toBe("403 M_FORBIDDEN")
+        expect(errorOf(yield* as("@alice:s1", "secret alice"))).toBe("429 M_LIMIT_EXCEEDED")
+        expect((yield* as("bob", "secret bob")).status).toBe(200)
+        yield* played.stage.wait(60_000)
+        expect((yield* as("alice", "secret alice")).status).toBe(200)
+      }),
+    ))
+
   it("takes a device that is there, whose older tokens are no longer valid", () =>
     play(open, (played) =>
       Effect.gen(function* () {

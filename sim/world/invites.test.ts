@@ -381,3 +381,31 @@ describe("the handshakes' endpoints", () => {
     )
   })
 })
+
+describe("what strangers can fill", () => {
+  it("a room tells no more than a hundred events of itself, and an invite too many is forbidden", () =>
+    withRoom({ roomVersion: "12" }, (played, scene) =>
+      Effect.gen(function* () {
+        const many = Array.from({ length: 101 }, () => scene.roomState[0]!)
+        const told = yield* sendInvite(played, scene, "v2", { roomState: many })
+        expect([told.status, told.errcode]).toEqual([400, "M_INVALID_PARAM"])
+        const { outside } = played.servers.get("s2")!
+        for (let nth = 0; nth < 500; nth++) {
+          const standing = {
+            membership: "invite",
+            roomVersion: "12",
+            pdu: {},
+            roomState: [],
+            via: "s1",
+          } as const
+          yield* outside.stand("@other:s2", `!${nth}:s1`, standing)
+        }
+        const refused = yield* sendInvite(played, scene, "v2")
+        expect([refused.status, refused.errcode]).toEqual([403, "M_FORBIDDEN"])
+        yield* outside.end("@other:s2", "!0:s1")
+        expect((yield* sendInvite(played, scene, "v2")).status).toBe(200)
+        // The same once more takes no other place.
+        expect((yield* sendInvite(played, scene, "v2")).status).toBe(200)
+      }),
+    ))
+})

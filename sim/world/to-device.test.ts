@@ -225,3 +225,41 @@ describe("after a restart", () => {
       }).pipe(Effect.scoped),
     ))
 })
+
+describe("what strangers can fill", () => {
+  /** What a server keeps of messages to devices, by what it is. */
+  const keptOn = ({ servers }: Played, collection: string) => {
+    const services = servers.get("s2")!.services as unknown as Context.Context<EventStore>
+    return Context.get(services, EventStore).records(`to-device-${collection}`)
+  }
+
+  it("an inbox has no more than five thousand messages: of the server that sent most the oldest go", () =>
+    withDevices((played) =>
+      Effect.gen(function* () {
+        yield* pushEdus(played, "s3", "s2", edu("quiet", { sender: "@carol:s3" }))
+        for (let at = 0; at < 5_000; at += 100) {
+          const flood = Array.from({ length: 100 }, (_, nth) => edu(`${at + nth}`))
+          yield* pushEdus(played, "s1", "s2", ...flood)
+        }
+        const kept = (yield* keptOn(played, "inbox")).map(([, value]) => value as JsonObject)
+        expect(kept).toHaveLength(4_901)
+        expect(bodies(played, "ONE").slice(0, 3)).toEqual(["quiet", "100", "101"])
+      }),
+    ))
+
+  it("message ids of a thousand senders are remembered: who was heard of longest ago is forgotten", () =>
+    withDevices((played) =>
+      Effect.gen(function* () {
+        const toDevice = Context.get(played.servers.get("s2")!.services, ToDevice)
+        yield* pushEdus(played, "s3", "s2", edu("first", { sender: "@carol:s3" }))
+        yield* pushEdus(played, "s1", "s2", edu("second"))
+        for (let nth = 0; nth < 999; nth++) {
+          yield* toDevice.send(bob, "x.test", {}, { deviceId: `D${nth}`, transactionId: "t" })
+          if (nth === 500) yield* pushEdus(played, "s1", "s2", edu("third"))
+        }
+        const senders = new Set((yield* keptOn(played, "seen")).map(([key]) => JSON.parse(key)[0]))
+        expect(senders.size).toBe(1_000)
+        expect(["s1", "s3"].map((server) => senders.has(server))).toEqual([true, false])
+      }),
+    ))
+})

@@ -22,6 +22,21 @@ export class SmallMap<K, V> {
     }
   }
 
+  get size(): number {
+    return (this.#key === undefined ? 0 : 1) + (this.#others?.size ?? 0)
+  }
+
+  delete(key: K): void {
+    if (key !== this.#key) {
+      this.#others?.delete(key)
+      return
+    }
+    const [next] = this.#others ?? []
+    this.#key = next?.[0]
+    this.#value = next?.[1]
+    if (next !== undefined) this.#others?.delete(next[0])
+  }
+
   /** In the order in which the keys came. */
   *[Symbol.iterator](): Iterator<readonly [K, V]> {
     if (this.#key !== undefined) yield [this.#key, this.#value as V]

@@ -31,22 +31,35 @@ const answersKnownMax = 100_000
 
 const keyOf = (origin: string, transactionId: string): string => `${origin}\n${transactionId}`
 
-/** The transactions to which there are answers. */
+/**
+ * The transactions to which there may be answers, by 30 bits of each: the store knows. Of a key itself the whole request
+ * would stay in memory that it was read from.
+ */
 class Answered {
-  readonly #keys = new Set<string>()
+  readonly #marks = new Set<number>()
 
   has(key: string): boolean {
-    return this.#keys.has(key)
+    return this.#marks.has(markOf(key))
   }
 
   note(key: string): void {
-    this.#keys.add(key)
-    if (this.#keys.size <= answersKnownMax) return
-    for (const oldest of this.#keys) {
-      this.#keys.delete(oldest)
+    const mark = markOf(key)
+    // Noted last, it is forgotten last.
+    this.#marks.delete(mark)
+    this.#marks.add(mark)
+    if (this.#marks.size <= answersKnownMax) return
+    for (const oldest of this.#marks) {
+      this.#marks.delete(oldest)
       return
     }
   }
+}
+
+/** FNV-1a, as much of it as is an integer without an object around it. */
+const markOf = (key: string): number => {
+  let mark = 0x811c9dc5
+  for (let at = 0; at < key.length; at++) mark = Math.imul(mark ^ key.charCodeAt(at), 0x01000193)
+  return (mark >>> 2) & 0x3fffffff
 }
 
 /** Of one transaction. */

@@ -129,7 +129,13 @@ export const receiveInvite = Effect.fnUntraced(function* (
     return yield* missingParameter("there is no invite_room_state")
   }
   const roomState = yield* readInviteState(room, received.roomState ?? [])
-  yield* (yield* InvitePermission).check(event.stateKey ?? "")
+  const invited = event.stateKey ?? ""
+  yield* (yield* InvitePermission).check(invited)
+  const outside = yield* Outside
+  // An invite that is there already is made again.
+  if (outside.standingOf(invited, roomId) === undefined && !outside.mayBeInvited(invited, origin)) {
+    return yield* forbidden(`too many invites of ${invited}, or of ${origin}, are open`)
+  }
   const signed = yield* readOwn(yield* coSignAsSelf(event.pdu, room.version), room.version)
   yield* noteInvite(room, signed, roomState, origin)
   return { event: signed.pdu }

@@ -48,6 +48,9 @@ const holderWith = (server: string, keys: KnownKeys, given?: GivenKeys): KeyHold
 /** Whoever likes can name servers that there are not: of so many that never gave a key it is known how asking went. */
 const strangersMax = 10_000
 
+/** Of so many that did, the keys are known. Who is dealt with is heard of at least once in the life of its keys. */
+const holdersMax = 20_000
+
 /** The holders of all servers' keys, with what the store has of them. */
 export const keyHolders = Effect.gen(function* () {
   const store = yield* EventStore
@@ -68,13 +71,20 @@ export const keyHolders = Effect.gen(function* () {
       strangers.set(server, holder)
       return holder
     },
-    /** A store that fails takes nothing from what is known now: keys can be fetched again. */
+    /**
+     * A store that fails takes nothing from what is known now: keys can be fetched again. For one server too many the
+     * one goes whose keys were heard of longest ago.
+     */
     keep: (holder: KeyHolder): Effect.Effect<void> => {
       const { server, keys, given } = holder
       strangers.delete(server)
+      holders.delete(server)
+      const [longestUnheard] = holders.size < holdersMax ? [] : holders.keys()
+      if (longestUnheard !== undefined) holders.delete(longestUnheard)
       holders.set(server, holder)
       const value = { ...keys.toJson(), ...(given === undefined ? {} : { given: { ...given } }) }
-      return Effect.ignore(store.commit({ records: [{ collection, key: server, value }] }))
+      const gone = longestUnheard === undefined ? [] : [{ collection, key: longestUnheard, value: null }]
+      return Effect.ignore(store.commit({ records: [{ collection, key: server, value }, ...gone] }))
     },
   }
 })

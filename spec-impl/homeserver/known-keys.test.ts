@@ -152,3 +152,16 @@ it("what is kept is read back", () => {
   expect(again).toEqual(known)
   expect(again.toJson()).toEqual(known.toJson())
 })
+
+describe("a server that names other keys each time", () => {
+  it("has a thousand of them known, of which those in use stay", () => {
+    const keys = new KnownKeys(readings)
+    keys.learn(keysOf(100, { first: keyA }), "itself", 0)
+    for (let nth = 0; nth < 1_200; nth++) {
+      keys.learn(keysOf(100, { [`k${nth}`]: keyA, steady: keyB }), "itself", 0)
+    }
+    expect(keys.has("first")).toBe(false)
+    expect(keys.has("k0")).toBe(false)
+    expect(["k300", "k1199", "steady"].map((keyId) => keys.has(keyId))).toEqual([true, true, true])
+  })
+})

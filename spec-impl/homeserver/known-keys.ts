@@ -10,6 +10,9 @@ import type { ServerKeys } from "./server-keys.ts"
 /** What bounds the use of keys, as this server reads it. */
 export type KeyReadings = Pick<Readings, "keyValidityClamp" | "expiredKeysBefore5">
 
+/** So many keys of a server are known: it may name others each time that it is asked. */
+const keysMax = 1_000
+
 /** Who says so: the server itself, or a notary that vouches for what the server once said. */
 export type Teller = "itself" | "notary"
 
@@ -70,9 +73,20 @@ export class KnownKeys {
     }
   }
 
+  /** Of more than may be known the one goes that was seen first, of those that are not in use. */
+  #makeRoom(): void {
+    if (this.#keys.size < keysMax) return
+    for (const [keyId, { isCurrent }] of this.#keys) {
+      if (isCurrent) continue
+      this.#keys.delete(keyId)
+      return
+    }
+  }
+
   #bind(keyId: string, key: KnownKey): void {
     const known = this.#keys.get(keyId)
     if (known === undefined) {
+      this.#makeRoom()
       this.#keys.set(keyId, key)
       return
     }

@@ -32,3 +32,30 @@ it("a server that has left by the whole state leaves its invited users outside, 
     Effect.provide([Changes.layer, layerMemory(new MemoryDisk())]),
     Effect.runPromise,
   ))
+
+it("no more than five hundred invites are open by way of one server, or to one user", () =>
+  Effect.gen(function* () {
+    const outside = yield* Outside
+    const invite = (userId: string, nth: number, via: string) =>
+      outside.stand(userId, `!${nth}:${via}`, {
+        membership: "invite",
+        roomVersion: "11",
+        pdu: {},
+        roomState: [],
+        via,
+      })
+    for (let nth = 0; nth < 500; nth++) {
+      yield* invite(`@u${nth}:two`, nth, "busy")
+      yield* invite("@popular:two", nth, `s${nth}`)
+    }
+    const asked = (userId: string, via: string) => outside.mayBeInvited(userId, via)
+    expect(asked("@anybody:two", "busy")).toBe(false)
+    expect(asked("@popular:two", "one")).toBe(false)
+    expect(asked("@anybody:two", "one")).toBe(true)
+    yield* outside.end("@u7:two", "!7:busy")
+    expect(asked("@anybody:two", "busy")).toBe(true)
+  }).pipe(
+    Effect.provide(Outside.layer),
+    Effect.provide([Changes.layer, layerMemory(new MemoryDisk())]),
+    Effect.runPromise,
+  ))

@@ -19,6 +19,10 @@ import type { Room } from "./rooms.ts"
 /** Where it was over at least once that a user stood outside a room: for clients that have not heard of it. */
 const overCollection = "outside-over"
 
+/** How many invites may be open by way of one server, and to one user: whoever sends more has them refused. */
+const invitesOfServerMax = 500
+const invitesOfUserMax = 500
+
 export class Outside extends Context.Service<
   Outside,
   {
@@ -29,6 +33,8 @@ export class Outside extends Context.Service<
     ) => readonly { readonly roomId: string; readonly standing: OutsideStanding }[]
     /** Rooms outside of which the user stood once, and stands no more; by room id in code-point order. */
     readonly overFor: (userId: string) => readonly string[]
+    /** Whether there may be one more invite to the user, by way of that server. */
+    readonly mayBeInvited: (userId: string, via: string) => boolean
     /** Durable when it is done. */
     readonly stand: (
       userId: string,
@@ -107,6 +113,13 @@ export class Outside extends Context.Service<
             .map((key): readonly [string, string] => JSON.parse(key))
             .flatMap(([owner, roomId]) => (owner === userId ? [roomId] : []))
             .sort(compareCodePoints),
+        mayBeInvited: (userId, via) => {
+          const invites = [...standings.values()].filter(({ standing }) => standing.membership === "invite")
+          return (
+            invites.filter(({ standing }) => standing.via === via).length < invitesOfServerMax &&
+            invites.filter((invite) => invite.userId === userId).length < invitesOfUserMax
+          )
+        },
         recordsFor,
         stand: (userId, roomId, standing) => write([{ userId, roomId, standing }]),
         end: (userId, roomId) =>

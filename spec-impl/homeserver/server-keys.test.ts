@@ -48,3 +48,18 @@ it("keys of other algorithms are passed over, each Ed25519 key must have signed"
     },
   })
 })
+
+it("an object of more keys than anybody has is not believed", () => {
+  const old = Array.from({ length: 1_000 }, (_, nth) => ({ ...oldKey, keyId: `ed25519:old${nth}` }))
+  const published = publishedKeys({ ...identity, oldKeys: old }, 100, nodeSignatures)
+  expect(readServerKeys(published, "one.test", nodeSignatures)).toEqual({
+    problem: "there are too many keys",
+  })
+  expect(
+    readServerKeys(
+      publishedKeys({ ...identity, oldKeys: old.slice(0, 400) }, 100, nodeSignatures),
+      "one.test",
+      nodeSignatures,
+    ),
+  ).toHaveProperty("keys")
+})

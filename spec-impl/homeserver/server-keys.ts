@@ -3,6 +3,7 @@
  * (server-server API §Publishing Keys; appendices §Signing JSON).
  */
 import { decodeBase64, encodeBase64 } from "../core/base64.ts"
+import { canonicalJson } from "../core/json/encode.ts"
 import { isJsonObject, type JsonObject } from "../core/json/value.ts"
 import { Recent } from "../core/recent.ts"
 import { signingBytes, signJson } from "../core/signing.ts"
@@ -67,8 +68,12 @@ const readings = new Recent<
   { readonly serverName: string; readonly signatures: Signatures["Service"]; readonly read: ReadKeys }
 >()
 
+/** Hundreds of keys fit in. Each is verified, and all are kept: whoever publishes more is not believed. */
+const charactersMax = 65_536
+
 const readAnew = (answer: JsonObject, serverName: string, signatures: Signatures["Service"]): ReadKeys => {
   if (answer.server_name !== serverName) return { problem: "the keys are of another server" }
+  if (canonicalJson(answer).length > charactersMax) return { problem: "there are too many keys" }
   const { valid_until_ts: validUntilTs, verify_keys: current, old_verify_keys: old } = answer
   if (typeof validUntilTs !== "number") return { problem: "valid_until_ts is not a timestamp" }
   if (!isJsonObject(current)) return { problem: "verify_keys is not an object" }

@@ -8,12 +8,17 @@ import { invalidParameter } from "../federation/matrix-error.ts"
 import type { Room } from "./rooms.ts"
 import { readPdu, vetEvents } from "./vetting.ts"
 
+/** A room tells a handful of events of itself (client-server API §Stripped state); all that are told are kept. */
+const toldMax = 100
+
 /**
  * `invite_room_state`, fit to be kept. Each must be an event of this room, signed as it must be, and the create event
  * among them: else 400 M_INVALID_PARAM. In rooms before 12 that is a reading (`invite-room-state`): servers may still
  * send less there, and what is odd is left out.
  */
 export const readInviteState = Effect.fnUntraced(function* (room: Room, roomState: readonly JsonObject[]) {
+  if (roomState.length > toldMax)
+    return yield* invalidParameter(`invite_room_state has more than ${toldMax} events`)
   const isStrict = room.version.roomIdIsCreateHash || room.readings.inviteRoomState === "checked"
   if (!isStrict) return readable(room, roomState)
   const read = roomState.map((pdu) => readPdu(pdu, room, { checkReferenceCounts: false }))

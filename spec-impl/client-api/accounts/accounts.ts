@@ -5,7 +5,14 @@ import { sha256 } from "../../core/hash.ts"
 import { isStrictUserId } from "../../core/identifiers.ts"
 import { isJsonObject, type JsonObject } from "../../core/json/value.ts"
 import { LocalDevices } from "../../federation/devices/local-devices.ts"
-import { forbidden, invalidUsername, type MatrixError, userInUse } from "../../federation/matrix-error.ts"
+import {
+  forbidden,
+  invalidUsername,
+  limitExceeded,
+  type MatrixError,
+  userInUse,
+} from "../../federation/matrix-error.ts"
+import { Turns } from "../../federation/turns.ts"
 import { Chance } from "../../homeserver/chance.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { EventStore, type RecordWrite, type StoreFailure } from "../../store/event-store.ts"
@@ -34,6 +41,9 @@ export interface Login extends Session {
 
 type Act<A> = Effect.Effect<A, MatrixError | StoreFailure>
 
+/** How many passwords may be tried for one user (client-server API §Rate limiting). */
+const attemptsPerMinuteMax = 20
+
 export class Accounts extends Context.Service<
   Accounts,
   {
@@ -49,8 +59,11 @@ export class Accounts extends Context.Service<
       password: string | undefined,
       device: DeviceWishes | undefined,
     ) => Act<{ readonly userId: string; readonly login: Login | undefined }>
-    /** Whether that is the password of the user, given by its id or its localpart; the user's id if so. */
-    readonly authenticate: (user: string, password: string) => Effect.Effect<string | undefined>
+    /**
+     * Whether that is the password of the user, given by its id or its localpart; the user's id if so. 429 for whoever
+     * tries too many.
+     */
+    readonly authenticate: (user: string, password: string) => Effect.Effect<string | undefined, MatrixError>
     /** Whether the user has a password at all. */
     readonly hasPassword: (userId: string) => boolean
     /** Logs a user in; tokens that its device had before are no longer valid. */
@@ -73,6 +86,7 @@ export class Accounts extends Context.Service<
       const { serverName } = yield* ServerIdentity
       const accounts = new Map<string, JsonObject>()
       const sessions = new Map<string, Session>()
+      const attempts = new Turns(attemptsPerMinuteMax)
       for (const [userId, account] of yield* store.records(accountsCollection)) {
         if (isJsonObject(account)) accounts.set(userId, account)
       }
@@ -164,6 +178,8 @@ export class Accounts extends Context.Service<
         }),
         authenticate: Effect.fnUntraced(function* (user, password) {
           const userId = user.startsWith("@") ? user : `@${user}:${serverName}`
+          const waitMs = attempts.take(userId, yield* Clock.currentTimeMillis)
+          if (waitMs > 0) return yield* limitExceeded("too many passwords", { retry_after_ms: waitMs })
           return (yield* isPassword(password, accounts.get(userId)?.password)) ? userId : undefined
         }),
         hasPassword: (userId) => accounts.get(userId)?.password !== undefined,

@@ -20,6 +20,15 @@ const seenCollection = "to-device-seen"
 const countCollection = "to-device-count"
 /** How many message ids of one server are remembered. It sends a message again soon, or not at all. */
 const seenMax = 1_000
+/** Message ids of so many senders, servers and clients, are remembered. */
+const sendersSeenMax = 1_000
+/**
+ * How many messages wait for a device, which may never come for them. Of more the oldest go of the server that has sent
+ * most of them: nobody can crowd out the others.
+ */
+const inboxMax = 5_000
+/** So many go at once. */
+const crowdedOut = 100
 /** How many messages a client gets at once (client-server API §Send-to-Device messaging). */
 const givenMax = 100
 
@@ -142,18 +151,24 @@ export class ToDevice extends Context.Service<
 
       /** What notes that `origin`, a server or a client, has sent that message; undefined where it is noted. */
       const seeing = (origin: string, messageId: string) => {
-        const known = seenFrom(origin)
-        if (known.has(messageId)) return undefined
-        const [oldest] = known.keys()
-        const isFull = known.size >= seenMax && oldest !== undefined
+        const known = seen.get(origin)
+        if (known?.has(messageId)) return undefined
+        const [oldest] = known === undefined || known.size < seenMax ? [] : known.keys()
+        const [silent] = known !== undefined || seen.size < sendersSeenMax ? [] : seen.keys()
         return {
           records: [
             seenRecord(origin, messageId, count),
-            ...(isFull ? [seenRecord(origin, oldest, null)] : []),
+            ...(oldest === undefined ? [] : [seenRecord(origin, oldest, null)]),
+            ...[...(seen.get(silent ?? "")?.keys() ?? [])].map((id) => seenRecord(silent!, id, null)),
           ],
           whenKept: () => {
-            if (isFull) known.delete(oldest)
-            known.set(messageId, count)
+            if (silent !== undefined) seen.delete(silent)
+            const ofOrigin = seenFrom(origin)
+            if (oldest !== undefined) ofOrigin.delete(oldest)
+            ofOrigin.set(messageId, count)
+            // Who was heard of last stands last.
+            seen.delete(origin)
+            seen.set(origin, ofOrigin)
           },
         }
       }
@@ -181,8 +196,15 @@ export class ToDevice extends Context.Service<
         },
       ) {
         const counted = count + delivered.length + 1
+        const crowded = delivered.flatMap(({ userId, deviceId }) => {
+          const inbox = inboxOf(userId, deviceId)
+          return inbox.length < inboxMax ? [] : [{ userId, deviceId, inbox, out: oldestOfMost(inbox) }]
+        })
         yield* store.commit({
           records: [
+            ...crowded.flatMap(({ userId, deviceId, out }) =>
+              [...out].map(({ position }) => inboxRecord(userId, deviceId, position, null)),
+            ),
             ...delivered.map(({ userId, deviceId, kept }) =>
               inboxRecord(userId, deviceId, kept.position, kept),
             ),
@@ -194,6 +216,12 @@ export class ToDevice extends Context.Service<
           ),
         })
         count = counted
+        for (const { userId, deviceId, inbox, out } of crowded) {
+          inboxes.set(
+            JSON.stringify([userId, deviceId]),
+            inbox.filter((kept) => !out.has(kept)),
+          )
+        }
         for (const { userId, deviceId, kept } of delivered) {
           inboxOf(userId, deviceId).push(kept)
           changes.note("toDevice", userId, deviceId)
@@ -271,6 +299,13 @@ export class ToDevice extends Context.Service<
       })
     }),
   )
+}
+
+/** Those that make room in an inbox for others. */
+const oldestOfMost = (inbox: readonly Kept[]): ReadonlySet<Kept> => {
+  const servers = Map.groupBy(inbox, ({ sender }) => domainOf(sender))
+  const [most = []] = [...servers.values()].sort((a, b) => b.length - a.length)
+  return new Set(most.slice(0, crowdedOut))
 }
 
 /** A client among those that send; no server has such a name. */
