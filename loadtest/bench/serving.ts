@@ -31,13 +31,13 @@ interface Course {
 }
 
 const courses: readonly Course[] = [
-  { name: "send-one", warmUp: 6_000, requests: 12_000, connections: 32, pdus: 1, wanted: 0.2 },
-  { name: "send-fifty", warmUp: 200, requests: 600, connections: 8, pdus: 50, wanted: 0.5 },
-  { name: "send-conflict", warmUp: 1_000, requests: 3_000, connections: 32, pdus: 2, wanted: 0.1 },
-  { name: "keys", warmUp: 10_000, requests: 40_000, connections: 32, wanted: 0.5 },
-  { name: "event", warmUp: 6_000, requests: 16_000, connections: 32, wanted: 4_680 },
-  { name: "state-ids", warmUp: 4_000, requests: 12_000, connections: 32, wanted: 3_180 },
-  { name: "backfill", warmUp: 2_000, requests: 4_000, connections: 32, wanted: 690 },
+  { name: "send-one", warmUp: 20_000, requests: 20_000, connections: 32, pdus: 1, wanted: 0.2 },
+  { name: "send-fifty", warmUp: 400, requests: 800, connections: 8, pdus: 50, wanted: 0.5 },
+  { name: "send-conflict", warmUp: 2_000, requests: 4_000, connections: 32, pdus: 2, wanted: 0.1 },
+  { name: "keys", warmUp: 40_000, requests: 60_000, connections: 32, wanted: 0.5 },
+  { name: "event", warmUp: 20_000, requests: 20_000, connections: 32, wanted: 4_680 },
+  { name: "state-ids", warmUp: 16_000, requests: 16_000, connections: 32, wanted: 3_180 },
+  { name: "backfill", warmUp: 8_000, requests: 8_000, connections: 32, wanted: 690 },
 ]
 
 const host = "127.0.0.1"

@@ -34,11 +34,8 @@ const wholes = new Recent<JsonObject, boolean>()
 export const referenceHash = (pdu: JsonObject, version: RoomVersion): Uint8Array =>
   sha256(protectedText(pdu, version))
 
-/** How many texts are kept at a time: of a transaction's events, hashed first and then verified. */
-const textsKeptMax = 128
-const texts = new WeakMap<JsonObject, { readonly version: RoomVersion; readonly text: string }>()
-const textsKept: JsonObject[] = []
-let textsMade = 0
+/** For as long as a transaction's events are hashed first and then verified. */
+const texts = new Recent<JsonObject, { readonly version: RoomVersion; readonly text: string }>(128)
 
 /**
  * What of an event its reference hash and its signatures cover, which is the same: its redacted form without
@@ -48,9 +45,6 @@ export const protectedText = (pdu: JsonObject, version: RoomVersion): string => 
   const known = texts.get(pdu)
   if (known?.version === version) return known.text
   const text = canonicalJson(without(redact(pdu, version), ["signatures", "unsigned"]))
-  const place = textsMade++ % textsKeptMax
-  if (place < textsKept.length) texts.delete(textsKept[place]!)
-  textsKept[place] = pdu
-  texts.set(pdu, { version, text })
+  texts.keep(pdu, { version, text })
   return text
 }

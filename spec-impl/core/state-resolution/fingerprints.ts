@@ -78,7 +78,7 @@ export class Fingerprints {
 }
 
 /** Of events of which ids are hashes: such an event has one auth chain on every server. */
-const fingerprints = new Recent<Event, Digest>()
+const fingerprints = new Recent<Event, Digest>(4_096)
 
 const writeDigest = (digests: Digest, at: number, text: string): void => {
   const bytes = sha256(text)

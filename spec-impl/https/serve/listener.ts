@@ -48,6 +48,7 @@ interface Work {
   readonly method: string
   readonly fiber: Fiber.Fiber<void>
   readonly outgoing: ServerResponse
+  readonly free: () => void
 }
 
 const drainReadsMs = 1_000
@@ -122,15 +123,18 @@ export const listen = Effect.fnUntraced(function* (
   const take = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void => {
     const { socket, method = "", url = "" } = incoming
     answering.add(socket)
-    outgoing.once("close", () => answering.delete(socket))
     const free = slots.take(askerOf(socket))
     if (free === undefined) {
+      outgoing.on("close", () => answering.delete(socket))
       refuse(incoming, outgoing, tellsToComeAgain())
       return
     }
     if (incoming.headers.host === undefined && incoming.httpVersion === "1.1") {
       // RFC 9112 §3.2.
-      outgoing.once("close", free)
+      outgoing.on("close", () => {
+        answering.delete(socket)
+        free()
+      })
       refuse(
         incoming,
         outgoing,
@@ -138,25 +142,32 @@ export const listen = Effect.fnUntraced(function* (
       )
       return
     }
+    let work: Work | undefined
     const target = targetOf(url)
     const body = readBody(incoming, outgoing, { limits, budget, target, expectsContinue }, (given) => {
       if (given instanceof MatrixError) return refuse(incoming, outgoing, given)
       const headers = headersOf(incoming)
       const { host: destination = "" } = headers
-      answer(
-        { source: socket.remoteAddress ?? "", destination, method, target, headers, body: given },
-        outgoing,
-        free,
-      )
+      const request = {
+        source: socket.remoteAddress ?? "",
+        destination,
+        method,
+        target,
+        headers,
+        body: given,
+      }
+      work = answer(request, outgoing, free)
     })
-    outgoing.once("close", () => {
+    outgoing.on("close", () => {
+      answering.delete(socket)
       body.release()
-      if (!body.isTaken()) free()
+      if (work === undefined) free()
+      else leave(work)
     })
   }
 
   /** What it takes is free again when the work is done and the answer is gone, or nobody wants it any more. */
-  const answer = (request: WireRequest, outgoing: ServerResponse, free: () => void): void => {
+  const answer = (request: WireRequest, outgoing: ServerResponse, free: () => void): Work => {
     const { method } = request
     const fiber = run(
       handler(request).pipe(
@@ -166,20 +177,23 @@ export const listen = Effect.fnUntraced(function* (
         ),
       ),
     )
-    const work: Work = { method, fiber, outgoing }
+    const work: Work = { method, fiber, outgoing, free }
     inWork.add(work)
-    const ended = () => {
-      if (!outgoing.closed || fiber.pollUnsafe() === undefined) return
-      inWork.delete(work)
-      free()
-    }
-    fiber.addObserver(ended)
-    outgoing.once("close", () => {
-      // RFC 9110 §9.2.1: a GET asks for nothing to be done, so nothing is left half done. All others are finished,
-      // whether anybody waits or not.
-      if (!outgoing.writableEnded && method === "GET") fiber.interruptUnsafe()
-      ended()
-    })
+    fiber.addObserver(() => end(work))
+    return work
+  }
+
+  const end = (work: Work): void => {
+    if (!work.outgoing.closed || work.fiber.pollUnsafe() === undefined) return
+    inWork.delete(work)
+    work.free()
+  }
+
+  /** Nobody is there any more. RFC 9110 §9.2.1: a GET asks for nothing to be done, so nothing is left half done. */
+  const leave = (work: Work): void => {
+    // All others are finished, whether anybody waits or not.
+    if (!work.outgoing.writableEnded && work.method === "GET") work.fiber.interruptUnsafe()
+    end(work)
   }
 
   server.on("request", (incoming, outgoing) => take(incoming, outgoing, false))
