@@ -5,9 +5,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { createServer as createTlsServer } from "node:https"
 import type { AddressInfo, Socket } from "node:net"
-import { Data, Effect, type Fiber, type Scope } from "effect"
+import { Cause, Data, Effect, Exit, type Fiber, type Scope } from "effect"
 import { MatrixError } from "../../federation/matrix-error.ts"
-import type { WireHandler, WireRequest } from "../../federation/wire.ts"
+import type { WireHandler, WireRequest, WireResponse } from "../../federation/wire.ts"
 import { readBody } from "./incoming-body.ts"
 import { type ListenerLimits, tellsToComeAgain } from "./limits.ts"
 import { endWith, internalError, refuse, sendUnparsed } from "./outgoing-answer.ts"
@@ -46,8 +46,10 @@ export interface Listener {
 
 interface Work {
   readonly method: string
-  readonly fiber: Fiber.Fiber<void>
+  readonly fiber: Fiber.Fiber<WireResponse>
   readonly outgoing: ServerResponse
+  /** When the answer began to leave; nothing of it has where undefined. */
+  answeredMs: number | undefined
   readonly free: () => void
 }
 
@@ -169,18 +171,26 @@ export const listen = Effect.fnUntraced(function* (
   /** What it takes is free again when the work is done and the answer is gone, or nobody wants it any more. */
   const answer = (request: WireRequest, outgoing: ServerResponse, free: () => void): Work => {
     const { method } = request
-    const fiber = run(
-      handler(request).pipe(
-        Effect.catchCause((cause) => Effect.as(Effect.logError(cause), internalError)),
-        Effect.flatMap((response) =>
-          Effect.sync(() => endWith(outgoing, response, { isLast: isDraining, limits })),
-        ),
-      ),
-    )
-    const work: Work = { method, fiber, outgoing, free }
+    const fiber = run(handler(request))
+    const work: Work = { method, fiber, outgoing, answeredMs: undefined, free }
     inWork.add(work)
-    fiber.addObserver(() => end(work))
+    fiber.addObserver((exit) => {
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) run(Effect.logError(exit.cause))
+      work.answeredMs = performance.now()
+      if (!outgoing.destroyed) sendAnswer(outgoing, Exit.isSuccess(exit) ? exit.value : internalError)
+      end(work)
+    })
     return work
+  }
+
+  /** What cannot be written as HTTP is no answer. */
+  const sendAnswer = (outgoing: ServerResponse, response: WireResponse): void => {
+    try {
+      endWith(outgoing, response, isDraining)
+    } catch (error) {
+      run(Effect.logError(error))
+      outgoing.destroy()
+    }
   }
 
   const end = (work: Work): void => {
@@ -194,6 +204,14 @@ export const listen = Effect.fnUntraced(function* (
     // All others are finished, whether anybody waits or not.
     if (!work.outgoing.writableEnded && work.method === "GET") work.fiber.interruptUnsafe()
     end(work)
+  }
+
+  /** Who does not take an answer in time gets no more of it. All are looked at together: a timer each costs too much. */
+  const endOverdue = (): void => {
+    const sinceMs = performance.now() - limits.answerMsMax
+    for (const { outgoing, answeredMs = Number.POSITIVE_INFINITY } of inWork) {
+      if (answeredMs < sinceMs) outgoing.destroy()
+    }
   }
 
   server.on("request", (incoming, outgoing) => take(incoming, outgoing, false))
@@ -213,6 +231,10 @@ export const listen = Effect.fnUntraced(function* (
   // Callers that turn away during the handshake, or do not speak TLS at all: Node has closed the connection.
   server.on("tlsClientError", () => undefined)
 
+  yield* Effect.acquireRelease(
+    Effect.sync(() => setInterval(endOverdue, Math.min(1_000, limits.answerMsMax)).unref()),
+    (looking) => Effect.sync(() => clearInterval(looking)),
+  )
   yield* Effect.acquireRelease(bind(server, options), () =>
     Effect.sync(() => {
       server.closeAllConnections()
