@@ -31,13 +31,13 @@ interface Course {
 }
 
 const courses: readonly Course[] = [
-  { name: "send-one", warmUp: 6_000, requests: 12_000, connections: 32, pdus: 1, wanted: 0.2 },
-  { name: "send-fifty", warmUp: 200, requests: 600, connections: 8, pdus: 50, wanted: 0.5 },
-  { name: "send-conflict", warmUp: 1_000, requests: 3_000, connections: 32, pdus: 2, wanted: 0.1 },
-  { name: "keys", warmUp: 10_000, requests: 40_000, connections: 32, wanted: 0.5 },
-  { name: "event", warmUp: 6_000, requests: 16_000, connections: 32, wanted: 4_680 },
-  { name: "state-ids", warmUp: 4_000, requests: 12_000, connections: 32, wanted: 3_180 },
-  { name: "backfill", warmUp: 2_000, requests: 4_000, connections: 32, wanted: 690 },
+  { name: "send-one", warmUp: 20_000, requests: 20_000, connections: 32, pdus: 1, wanted: 0.2 },
+  { name: "send-fifty", warmUp: 400, requests: 800, connections: 8, pdus: 50, wanted: 0.5 },
+  { name: "send-conflict", warmUp: 2_000, requests: 4_000, connections: 32, pdus: 2, wanted: 0.1 },
+  { name: "keys", warmUp: 40_000, requests: 60_000, connections: 32, wanted: 0.5 },
+  { name: "event", warmUp: 20_000, requests: 20_000, connections: 32, wanted: 4_680 },
+  { name: "state-ids", warmUp: 16_000, requests: 16_000, connections: 32, wanted: 3_180 },
+  { name: "backfill", warmUp: 8_000, requests: 8_000, connections: 32, wanted: 690 },
 ]
 
 const host = "127.0.0.1"
@@ -161,34 +161,40 @@ const measureVerify = (): Taken => {
   return { wallUs, cpuUs: (wallUs * (user + system)) / ((performance.now() - started) * 1_000) }
 }
 
-const rounded = (value: number): string => value.toPrecision(3)
+const second: Taken = { wallUs: 1_000_000, cpuUs: 1_000_000 }
 
-/** How much of it goes into one of what it is put beside. */
-const besides = async (course: Course): Promise<{ readonly what: string; readonly limit: Taken }> => {
-  if (course.name === "keys")
-    return { what: "of the GETs of a bare node:http server", limit: await takeBare(course) }
-  if (course.pdus === undefined) return { what: "a second", limit: { wallUs: 1_000_000, cpuUs: 1_000_000 } }
-  return { what: "PDUs per verify", limit: measureVerify() }
+/** What one of what a course is put beside takes, here and now. */
+const measureBeside = async (course: Course): Promise<Taken> => {
+  if (course.name === "keys") return takeBare(course)
+  return course.pdus === undefined ? second : measureVerify()
 }
 
-console.log(
-  "| what | measured, by wall time | by CPU time | wanted | of what | CPU µs each |\n| --- | --- | --- | --- | --- | --- |",
-)
-const asked = process.argv.slice(2)
-for (const course of courses) {
-  if (asked.length > 0 && !asked.includes(course.name)) continue
+const besideOf = ({ name, pdus = 0 }: Course): string => {
+  if (name === "keys") return "GETs for one of a bare node:http server"
+  return pdus > 0 ? "PDUs for one check of a signature" : "a second"
+}
+
+/** Before and after, since the machine may not be the same all the time. */
+const measure = async (course: Course): Promise<string> => {
   const directory = mkdtempSync(join(tmpdir(), "netsplit-serving-"))
   try {
-    const before = await besides(course)
-    const { wallUs, cpuUs } = await run(course, directory)
-    const { what, limit } = await besides(course)
+    const before = await measureBeside(course)
+    const taken = await run(course, directory)
+    const after = await measureBeside(course)
     const parts = course.pdus ?? 1
-    const per = (name: keyof Taken, us: number) => (before.limit[name] + limit[name]) / 2 / (us / parts)
-    const scale = course.name
-    console.log(
-      `| ${scale} | ${rounded(per("wallUs", wallUs))} | ${rounded(per("cpuUs", cpuUs))} | ${course.wanted} | ${what} | ${rounded(cpuUs / parts)} |`,
-    )
+    const ratio = (of: keyof Taken): string =>
+      (((before[of] + after[of]) / 2 / taken[of]) * parts).toPrecision(3)
+    const cpuUs = (taken.cpuUs / parts).toPrecision(3)
+    const cells = [course.name, ratio("wallUs"), ratio("cpuUs"), course.wanted, besideOf(course), cpuUs]
+    return `| ${cells.join(" | ")} |`
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+const asked = process.argv.slice(2)
+console.log("| what | by wall time | by CPU time | wanted | which is | CPU of each, µs |")
+console.log("| --- | --- | --- | --- | --- | --- |")
+for (const course of courses) {
+  if (asked.length === 0 || asked.includes(course.name)) console.log(await measure(course))
 }

@@ -16,7 +16,7 @@ import {
   prevEventsMax,
 } from "./limits.ts"
 import type { Readings } from "./readings.ts"
-import { RecentForOthers } from "./recent.ts"
+import { Recent } from "./recent.ts"
 import { redact } from "./redaction.ts"
 import type { RoomVersion } from "./room-version.ts"
 
@@ -52,7 +52,7 @@ export const parseEvent = (
 }
 
 /** Events as they were read last, by the very object that they were read from. */
-const readings = new RecentForOthers<JsonObject, Reading>()
+const readings = new Recent<JsonObject, Reading>()
 
 interface Reading {
   readonly parsed: { readonly event: Event }

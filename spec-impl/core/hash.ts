@@ -47,11 +47,8 @@ export const referenceHashText = (
   alphabet: "base64" | "base64url",
 ): string => hashText(protectedText(pdu, version), alphabet)
 
-/** How many texts are kept at a time: of a transaction's events, hashed first and then verified. */
-const textsKeptMax = 128
-const texts = new WeakMap<JsonObject, { readonly version: RoomVersion; readonly text: string }>()
-const textsKept: JsonObject[] = []
-let textsMade = 0
+/** For as long as a transaction's events are hashed first and then verified. */
+const texts = new Recent<JsonObject, { readonly version: RoomVersion; readonly text: string }>(128)
 
 /**
  * What of an event its reference hash and its signatures cover, which is the same: its redacted form without
@@ -61,9 +58,6 @@ export const protectedText = (pdu: JsonObject, version: RoomVersion): string => 
   const known = texts.get(pdu)
   if (known?.version === version) return known.text
   const text = canonicalJson(without(redact(pdu, version), ["signatures", "unsigned"]))
-  const place = textsMade++ % textsKeptMax
-  if (place < textsKept.length) texts.delete(textsKept[place]!)
-  textsKept[place] = pdu
-  texts.set(pdu, { version, text })
+  texts.keep(pdu, { version, text })
   return text
 }

@@ -1,41 +1,37 @@
+/** How many are held where nothing else is said. */
+let countMaxUsual = 4_096
+
+/** From now on no more than `countMax` are held where nothing else is said: a server alone takes in each event once. */
+export const holdFewRecent = (countMax: number): void => {
+  countMaxUsual = countMax
+}
+
 /**
  * The newest of what was worked out about values that never change: many virtual servers of one process take in the
  * same event within a short time. Bounded, so that a server with a long memory does not pay for it.
  */
 export class Recent<K, V> {
-  readonly #values = new Map<K, V>()
-  readonly #countMax: number
+  /** What goes next, all at once: to take the oldest out one by one costs more than what is kept saves. */
+  #older = new Map<K, V>()
+  #newer = new Map<K, V>()
+  readonly #countMax: number | undefined
 
-  /** Holds at most `countMax` of them. */
-  constructor(countMax = 4_096) {
+  /** Holds at most `countMax` of them, and at least the newer half. */
+  constructor(countMax?: number) {
     this.#countMax = countMax
   }
 
   get(key: K): V | undefined {
-    return this.#values.get(key)
+    return this.#newer.get(key) ?? this.#older.get(key)
   }
 
-  /** Notes it, and gives it back; the oldest makes room. */
+  /** Notes it, and gives it back; the oldest make room. */
   keep(key: K, value: V): V {
-    if (this.#values.size >= this.#countMax) {
-      const oldest = this.#values.keys().next()
-      if (!oldest.done) this.#values.delete(oldest.value)
+    if (this.#newer.size * 2 >= (this.#countMax ?? countMaxUsual)) {
+      this.#older = this.#newer
+      this.#newer = new Map()
     }
-    this.#values.set(key, value)
+    this.#newer.set(key, value)
     return value
-  }
-}
-
-let isAlone = false
-
-/** Says that this process has one server: what one reads, no other will ask for again. */
-export const beAlone = (): void => {
-  isAlone = true
-}
-
-/** What is kept for the other servers of the process; where there is one it keeps nothing. */
-export class RecentForOthers<K, V> extends Recent<K, V> {
-  override keep(key: K, value: V): V {
-    return isAlone ? value : super.keep(key, value)
   }
 }

@@ -8,7 +8,7 @@ import { contentHash, protectedText, without } from "./hash.ts"
 import { domainOf } from "./identifiers.ts"
 import { canonicalJsonBytes } from "./json/encode.ts"
 import { isJsonObject, type JsonObject } from "./json/value.ts"
-import { RecentForOthers } from "./recent.ts"
+import { Recent } from "./recent.ts"
 import type { RoomVersion } from "./room-version.ts"
 
 /** One signature to verify, once the key of that server and id is known. */
@@ -56,7 +56,7 @@ export const eventSignatureChecks = (
   return checks
 }
 
-const checksOfEvents = new RecentForOthers<
+const checksOfEvents = new Recent<
   Event,
   { readonly version: RoomVersion; readonly server: string; readonly checks: readonly SignatureCheck[] }
 >()

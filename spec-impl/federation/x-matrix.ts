@@ -53,6 +53,7 @@ export const parseXMatrix = (header: string): XMatrix | undefined => {
   return { origin, key, sig, ...(destination === undefined ? {} : { destination }) }
 }
 
+const another = /,[ \t]*x-matrix +/i
 const nextOne = /[ \t]*(?=x-matrix +)/iy
 
 /**
@@ -60,6 +61,10 @@ const nextOne = /[ \t]*(?=x-matrix +)/iy
  * key that signed. Undefined where one of them cannot be read.
  */
 export const parseXMatrices = (headers: string): readonly XMatrix[] | undefined => {
+  if (!another.test(headers)) {
+    const only = parseXMatrix(headers)
+    return only === undefined ? undefined : [only]
+  }
   const parsed: XMatrix[] = []
   let start = 0
   let isQuoted = false

@@ -172,7 +172,7 @@ export class KnownKeys {
 }
 
 /** Of key bytes that many virtual servers hold in common. */
-const texts = new Recent<Uint8Array, string>()
+const texts = new Recent<Uint8Array, string>(4_096)
 
 const textOf = (publicKey: Uint8Array): string =>
   texts.get(publicKey) ?? texts.keep(publicKey, encodeBase64(publicKey))

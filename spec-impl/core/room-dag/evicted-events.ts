@@ -37,6 +37,8 @@ export class EvictedEvents {
   /** Ordinals plus one by the first bytes of the id; at least half of them are 0. */
   #slots = new Uint32Array(128)
   readonly #sought = Buffer.alloc(idBytes)
+  /** What is new is asked for again and again while it is taken in. */
+  #absent = ""
 
   constructor(version: RoomVersion) {
     this.#idKind = version.eventId
@@ -58,6 +60,7 @@ export class EvictedEvents {
   /** Takes an event that fits; it must not be there. */
   add({ event, stateBefore }: TimelineRecord, position: number): Ordinal {
     const ordinal = this.size
+    this.#absent = ""
     this.#makeRoom(ordinal + 1)
     this.#readId(event.eventId)
     this.#sought.copy(this.#ids, ordinal * idBytes)
@@ -74,9 +77,11 @@ export class EvictedEvents {
 
   /** The event of that id, or −1 where it is not there. */
   find(eventId: string): Ordinal {
-    if (this.size === 0 || !this.#readId(eventId)) return none
+    if (this.size === 0 || eventId === this.#absent || !this.#readId(eventId)) return none
     const ordinal = this.#slots[this.#slotOf(this.#sought)]! - 1
-    return ordinal >= 0 && this.#encode(this.#sought) === eventId ? ordinal : none
+    if (ordinal >= 0 && this.#encode(this.#sought) === eventId) return ordinal
+    this.#absent = eventId
+    return none
   }
 
   eventId(ordinal: Ordinal): string {

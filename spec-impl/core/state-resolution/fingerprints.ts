@@ -1,7 +1,7 @@
 import type { Event } from "../event.ts"
 import { isWhole, referenceHash, sha256, without } from "../hash.ts"
 import { canonicalJson } from "../json/encode.ts"
-import { RecentForOthers } from "../recent.ts"
+import { Recent } from "../recent.ts"
 import type { RoomVersion } from "../room-version.ts"
 import { addDigest, type Digest, digestLanes, emptyDigest } from "./digest.ts"
 
@@ -78,7 +78,7 @@ export class Fingerprints {
 }
 
 /** Of events of which ids are hashes: such an event has one auth chain on every server. */
-const fingerprints = new RecentForOthers<Event, Digest>()
+const fingerprints = new Recent<Event, Digest>(4_096)
 
 const writeDigest = (digests: Digest, at: number, text: string): void => {
   const bytes = sha256(text)

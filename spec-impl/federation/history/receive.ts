@@ -4,6 +4,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import type { Event } from "../../core/event.ts"
 import type { JsonObject } from "../../core/json/value.ts"
 import { missingEventsDefault } from "../../core/limits.ts"
+import { Recent } from "../../core/recent.ts"
 import type { TimelineRecord } from "../../core/room-dag/event-record.ts"
 import { authChain, backfill, eventsOf, missingEvents } from "../../core/room-dag/walks.ts"
 import type { StateMap } from "../../core/state-resolution/state-map.ts"
@@ -69,9 +70,8 @@ export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (ha
     .handle("stateIds", ({ params: { roomId }, query }) =>
       Effect.gen(function* () {
         const room = yield* roomFor(roomId, [query.event_id])
-        const stateIds = stateIdsBefore(room, yield* timelineEvent(room, query.event_id))
-        const chain = authChain(room.dag, stateIds).map((event) => event.eventId)
-        return { pdu_ids: stateIds, auth_chain_ids: chain.sort() }
+        const { stateBefore } = yield* timelineEvent(room, query.event_id)
+        return stateIdsOf.get(stateBefore) ?? stateIdsOf.keep(stateBefore, idsAround(room, stateBefore))
       }),
     )
     .handle("event", ({ params: { eventId } }) =>
@@ -144,6 +144,15 @@ const timelineEvent = Effect.fnUntraced(function* (room: Room, eventId: string) 
 /** The state before the event, as the specification has it (Dendrite gives the state after it). */
 const stateIdsBefore = (room: Room, record: TimelineRecord): readonly string[] =>
   room.dag.eventIdsIn(record.stateBefore).sort()
+
+/** The ids of a state, and of what its events cite; whoever catches up asks for the same state again and again. */
+const idsAround = ({ dag }: Room, state: StateMap) => ({
+  pdu_ids: dag.eventIdsIn(state).sort(),
+  auth_chain_ids: authChain(dag, dag.eventIdsIn(state))
+    .map(({ eventId }) => eventId)
+    .sort(),
+})
+const stateIdsOf = new Recent<StateMap, ReturnType<typeof idsAround>>(16)
 
 /** What history visibility leaves of those events for the server that asks. State and auth chains are told whole. */
 const visiblePdus = Effect.fnUntraced(function* ({ dag }: Room, events: readonly Event[]) {

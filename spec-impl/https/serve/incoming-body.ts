@@ -14,8 +14,6 @@ interface BodyOptions {
 }
 
 export interface IncomingBody {
-  /** Whether the whole body came, and was given. */
-  readonly isTaken: () => boolean
   /** Gives back what it holds. */
   readonly release: () => void
 }
@@ -37,12 +35,9 @@ export const readBody = (
 ): IncomingBody => {
   let held = 0
   let isDone = false
-  let isTaken = false
-  const wasTaken = () => isTaken
   const give = (given: Uint8Array | MatrixError): void => {
     if (isDone) return
     isDone = true
-    isTaken = given instanceof Uint8Array
     done(given)
   }
   const hold = (weight: number): boolean => {
@@ -61,11 +56,11 @@ export const readBody = (
   const { "content-length": length, "transfer-encoding": encoding } = incoming.headers
   if (Number(length ?? 0) > limits.bodyBytesMax) {
     give(tooLong())
-    return { release, isTaken: wasTaken }
+    return { release }
   }
   if ((length === undefined || length === "0") && encoding === undefined) {
     give(nothing)
-    return { release, isTaken: wasTaken }
+    return { release }
   }
   if (expectsContinue) outgoing.writeContinue()
   const chunks: Buffer[] = []
@@ -86,5 +81,5 @@ export const readBody = (
   })
   // It ends before its length: there is nobody left to answer.
   incoming.on("error", () => undefined)
-  return { release, isTaken: wasTaken }
+  return { release }
 }

@@ -5,9 +5,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { createServer as createTlsServer } from "node:https"
 import type { AddressInfo, Socket } from "node:net"
-import { Data, Effect, type Fiber, type Scope } from "effect"
+import { Cause, Data, Effect, Exit, type Fiber, type Scope } from "effect"
 import { MatrixError } from "../../federation/matrix-error.ts"
-import type { WireHandler, WireRequest } from "../../federation/wire.ts"
+import type { WireHandler, WireRequest, WireResponse } from "../../federation/wire.ts"
 import { readBody } from "./incoming-body.ts"
 import { type ListenerLimits, tellsToComeAgain } from "./limits.ts"
 import { endWith, internalError, refuse, sendUnparsed } from "./outgoing-answer.ts"
@@ -46,8 +46,11 @@ export interface Listener {
 
 interface Work {
   readonly method: string
-  readonly fiber: Fiber.Fiber<void>
+  readonly fiber: Fiber.Fiber<WireResponse>
   readonly outgoing: ServerResponse
+  /** When the answer began to leave; nothing of it has where undefined. */
+  answeredMs: number | undefined
+  readonly free: () => void
 }
 
 const drainReadsMs = 1_000
@@ -122,15 +125,18 @@ export const listen = Effect.fnUntraced(function* (
   const take = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void => {
     const { socket, method = "", url = "" } = incoming
     answering.add(socket)
-    outgoing.once("close", () => answering.delete(socket))
     const free = slots.take(askerOf(socket))
     if (free === undefined) {
+      outgoing.on("close", () => answering.delete(socket))
       refuse(incoming, outgoing, tellsToComeAgain())
       return
     }
     if (incoming.headers.host === undefined && incoming.httpVersion === "1.1") {
       // RFC 9112 §3.2.
-      outgoing.once("close", free)
+      outgoing.on("close", () => {
+        answering.delete(socket)
+        free()
+      })
       refuse(
         incoming,
         outgoing,
@@ -138,48 +144,74 @@ export const listen = Effect.fnUntraced(function* (
       )
       return
     }
+    let work: Work | undefined
     const target = targetOf(url)
     const body = readBody(incoming, outgoing, { limits, budget, target, expectsContinue }, (given) => {
       if (given instanceof MatrixError) return refuse(incoming, outgoing, given)
       const headers = headersOf(incoming)
       const { host: destination = "" } = headers
-      answer(
-        { source: socket.remoteAddress ?? "", destination, method, target, headers, body: given },
-        outgoing,
-        free,
-      )
+      const request = {
+        source: socket.remoteAddress ?? "",
+        destination,
+        method,
+        target,
+        headers,
+        body: given,
+      }
+      work = answer(request, outgoing, free)
     })
-    outgoing.once("close", () => {
+    outgoing.on("close", () => {
+      answering.delete(socket)
       body.release()
-      if (!body.isTaken()) free()
+      if (work === undefined) free()
+      else leave(work)
     })
   }
 
   /** What it takes is free again when the work is done and the answer is gone, or nobody wants it any more. */
-  const answer = (request: WireRequest, outgoing: ServerResponse, free: () => void): void => {
+  const answer = (request: WireRequest, outgoing: ServerResponse, free: () => void): Work => {
     const { method } = request
-    const fiber = run(
-      handler(request).pipe(
-        Effect.catchCause((cause) => Effect.as(Effect.logError(cause), internalError)),
-        Effect.flatMap((response) =>
-          Effect.sync(() => endWith(outgoing, response, { isLast: isDraining, limits })),
-        ),
-      ),
-    )
-    const work: Work = { method, fiber, outgoing }
+    const fiber = run(handler(request))
+    const work: Work = { method, fiber, outgoing, answeredMs: undefined, free }
     inWork.add(work)
-    const ended = () => {
-      if (!outgoing.closed || fiber.pollUnsafe() === undefined) return
-      inWork.delete(work)
-      free()
-    }
-    fiber.addObserver(ended)
-    outgoing.once("close", () => {
-      // RFC 9110 §9.2.1: a GET asks for nothing to be done, so nothing is left half done. All others are finished,
-      // whether anybody waits or not.
-      if (!outgoing.writableEnded && method === "GET") fiber.interruptUnsafe()
-      ended()
+    fiber.addObserver((exit) => {
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) run(Effect.logError(exit.cause))
+      work.answeredMs = performance.now()
+      if (!outgoing.destroyed) sendAnswer(outgoing, Exit.isSuccess(exit) ? exit.value : internalError)
+      end(work)
     })
+    return work
+  }
+
+  /** What cannot be written as HTTP is no answer. */
+  const sendAnswer = (outgoing: ServerResponse, response: WireResponse): void => {
+    try {
+      endWith(outgoing, response, isDraining)
+    } catch (error) {
+      run(Effect.logError(error))
+      outgoing.destroy()
+    }
+  }
+
+  const end = (work: Work): void => {
+    if (!work.outgoing.closed || work.fiber.pollUnsafe() === undefined) return
+    inWork.delete(work)
+    work.free()
+  }
+
+  /** Nobody is there any more. RFC 9110 §9.2.1: a GET asks for nothing to be done, so nothing is left half done. */
+  const leave = (work: Work): void => {
+    // All others are finished, whether anybody waits or not.
+    if (!work.outgoing.writableEnded && work.method === "GET") work.fiber.interruptUnsafe()
+    end(work)
+  }
+
+  /** Who does not take an answer in time gets no more of it. All are looked at together: a timer each costs too much. */
+  const endOverdue = (): void => {
+    const sinceMs = performance.now() - limits.answerMsMax
+    for (const { outgoing, answeredMs = Number.POSITIVE_INFINITY } of inWork) {
+      if (answeredMs < sinceMs) outgoing.destroy()
+    }
   }
 
   server.on("request", (incoming, outgoing) => take(incoming, outgoing, false))
@@ -199,6 +231,10 @@ export const listen = Effect.fnUntraced(function* (
   // Callers that turn away during the handshake, or do not speak TLS at all: Node has closed the connection.
   server.on("tlsClientError", () => undefined)
 
+  yield* Effect.acquireRelease(
+    Effect.sync(() => setInterval(endOverdue, Math.min(1_000, limits.answerMsMax)).unref()),
+    (looking) => Effect.sync(() => clearInterval(looking)),
+  )
   yield* Effect.acquireRelease(bind(server, options), () =>
     Effect.sync(() => {
       server.closeAllConnections()

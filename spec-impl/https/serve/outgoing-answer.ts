@@ -3,7 +3,6 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { MatrixError, matrixErrorResponse } from "../../federation/matrix-error.ts"
 import { toWire, type WireResponse } from "../../federation/wire.ts"
-import type { ListenerLimits } from "./limits.ts"
 
 const wireError = (status: number, errcode: string, error: string): WireResponse =>
   toWire(matrixErrorResponse(new MatrixError({ status, errcode, error })))
@@ -47,22 +46,15 @@ export const sendUnparsed = (error: NodeJS.ErrnoException, socket: Socket): void
 
 const isBodiless = (status: number): boolean => status === 204 || status === 304
 
-/** Sends an answer; the last one where the server stops. Who does not take it in time gets no more of it. */
-export const endWith = (
-  outgoing: ServerResponse,
-  response: WireResponse,
-  options: { readonly isLast: boolean; readonly limits: ListenerLimits },
-): void => {
+/** Sends an answer; the last one where the server stops. */
+export const endWith = (outgoing: ServerResponse, response: WireResponse, isLast: boolean): void => {
   const { status, headers, body } =
     response.status >= 500 && response.body.length === 0
       ? { ...internalError, status: response.status }
       : response
   const length = isBodiless(status) ? {} : { "content-length": body.length }
-  outgoing.writeHead(status, { ...headers, ...length, ...(options.isLast ? { connection: "close" } : {}) })
+  outgoing.writeHead(status, { ...headers, ...length, ...(isLast ? { connection: "close" } : {}) })
   outgoing.end(body)
-  if (outgoing.writableFinished) return
-  const overdue = setTimeout(() => outgoing.destroy(), options.limits.answerMsMax)
-  outgoing.once("close", () => clearTimeout(overdue))
 }
 
 /** How long somebody who is refused may go on sending before the connection is cut. */

@@ -8,7 +8,7 @@ import { DeriveKey, deriveBeside } from "../../client-api/accounts/passwords.ts"
 import { clientRoutes } from "../../client-api/server.ts"
 import { Sync } from "../../client-api/sync/sync.ts"
 import { readingsDefault } from "../../core/readings.ts"
-import { beAlone } from "../../core/recent.ts"
+import { holdFewRecent } from "../../core/recent.ts"
 import { federationHandler } from "../../federation/server.ts"
 import { wireHandler } from "../../federation/wire.ts"
 import { layerChapters } from "../../homeserver/homeserver.ts"
@@ -32,6 +32,9 @@ import { BadKeyFile, readOrMakeSigningKey } from "./signing-key-file.ts"
 
 /** About six kilobytes each. */
 const heldMessagesMax = 5_000
+
+/** As many events as a transaction brings, and some. */
+const recentMax = 128
 
 /** An address to listen on; port 0 for one that the system chooses. */
 export interface ListenAddress {
@@ -94,7 +97,7 @@ export const serveHomeserver = (
   options: ServeOptions,
 ): Effect.Effect<ServingHomeserver, ServeFailure, Scope.Scope> =>
   Effect.gen(function* () {
-    beAlone()
+    holdFewRecent(recentMax)
     const files = yield* holdDataDirectory(options.dataDirectory)
     const signatures = yield* Effect.map(Layer.build(layerSignatures(options)), (built) =>
       Context.get(built, Signatures),

@@ -35,6 +35,8 @@ export const makeGroupCommit = (connection: SqlConnection.Connection) => {
   }, Effect.mapError(storeFailureOf))
 
   const writeWaiting = Effect.fnUntraced(function* () {
+    // What came in the same turn of the event loop goes in the same transaction.
+    yield* Effect.yieldNow
     const batch = takeBatch(waiting)
     const exit = yield* Effect.exit(write(batch))
     const isWorthAnother = Exit.isFailure(exit) && batch.length > 1 && !isBusy(exit)

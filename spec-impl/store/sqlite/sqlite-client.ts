@@ -47,6 +47,10 @@ export const layerSqliteClient = (
   Layer.effect(SqlClient.SqlClient, makeSqliteClient(options))
 
 const walBytesKept = 64 * 1024 * 1024
+/** What comes in is looked up in indexes at random: those of a hundred thousand events stay in memory. */
+const cacheKibibytes = 8 * 1024
+/** Of the log, of four kibibytes each, until they are written to the database: many of them are one and the same. */
+const pagesUntilCheckpoint = 4_000
 
 const makeDurable = Effect.fnUntraced(function* (connection: SqlConnection.Connection) {
   const pragma = (text: string) =>
@@ -55,6 +59,8 @@ const makeDurable = Effect.fnUntraced(function* (connection: SqlConnection.Conne
   yield* pragma("synchronous = FULL")
   yield* pragma("foreign_keys = ON")
   yield* pragma(`journal_size_limit = ${walBytesKept}`)
+  yield* pragma(`cache_size = -${cacheKibibytes}`)
+  yield* pragma(`wal_autocheckpoint = ${pagesUntilCheckpoint}`)
   const modes = [yield* pragma("journal_mode"), yield* pragma("synchronous")]
   if (modes[0] === "wal" && modes[1] === 2) return
   const message = `journal_mode and synchronous are ${modes.join(" and ")}, and not wal and 2`
