@@ -35,10 +35,15 @@ const courses: readonly Course[] = [
   { name: "send-fifty", warmUp: 400, requests: 800, connections: 8, pdus: 50, wanted: 0.5 },
   { name: "send-conflict", warmUp: 2_000, requests: 4_000, connections: 32, pdus: 2, wanted: 0.1 },
   { name: "keys", warmUp: 40_000, requests: 60_000, connections: 32, wanted: 0.5 },
+  { name: "keys, plain HTTP", warmUp: 40_000, requests: 60_000, connections: 32, wanted: 0.5 },
   { name: "event", warmUp: 20_000, requests: 20_000, connections: 32, wanted: 4_680 },
   { name: "state-ids", warmUp: 16_000, requests: 16_000, connections: 32, wanted: 3_180 },
   { name: "backfill", warmUp: 8_000, requests: 8_000, connections: 32, wanted: 690 },
 ]
+
+/** The keys, which need no corpus: over TLS, and beside a server that speaks plain HTTP by plain HTTP too. */
+const isOfKeys = ({ name }: Course): boolean => name.startsWith("keys")
+const isPlain = ({ name }: Course): boolean => name.endsWith("plain HTTP")
 
 const host = "127.0.0.1"
 const seed = 1
@@ -114,13 +119,17 @@ const run = async (course: Course, directory: string) => {
     directory: join(directory, "target"),
     authority,
     isPinned: true,
+    isPlain: isPlain(course),
     log: (text) => process.stderr.write(text),
   })
-  const goal = { url: target.address.url, authority: authority.certificate }
+  const goal = {
+    url: target.address.url,
+    ...(isPlain(course) ? {} : { authority: authority.certificate }),
+  }
   const lines = course.warmUp + course.requests
   const unpin = split === undefined ? () => undefined : pinSelf(split.others)
   try {
-    if (course.name === "keys") {
+    if (isOfKeys(course)) {
       const requests = Array<Buffer>(lines).fill(keysRequest(target.address.serverName))
       return await take(course, goal, target.pid, requests)
     }
@@ -165,12 +174,13 @@ const second: Taken = { wallUs: 1_000_000, cpuUs: 1_000_000 }
 
 /** What one of what a course is put beside takes, here and now. */
 const measureBeside = async (course: Course): Promise<Taken> => {
-  if (course.name === "keys") return takeBare(course)
+  if (isOfKeys(course)) return takeBare(course)
   return course.pdus === undefined ? second : measureVerify()
 }
 
-const besideOf = ({ name, pdus = 0 }: Course): string => {
-  if (name === "keys") return "GETs for one of a bare node:http server"
+const besideOf = (course: Course): string => {
+  const { pdus = 0 } = course
+  if (isOfKeys(course)) return "GETs for one of a bare node:http server"
   return pdus > 0 ? "PDUs for one check of a signature" : "a second"
 }
 

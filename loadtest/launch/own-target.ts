@@ -26,6 +26,8 @@ export interface OwnTargetOptions {
   readonly authority: Authority
   /** Whether it has one processor to itself, and nothing but that. */
   readonly isPinned: boolean
+  /** Whether its federation listener speaks plain HTTP, as behind a proxy. */
+  readonly isPlain?: boolean
   /** The port that it had before, for those who go on asking there. */
   readonly federation?: number
   /** Further arguments of `netsplit serve`. */
@@ -42,7 +44,7 @@ export interface OwnTarget extends Target {
 
 /** Starts it, and waits until it answers. */
 export const startOwnTarget = async (options: OwnTargetOptions): Promise<OwnTarget> => {
-  const { directory, authority, isPinned, serveArguments = [], log } = options
+  const { directory, authority, isPinned, isPlain = false, serveArguments = [], log } = options
   mkdirSync(directory, { recursive: true })
   const tls = authority.issue(host, ownTargetName)
   const file = (name: string, content: string): string => {
@@ -53,7 +55,9 @@ export const startOwnTarget = async (options: OwnTargetOptions): Promise<OwnTarg
   const { federation: port = 0 } = options
   const serve = [
     ...["serve", "--server-name", ownTargetName, "--listen", `${host}:${port}`],
-    ...["--tls-cert", file("tls.pem", tls.certificate), "--tls-key", file("tls.key", tls.key)],
+    ...(isPlain
+      ? []
+      : ["--tls-cert", file("tls.pem", tls.certificate), "--tls-key", file("tls.key", tls.key)]),
     ...["--ca", file("authority.pem", authority.certificate), "--allow-ip", "127.0.0.0/8"],
     ...["--client-listen", `${host}:0`, "--metrics-listen", `${host}:0`],
     ...["--data", join(directory, "data"), "--enable-registration", "--json"],
@@ -66,7 +70,9 @@ export const startOwnTarget = async (options: OwnTargetOptions): Promise<OwnTarg
     split === undefined ? netsplit : ["taskset", "-c", String(split.target), ...netsplit]
   const child = spawn(command!, rest, { stdio: ["ignore", "pipe", "pipe"] })
   const ready = await untilReady(child, log)
-  const federation = new Exchange(`https://${ready.federation}`, authority.certificate)
+  const federation = isPlain
+    ? new Exchange(`http://${ready.federation}`)
+    : new Exchange(`https://${ready.federation}`, authority.certificate)
   const clients = new Exchange(`http://${ready.client}`)
   let token: string | undefined
   return {
