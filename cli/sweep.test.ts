@@ -94,9 +94,9 @@ describe("netsplit replay", () => {
   })
 
   test("--until stops there, and shows what the server at work sees", async () => {
-    const { exitCode, stdout } = await line(`replay ${file} --until 700`)
+    const { exitCode, stdout } = await line(`replay ${file} --until 1000`)
     expect(exitCode).toBe(2)
-    expect(stdout).toMatch(/Stopped at step 700, at work: (?:s\d|nobody)\.\n\ns\d\n {2}!/)
+    expect(stdout).toMatch(/Stopped at step 1000, at work: (?:s\d|nobody)\.\n\ns\d\n {2}!/)
     expect(stdout).toContain("m.room.create|: ")
   })
 
