@@ -45,11 +45,15 @@ export class Overheard {
   /** Requests under way, by their id. */
   readonly #requests = new Map<
     string,
-    { readonly by: string; readonly of: string; readonly target: string }
+    { readonly by: string; readonly of: string; readonly target: string; isVain?: boolean }
   >()
   /** When transactions came whose answer is not kept yet, by receiver, sender and id. */
   readonly #arrived = new Map<string, number>()
   readonly #vain: Vain[] = []
+  /** Questions about keys that were answered. */
+  readonly #keysTold: { readonly by: string; readonly of: string; readonly at: number }[] = []
+  /** By server and event: when it last took that in as part of the history. */
+  readonly #taken = new Map<string, number>()
   /** By server and event. */
   readonly #refusals = new Map<string, Refusal[]>()
 
@@ -67,6 +71,7 @@ export class Overheard {
     this.#now++
     const id = String(fields[0])
     if (kind === "event" || kind === "crash") this.#noteKeys(id)
+    if (kind === "event" && fields[3] === "timeline") this.#taken.set(`${id} ${fields[2]}`, this.#now)
     if (kind === "event" && fields[4] === "soft-failed")
       this.#noteObjection(id, String(fields[1]), String(fields[2]))
     if (kind === "request") {
@@ -81,8 +86,12 @@ export class Overheard {
     const isError = kind === "answer" && Number(fields[1]) >= 400
     if (isAltered || isError || kind === "failed" || kind === "abandoned") {
       const isDenied = isError && this.#denies(request, fields[1])
-      this.#vain.push({ ...request, at: this.#now, isDenied, isAltered })
+      const { by, of, target } = request
+      this.#vain.push({ by, of, target, at: this.#now, isDenied, isAltered })
+      request.isVain = true
     }
+    if (kind === "answered" && request.isVain !== true && isAboutKeys(request.target))
+      this.#keysTold.push({ by: request.by, of: request.of, at: this.#now })
     if (kind === "failed" || kind === "abandoned" || kind === "answered") this.#requests.delete(id)
   }
 
@@ -140,6 +149,23 @@ export class Overheard {
   goneKeysOf(server: string): readonly PublicKey[] {
     this.#noteKeys(server)
     return this.#goneKeys.get(server) ?? []
+  }
+
+  /**
+   * Whether the server had asked for the keys of `signer` in vain when it took the event in: it had never heard from that
+   * one itself, nor from anybody else after it had asked.
+   */
+  wereKeysUnheard(server: string, eventId: string, signer: string): boolean {
+    const takenAt = this.#taken.get(`${server} ${eventId}`) ?? 0
+    const asked = this.#vain.findLast(
+      ({ by, of, target, at }) => by === server && of === signer && at < takenAt && isOwnKeys(target),
+    )
+    return (
+      asked !== undefined &&
+      !this.#keysTold.some(
+        ({ by, of, at }) => by === server && at < takenAt && (of === signer || at > asked.at),
+      )
+    )
   }
 
   /** Whether the state before the event, as `by` told it to `to`, was not what it had said. */
@@ -212,6 +238,8 @@ const isAbout = (target: string, roomId: string): boolean =>
   /\/federation\/v\d+\/event\//.test(target) || decoded(target).includes(roomId)
 
 const isAboutKeys = (target: string): boolean => target.startsWith("/_matrix/key/")
+
+const isOwnKeys = (target: string): boolean => target.startsWith("/_matrix/key/v2/server")
 
 const isOfState = (target: string, eventId: string): boolean =>
   /\/(?:state|state_ids|send_join)\//.test(target) && decoded(target).includes(eventId)

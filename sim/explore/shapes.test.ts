@@ -3,6 +3,7 @@
  * the smallest plan, and the same with a mutant in it.
  */
 import { describe, expect, test } from "vitest"
+import type { CheckedWorld } from "../checks/check.ts"
 import { Overheard } from "./overheard.ts"
 import { roomIdsOf } from "./participants.ts"
 import type { Plan, PlanEntry } from "./plan.ts"
@@ -31,6 +32,20 @@ const planOf = (servers: number, ...entries: readonly PlanEntry[]): Plan => ({
 const shapesIn = async (plan: Plan): Promise<readonly string[]> => {
   const { failures } = await runPlan(plan, { transport: "direct" })
   return [...new Set(failures.map(({ check, shape }) => `${check} ${shape}`))].sort()
+}
+
+/** The kind of a disagreement about its room where nobody heard what went over the wire: as if servers had made it up. */
+const shapeOfUnheard = async (plan: Plan): Promise<string | null> => {
+  let shape: string | null = ""
+  const onEnd = (world: CheckedWorld): void => {
+    const [roomId] = roomIdsOf(world.servers.values())
+    const within = [...world.servers.values()]
+    const { servers: everybody, rolledBack } = world
+    const judged = { participants: within, within, everybody, rolledBack, overheard: new Overheard(world) }
+    shape = shapeOfDisagreement(judged, roomId!, "different-inputs")
+  }
+  await runPlan(plan, { transport: "direct", onEnd })
+  return shape
 }
 
 /** The plan with a server in it that refuses all that comes with a topic, and with a topic. */
@@ -135,6 +150,20 @@ const keyGone = (fault: "key-loss" | "key-rotation"): Plan =>
     { ...charlieJoins, atMs: 20_000 },
   )
 
+/** Charlie comes when the key of Bob's server is not to be had, of that one or of another: Bob's join is dropped there. */
+const keyUnheard = (forMs: number): Plan =>
+  planOf(
+    3,
+    { id: "cut", atMs: 1_500, fault: { fault: "link-cut", between: [["s2", "s3"]] }, forMs },
+    {
+      id: "no-notary",
+      atMs: 1_500,
+      fault: { fault: "refused-endpoint", servers: ["s1"], endpoints: ["query"] },
+      forMs,
+    },
+    charlieJoins,
+  )
+
 /** Bob's server is cut off while the topic changes, and then asks for the state: of each key it is told an earlier event. */
 const stale: Plan = {
   ...planOf(
@@ -180,27 +209,20 @@ describe("what is nobody's fault", () => {
     expect(await shapesIn(mutant)).toEqual(["live null"])
   })
 
+  test("a key that was not to be had for a while", async () => {
+    expect(await shapesIn(keyUnheard(30_000))).toEqual(["agree unheard-key", "live unheard-departure"])
+    expect(await shapesIn(keyUnheard(400))).toEqual([])
+    // As if Charlie's server had left Bob's join out for no reason.
+    expect(await shapeOfUnheard(keyUnheard(30_000))).toBeNull()
+    const mutant = withMutant(keyUnheard(30_000), "s2", { user: "@alice:s1", atMs: 40_000 })
+    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+
   test("S01 and S02 begin so: a stale state was told", async () => {
-    const told: (string | null)[] = []
-    const { failures } = await runPlan(stale, {
-      transport: "direct",
-      onEnd: (world) => {
-        const [roomId] = roomIdsOf(world.servers.values())
-        const within = [...world.servers.values()]
-        // As if the server that told it had said so itself: nobody heard that it was altered on its way.
-        const overheard = new Overheard(world)
-        const judged = {
-          participants: within,
-          within,
-          everybody: world.servers,
-          rolledBack: world.rolledBack,
-          overheard,
-        }
-        told.push(shapeOfDisagreement(judged, roomId!, "different-inputs"))
-      },
-    })
+    const { failures } = await runPlan(stale, { transport: "direct" })
     expect(failures.map(({ check, shape }) => `${check} ${shape}`)).toEqual(["agree stale-state"])
-    expect(told).toEqual([null])
+    // As if the server that told it had said so itself.
+    expect(await shapeOfUnheard(stale)).toBeNull()
   })
 
   test("so it is where a server that is hostile otherwise told it", async () => {

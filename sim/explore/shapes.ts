@@ -5,13 +5,14 @@
 import type { Event } from "#spec-impl/core/event.ts"
 import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
+import { requiredSigners } from "#spec-impl/core/signing.ts"
 import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
 import { differingKeys, stateByKey } from "../checks/agreement.ts"
 import { contextByTheRules, objectionOfState } from "../checks/by-the-rules.ts"
 import type { Cause } from "../world/report.ts"
 import type { VirtualServer } from "../world/world.ts"
-import { isOfLostKey, type Judged, shapeOfStanding } from "./standing.ts"
+import { isOfLostKey, type Judged, lacksIn, shapeOfStanding } from "./standing.ts"
 
 /** States that one server resolved, and what came out of it. */
 export interface Resolution {
@@ -191,6 +192,27 @@ const isUnverifiableState = (judged: Judged, roomId: string): boolean =>
   )
 
 /**
+ * S18, for a while: what was told in vain, for the keys by which it is signed, or something that it rests on, were not to
+ * be had when it was. Such events are dropped, and nobody tells that state again. All else that servers lack is explained.
+ */
+const isUnheardKey = (judged: Judged, roomId: string): boolean => {
+  const told = toldOtherwise(judged, roomId)
+  const isUnheard = ({ to, eventId, ofTeller }: Told, held: Event): boolean =>
+    [held.eventId, ...authChainOf(ofTeller, [held.eventId])].some((id) => {
+      const event = ofTeller.record(id)?.event
+      const signers = event === undefined ? [] : requiredSigners(event, ofTeller.rules.version)
+      return signers.some((signer) => judged.overheard.wereKeysUnheard(to, eventId, signer))
+    })
+  return (
+    told.length > 0 &&
+    told.every((one) =>
+      one.keys.every(([got, held]) => got === undefined && held !== undefined && isUnheard(one, held)),
+    ) &&
+    lacksIn(judged, roomId).every(([, reason]) => reason !== null)
+  )
+}
+
+/**
  * S16, where nobody builds on what was soft-failed: all hold the same events, and would show the same state if what some
  * soft-failed were built on; and the state of the room spoke against it when it came, or does.
  */
@@ -228,4 +250,5 @@ const leavesOf = (dag: RoomDag): readonly string[] => {
 const disagreements: readonly (readonly [string, (judged: Judged, roomId: string) => boolean])[] = [
   ["lost-key", isUnverifiableState],
   ["stale-state", isStaleState],
+  ["unheard-key", isUnheardKey],
 ]

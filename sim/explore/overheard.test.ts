@@ -1,0 +1,67 @@
+/** What became of questions on the wire is heard from what goes into the trace. */
+import { describe, expect, test } from "vitest"
+import { Overheard } from "./overheard.ts"
+import { runPlan } from "./run-plan.ts"
+
+const ownKeys = "/_matrix/key/v2/server"
+const notary = "/_matrix/key/v2/query"
+
+type Line = readonly [kind: string, ...fields: string[]]
+
+/** s1 asks for keys: of whom, where, and what became of it. */
+const asks = (id: string, of: string, target: string, ...end: readonly Line[]): readonly Line[] => [
+  ["request", id, "s1", of, "GET", target, ""],
+  ...end,
+]
+const inVain = (id: string): Line => ["failed", id, "unreachable"]
+const refused = (id: string): readonly Line[] => [
+  ["answer", id, "404", ""],
+  ["answered", id],
+]
+const told = (id: string): readonly Line[] => [
+  ["answer", id, "200", ""],
+  ["answered", id],
+]
+const taken: Line = ["event", "s1", "!r:s1", "$join", "timeline", "accepted", ""]
+
+/** Whether s1 had asked for the keys of s2 in vain when it took the join in. */
+const wereUnheard = async (...lines: readonly Line[]): Promise<boolean> => {
+  let found: boolean | undefined
+  await runPlan(
+    { seed: 1, servers: [], users: [], core: [], faultsMs: 0, entries: [] },
+    {
+      transport: "direct",
+      onEnd: (world) => {
+        const overheard = new Overheard(world)
+        for (const [step, [kind, ...fields]] of lines.entries()) {
+          overheard.onRecord({ step, virtualMs: step, kind, fields })
+        }
+        found = overheard.wereKeysUnheard("s1", "$join", "s2")
+      },
+    },
+  )
+  return found!
+}
+
+describe("keys that a server had asked for in vain", () => {
+  test("of their own server, and of a notary", async () => {
+    expect(await wereUnheard(...asks("1", "s2", ownKeys, inVain("1")), taken)).toBe(true)
+    expect(await wereUnheard(...asks("1", "s2", ownKeys, ...refused("1")), taken)).toBe(true)
+    const refusedByNotary = asks("2", "s3", notary, ...refused("2"))
+    expect(await wereUnheard(...asks("1", "s2", ownKeys, inVain("1")), ...refusedByNotary, taken)).toBe(true)
+  })
+
+  test("not those that it did not ask for, or only later", async () => {
+    expect(await wereUnheard(taken)).toBe(false)
+    expect(await wereUnheard(...asks("1", "s3", ownKeys, inVain("1")), taken)).toBe(false)
+    expect(await wereUnheard(...asks("1", "s2", notary, inVain("1")), taken)).toBe(false)
+    expect(await wereUnheard(taken, ...asks("1", "s2", ownKeys, inVain("1")))).toBe(false)
+  })
+
+  test("nor those that it was told", async () => {
+    const vain = asks("2", "s2", ownKeys, inVain("2"))
+    expect(await wereUnheard(...asks("1", "s2", ownKeys, ...told("1")), ...vain, taken)).toBe(false)
+    expect(await wereUnheard(...vain, ...asks("3", "s3", notary, ...told("3")), taken)).toBe(false)
+    expect(await wereUnheard(...vain, taken, ...asks("3", "s2", ownKeys, ...told("3")))).toBe(true)
+  })
+})
