@@ -68,10 +68,10 @@ export const removalOf = ({ id, route, removal }: Row): Removal => {
   const target = path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/]+")
   const isAsked = `request.method === ${JSON.stringify(method)} && /^${target.replaceAll("/", "\\/")}(\\?|$)/.test(request.target)`
   return {
-    file: "spec-impl/federation/wire.ts",
-    from: "Effect.suspend(() => answer(app as App, request))",
-    to: `${isAsked}
+    file: "spec-impl/federation/server.ts",
+    from: "Effect.suspend(() => answer(request)).pipe(",
+    to: `(${isAsked}
       ? Effect.succeed({ status: 404, headers: {}, body: new TextEncoder().encode('{"errcode":"M_UNRECOGNIZED"}') })
-      : Effect.suspend(() => answer(app as App, request))`,
+      : Effect.suspend(() => answer(request))).pipe(`,
   }
 }
