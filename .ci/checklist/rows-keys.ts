@@ -301,7 +301,7 @@ const transactions: readonly Row[] = [
     removal: {
       file: `${homeserver}/destinations.ts`,
       from: "origin_server_ts: originServerTs,",
-      to: "origin_server_ts: yield* Clock.currentTimeMillis,",
+      to: "origin_server_ts: clock.currentTimeMillisUnsafe(),",
     },
   },
   {
