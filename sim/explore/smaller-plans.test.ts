@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest"
 import { makePlan } from "./make-plan.ts"
 import { plainerEntries, plainerServers } from "./plainer-fields.ts"
 import { isAction, type Plan, readPlan } from "./plan.ts"
+import { withShorterTimes } from "./shorter-times.ts"
 import {
   withMergedRooms,
   withMergedServers,
@@ -125,7 +126,13 @@ test("whatever need not be said is offered once", () => {
 describe("of random plans", () => {
   test.each([1, 2, 3, 4, 5, 6])("seed %i: those with less can be read, or say what no plan says", (seed) => {
     const random = makePlan(seed)
-    for (const candidates of [withoutUsers, withoutRooms, withMergedUsers, withMergedRooms]) {
+    for (const candidates of [
+      withoutUsers,
+      withoutRooms,
+      withMergedUsers,
+      withMergedRooms,
+      withShorterTimes,
+    ]) {
       for (const candidate of candidates(random)) expect(isReadable(candidate)).toBe(true)
     }
     const readable = [...withoutServers(random), ...withMergedServers(random)].filter(isReadable)

@@ -1,5 +1,5 @@
 /**
- * Seeks, from seed 1 to 2000, the first random plan in which each mutant is found; with names, of those mutants alone.
+ * Seeks, from seed 1 to 1000, the first random plan in which each mutant is found; with names, of those mutants alone.
  * `--write` makes that plan as small as it can and keeps it in plans/, and the seed in seeds.json, which docs/mutants.md
  * is made with; `npx biome check --write sim/mutants` then puts both in the form of the house. Exit code 1 where one is
  * not found.
@@ -9,7 +9,7 @@ import { makePlan } from "../explore/make-plan.ts"
 import { mutants } from "./catalogue.ts"
 import { seekSeed, shrinkKill } from "./seek.ts"
 
-const seedMax = 2_000
+const seedMax = 1_000
 const asksMax = 300
 const words = process.argv.slice(2)
 const names = words.filter((word) => !word.startsWith("--"))
