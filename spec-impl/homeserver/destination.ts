@@ -29,6 +29,22 @@ export interface Destination {
   isWaiting: boolean
 }
 
+/** The record of a server that has yet to get nothing. */
+export const nothingFor = (name: string): Destination => ({
+  name,
+  inFlight: undefined,
+  isKept: false,
+  covered: [],
+  keptAnew: undefined,
+  pending: [],
+  missed: new Map(),
+  edus: new Map(),
+  ofTheMoment: undefined,
+  failures: 0,
+  sending: false,
+  isWaiting: false,
+})
+
 /** Until it has caught up, what is new for it joins what it missed. */
 export const isBehind = ({ failures, missed }: Destination): boolean => failures > 0 || missed.size > 0
 

@@ -31,6 +31,7 @@ import {
   keepAnew,
   miss,
   noteMoment,
+  nothingFor,
   takeNext,
 } from "./destination.ts"
 import { ServerIdentity } from "./identity.ts"
@@ -100,20 +101,7 @@ export class Destinations extends Context.Service<
       const destinationOf = (name: string): Destination => {
         const known = destinations.get(name)
         if (known !== undefined) return known
-        const made: Destination = {
-          name,
-          inFlight: undefined,
-          isKept: false,
-          covered: [],
-          keptAnew: undefined,
-          pending: [],
-          missed: new Map(),
-          edus: new Map(),
-          ofTheMoment: undefined,
-          failures: 0,
-          sending: false,
-          isWaiting: false,
-        }
+        const made = nothingFor(name)
         destinations.set(name, made)
         return made
       }

@@ -4,29 +4,20 @@ import { TestClock } from "effect/testing"
 import { expect } from "vitest"
 import { type EventReference, StoreFailure, type StoreGroup } from "../store/event-store.ts"
 import { MemoryDisk, memoryStore } from "../store/memory.ts"
-import type { Destination } from "./destination.ts"
+import { type Destination, nothingFor } from "./destination.ts"
 import { TransactionLog } from "./transaction-log.ts"
 
 const referenceTo = (nth: number): EventReference => ["!r:s", `$${nth}`]
 const edu = (id: string) => ({ id, edu: { edu_type: "x.test", content: {} } })
 
 const destination = (name: string, nth: number, eduIds: readonly string[] = []): Destination => ({
-  name,
+  ...nothingFor(name),
   inFlight: {
     ...{ transactionId: `t${nth}`, originServerTs: nth },
     events: [referenceTo(nth)],
     edus: eduIds.map(edu),
   },
-  isKept: false,
-  covered: [],
-  keptAnew: undefined,
-  pending: [],
-  missed: new Map(),
-  edus: new Map(),
-  ofTheMoment: undefined,
-  failures: 0,
   sending: true,
-  isWaiting: false,
 })
 
 const withLog = Effect.gen(function* () {
