@@ -15,7 +15,7 @@ import { scenarios } from "#scenarios/index.ts"
 import { Kernel } from "#sim/kernel/kernel.ts"
 import { runScenario } from "#sim/world/run-scenario.ts"
 import { readingsDefault } from "#spec-impl/core/readings.ts"
-import { layerNodeCrypto } from "#spec-impl/homeserver/signatures/node-crypto.ts"
+import { layerNative } from "#spec-impl/homeserver/signatures/native.ts"
 
 const corpora = new URL("../../shared/stateres/corpus/", import.meta.url).pathname
 
@@ -131,7 +131,7 @@ benchTable("Signatures of 600 bytes: `netsplit bench sign`", signFigures())
 benchTable("A message of 704 bytes: `netsplit bench hash`", hashFigures())
 benchTable(
   "A PDU in memory: `netsplit bench events`",
-  await Effect.runPromise(eventsFigures(layerNodeCrypto("libsodium"))),
+  await Effect.runPromise(eventsFigures(layerNative("libsodium"))),
 )
 await kernelFigures()
 await scenarioFigures()

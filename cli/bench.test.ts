@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { expect, test } from "vitest"
 import { measureEvents } from "#loadtest/bench/events.ts"
 import type { Figure } from "#loadtest/bench/figure.ts"
-import { layerNodeCrypto } from "#spec-impl/homeserver/signatures/node-crypto.ts"
+import { layerNative } from "#spec-impl/homeserver/signatures/native.ts"
 import { runLine } from "./testing/run-line.ts"
 
 test("figures beside their limits, as a table and as JSON", async () => {
@@ -22,7 +22,7 @@ test("an unknown bench is wrong usage, and the nearest one is named", async () =
 
 test("the events of the bench are all taken in", async () => {
   const bench = { pdusPerTransaction: 3, transactions: 20, rooms: 2, roomVersion: "12" }
-  const { pduUs, verifyUs } = await Effect.runPromise(measureEvents(bench, layerNodeCrypto("libsodium")))
+  const { pduUs, verifyUs } = await Effect.runPromise(measureEvents(bench, layerNative("libsodium")))
   expect(Math.min(pduUs, verifyUs)).toBeGreaterThan(0)
 })
 

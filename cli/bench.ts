@@ -15,10 +15,8 @@ const benches: Readonly<Record<string, Effect.Effect<readonly Figure[]>>> = {
   join: Effect.promise(async () => (await import("#loadtest/bench/join.ts")).joinFigures()),
   events: Effect.gen(function* () {
     const { eventsFigures } = yield* Effect.promise(() => import("#loadtest/bench/events.ts"))
-    const { layerNodeCrypto } = yield* Effect.promise(
-      () => import("#spec-impl/homeserver/signatures/node-crypto.ts"),
-    )
-    return yield* Effect.orDie(eventsFigures(layerNodeCrypto("libsodium")))
+    const { layerNative } = yield* Effect.promise(() => import("#spec-impl/homeserver/signatures/native.ts"))
+    return yield* Effect.orDie(eventsFigures(layerNative("libsodium")))
   }),
 }
 

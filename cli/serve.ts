@@ -27,8 +27,8 @@ const flags = {
     Flag.withDescription("Let anybody register an account"),
     Flag.optional,
   ),
-  signatures: Flag.Literals("signatures", ["node", "noble"]).pipe(
-    Flag.withDescription("Who verifies signatures: node:crypto, or noble, in JavaScript"),
+  signatures: Flag.Literals("signatures", ["sodium", "node", "noble"]).pipe(
+    Flag.withDescription("Who signs and verifies: libsodium, node:crypto (slower), or noble, in JavaScript"),
     Flag.optional,
   ),
   requestsMax: Flag.Int("requests-max").pipe(

@@ -5,6 +5,7 @@ import { Result } from "effect"
 import { IpNetwork } from "effect/net"
 import { suggestName } from "#sim/explore/nearest-name.ts"
 import { isServerName, parseServerName } from "#spec-impl/core/identifiers.ts"
+import { nativeDefault, natives } from "#spec-impl/homeserver/signatures/native.ts"
 import type { ListenAddress, ServeOptions } from "#spec-impl/https/serve/serve-homeserver.ts"
 import { UsageError } from "../outcome.ts"
 import { readSettings } from "./settings.ts"
@@ -127,6 +128,14 @@ const readAuthorities = (path: string): readonly string[] => {
   return found
 }
 
+const readSignatures = (name: string = nativeDefault): ServeOptions["signatures"] => {
+  if (name !== "noble" && name !== "node" && name !== "sodium") {
+    throw wrong(`--signatures ${name}: sodium, node or noble is wanted`)
+  }
+  if (name === "noble" || natives[name] !== undefined) return name
+  throw wrong(`--signatures ${name}: sodium-native has no build for this machine; node or noble is wanted`)
+}
+
 /** `told` once it was checked: flags before `config`. Throws `UsageError`. */
 export const serveOptions = (flags: Told, config: Told): ServeOptions => {
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)) as Told
@@ -138,10 +147,7 @@ export const serveOptions = (flags: Told, config: Told): ServeOptions => {
   }
   if (told.listen === undefined)
     throw wrong("where are other servers to be listened to? --listen 127.0.0.1:8448")
-  const { signatures = "node", "requests-max": requestsMax } = told
-  if (signatures !== "node" && signatures !== "noble") {
-    throw wrong(`--signatures ${signatures}: node or noble is wanted`)
-  }
+  const { "requests-max": requestsMax } = told
   const optional = (name: "client-listen" | "metrics-listen") => {
     const text = told[name]
     return text === undefined ? undefined : parseListen(name, text)
@@ -155,7 +161,7 @@ export const serveOptions = (flags: Told, config: Told): ServeOptions => {
     metrics: optional("metrics-listen"),
     authorities: told.ca === undefined ? [] : readAuthorities(told.ca),
     allowedNetworks: (told["allow-ip"] ?? []).map(parseNetwork),
-    signatures,
+    signatures: readSignatures(told.signatures),
     settings: {
       ...readSettings(told.settings ?? {}, told.readings ?? {}),
       enableRegistration: told["enable-registration"] ?? false,

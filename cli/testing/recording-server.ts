@@ -4,7 +4,7 @@ import { Context, Effect, Layer } from "effect"
 import { IpNetwork } from "effect/net"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { federationHandler } from "#spec-impl/federation/server.ts"
-import { nodeSignatures } from "#spec-impl/federation/testing/servers.ts"
+import { nativeSignatures } from "#spec-impl/federation/testing/servers.ts"
 import type { WireRequest } from "#spec-impl/federation/wire.ts"
 import { layerChapters } from "#spec-impl/homeserver/homeserver.ts"
 import { LocalUsers } from "#spec-impl/homeserver/local-users.ts"
@@ -40,11 +40,11 @@ export const startRecordingServer = Effect.fnUntraced(function* (port: number) {
     layerRealHomeserver({
       identity: {
         serverName: `localhost:${port}`,
-        signingKey: makeSigningKey(nodeSignatures, "ed25519:third", new Uint8Array(32).fill(3)),
+        signingKey: makeSigningKey(nativeSignatures, "ed25519:third", new Uint8Array(32).fill(3)),
         oldKeys: [],
       },
       settings: {},
-      signatures: Layer.succeed(Signatures, nodeSignatures),
+      signatures: Layer.succeed(Signatures, nativeSignatures),
       store: layerMemory(disk),
       authorities: [pem("authority.pem")],
       allowedNetworks: ["127.0.0.0/8", "::1/128"].map(IpNetwork.fromStringUnsafe),

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Layer } from "effect"
 import type { Event } from "#spec-impl/core/event.ts"
-import { layerNodeCrypto } from "#spec-impl/homeserver/signatures/node-crypto.ts"
+import { layerNative } from "#spec-impl/homeserver/signatures/native.ts"
 import { layerSqliteStore } from "#spec-impl/store/sqlite/sqlite-store.ts"
 import { type Neighbour, startNeighbour } from "./neighbours.ts"
 
@@ -38,7 +38,7 @@ const measure = (directory: string, events: number, roomCount: number, heldMessa
     const street = new Map<string, Neighbour>()
     const start = (name: string) =>
       startNeighbour(`${name}.test`, street, {
-        layerSignatures: layerNodeCrypto("libsodium"),
+        layerSignatures: layerNative("libsodium"),
         layerStore: Layer.orDie(layerSqliteStore({ filename: join(directory, `${name}.db`) })),
         settings: { heldMessagesMax },
       })

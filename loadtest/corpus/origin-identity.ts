@@ -2,11 +2,11 @@
 import { encodeBase64Url } from "#spec-impl/core/base64.ts"
 import { sha256 } from "#spec-impl/core/hash.ts"
 import { readingsDefault } from "#spec-impl/core/readings.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { makeSigningKey, type SigningKey } from "#spec-impl/homeserver/signatures/signing-key.ts"
 
 /** Ed25519 by OpenSSL: 40 µs a signature. */
-export const signatures = nodeSignatures(readingsDefault.signatureAcceptance)
+export const signatures = nativeSignatures(readingsDefault.signatureAcceptance)
 
 /** Bytes that follow from the seed of the corpus, and from what they are for. */
 export const seededBytes = (seed: number, ...label: readonly string[]): Uint8Array =>

@@ -14,8 +14,8 @@ import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import { roomVersion as roomVersionOf, roomVersions } from "#spec-impl/core/room-version.ts"
 import { propertyRuns } from "#spec-impl/core/testing/property-runs.ts"
 import type { WireRequest } from "#spec-impl/federation/wire.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { findInconsistencies } from "../checks/room-consistency.ts"
 import type { Kernel } from "../kernel/kernel.ts"
@@ -60,7 +60,7 @@ const inWorld = (options: PlayOptions, story: (world: World) => Effect.Effect<vo
   play({ ...options, servers: 0 }, ({ kernel, network }) =>
     Effect.gen(function* () {
       const scope = yield* Effect.scope
-      const signatures = synchronously(nodeSignatures("libsodium"))
+      const signatures = synchronously(nativeSignatures("libsodium"))
       const servers = new Map<string, VirtualServer>()
       const boots = new Map<string, Scope.Closeable>()
       const disks = new Map(names.map((name) => [name as string, new MemoryDisk()]))

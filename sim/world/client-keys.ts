@@ -6,9 +6,9 @@ import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { sha256 } from "#spec-impl/core/hash.ts"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { signJson } from "#spec-impl/core/signing.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 
-const signatures = nodeSignatures("libsodium")
+const signatures = nativeSignatures("libsodium")
 const seedOf = (...label: readonly string[]): Uint8Array => sha256(JSON.stringify(label))
 
 /** A device's own keys. `generation` tells apart what a device of the same id had before. */

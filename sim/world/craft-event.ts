@@ -7,10 +7,10 @@ import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { signEvent } from "#spec-impl/core/signing.ts"
 import { Chance } from "#spec-impl/homeserver/chance.ts"
 import { completeDraft, type Draft } from "#spec-impl/homeserver/local-events.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import type { VirtualServer } from "./world.ts"
 
-const signatures = nodeSignatures("libsodium")
+const signatures = nativeSignatures("libsodium")
 
 /**
  * `draft` as it would stand at the end of the room's history on `server`, with whatever `change` does to it,

@@ -3,8 +3,8 @@ import { Context, Effect, type Scope } from "effect"
 import { describe, expect, it } from "vitest"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { LocalDevices } from "#spec-impl/federation/devices/local-devices.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { drop, reply } from "../network/rules.ts"
 import { crossSigningClient, deviceClient } from "./client-keys.ts"
@@ -464,7 +464,7 @@ describe("after a restart", () => {
   it("lists, what was to be told, and what was to be fetched are as before", () =>
     play({ servers: 1 }, ({ kernel, network, stage, servers }) =>
       Effect.gen(function* () {
-        const signatures = synchronously(nodeSignatures("libsodium"))
+        const signatures = synchronously(nativeSignatures("libsodium"))
         const disks = { a: new MemoryDisk(), b: new MemoryDisk() }
         const boot = (name: "a" | "b") =>
           bootServer(name, { kernel, network, signatures, settings: {}, disk: disks[name] })
@@ -500,7 +500,7 @@ describe("after a restart", () => {
   it("a list that was to be fetched still is", () =>
     play({ servers: 1 }, ({ kernel, network, stage }) =>
       Effect.gen(function* () {
-        const signatures = synchronously(nodeSignatures("libsodium"))
+        const signatures = synchronously(nativeSignatures("libsodium"))
         const disk = new MemoryDisk()
         const parts = { kernel, network, signatures, settings: {} }
         const a = yield* bootServer("a", parts)

@@ -2,8 +2,8 @@
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import type { WireResponse } from "#spec-impl/federation/wire.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { certificateJson, certificateOf } from "../network/certificates.ts"
 import type { Names, Records } from "../network/names.ts"
 import { drop, reply } from "../network/rules.ts"
@@ -526,7 +526,7 @@ describe("what stands in the way", () => {
       Effect.gen(function* () {
         const { kernel, network } = played
         const { names } = played.stage
-        const signatures = synchronously(nodeSignatures("libsodium"))
+        const signatures = synchronously(nativeSignatures("libsodium"))
         const boot = bootServer("s3", { kernel, network, names, signatures, settings: {} })
         yield* names.house("s3", "10.0.0.3")
         expect(yield* ask(played, "s3")).toBe("s3: refused")

@@ -3,8 +3,8 @@ import { Context, Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { type Claimed, OneTimeKeys } from "#spec-impl/federation/encryption/one-time-keys.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { reply } from "../network/rules.ts"
 import { crossSigningClient, deviceClient } from "./client-keys.ts"
@@ -354,7 +354,7 @@ describe("one-time keys", () => {
   it("that were given stay given after a restart, even if nobody heard the answer", () =>
     play({ servers: 1 }, ({ kernel, network }) =>
       Effect.gen(function* () {
-        const signatures = synchronously(nodeSignatures("libsodium"))
+        const signatures = synchronously(nativeSignatures("libsodium"))
         const parts = { kernel, network, signatures, settings: {}, disk: new MemoryDisk() }
         const owner = "@owner:home"
         const mine = deviceClient(owner, "D")

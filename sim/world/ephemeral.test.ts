@@ -5,8 +5,8 @@ import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { Presence } from "#spec-impl/federation/presence/presence.ts"
 import { Receipts } from "#spec-impl/federation/receipts/receipts.ts"
 import { Typing } from "#spec-impl/federation/typing/typing.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { pushEdus } from "./testing/devices.ts"
 import { type Played, type PlayOptions, play, refusal } from "./testing/play.ts"
@@ -313,7 +313,7 @@ describe("receipts", () => {
   it("outlive a restart", () =>
     play({ servers: 1 }, ({ kernel, network }) =>
       Effect.gen(function* () {
-        const signatures = synchronously(nodeSignatures("libsodium"))
+        const signatures = synchronously(nativeSignatures("libsodium"))
         const disk = new MemoryDisk()
         const parts = { kernel, network, signatures, settings: {}, disk }
         const roomId = yield* Effect.scoped(

@@ -7,8 +7,8 @@ import { canonicalJson } from "#spec-impl/core/json/encode.ts"
 import { isJsonObject, JsonFloat, type JsonValue } from "#spec-impl/core/json/value.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { stateByKey } from "../checks/agreement.ts"
 import { replacingInAnswer, reply } from "../network/rules.ts"
@@ -384,7 +384,7 @@ describe("a restart", () => {
           network,
           disk,
           settings: {},
-          signatures: synchronously(nodeSignatures("libsodium")),
+          signatures: synchronously(nativeSignatures("libsodium")),
         }
         const alice = stage.user("@alice:s1")
         const roomId = yield* alice.createRoom()

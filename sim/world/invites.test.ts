@@ -7,8 +7,8 @@ import { readingsDefault } from "#spec-impl/core/readings.ts"
 import { roomVersions, roomVersion as versionOf } from "#spec-impl/core/room-version.ts"
 import { InvitePermission } from "#spec-impl/homeserver/invite-permission.ts"
 import { strippedState } from "#spec-impl/homeserver/room-members.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { reply } from "../network/rules.ts"
 import { craftPdu } from "./testing/craft-event.ts"
@@ -278,7 +278,7 @@ describe("a user who blocks invites", () => {
     await play({ servers: 1 }, ({ kernel, network, stage }) =>
       Effect.gen(function* () {
         const disk = new MemoryDisk()
-        const signatures = synchronously(nodeSignatures("libsodium"))
+        const signatures = synchronously(nativeSignatures("libsodium"))
         const parts = { kernel, network, disk, settings: {}, signatures }
         const roomId = yield* stage.user(alice).createRoom()
         yield* Effect.scoped(

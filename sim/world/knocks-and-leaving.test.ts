@@ -8,14 +8,14 @@ import { readingsDefault } from "#spec-impl/core/readings.ts"
 import { roomVersions, roomVersion as versionOf } from "#spec-impl/core/room-version.ts"
 import { signEvent } from "#spec-impl/core/signing.ts"
 import { readJson } from "#spec-impl/federation/json-body.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { alterReply, withBody } from "../network/rules.ts"
 import { type Played, type PlayOptions, play, refusal } from "./testing/play.ts"
 import { sendRaw } from "./testing/raw-request.ts"
 
 const alice = "@alice:s1"
 const bob = "@bob:s2"
-const signatures = nodeSignatures("libsodium")
+const signatures = nativeSignatures("libsodium")
 
 /** Alice's room on s1. */
 const withRoom = <A, E>(

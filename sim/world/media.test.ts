@@ -8,8 +8,8 @@ import { writeMultipart } from "#spec-impl/federation/media/multipart.ts"
 import { encodePng } from "#spec-impl/federation/media/thumbnails/png.ts"
 import type { ThumbnailWish } from "#spec-impl/federation/media/thumbnails/thumbnail.ts"
 import type { WireResponse } from "#spec-impl/federation/wire.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { alterReply, drop, type RuleAction, reply, withBody } from "../network/rules.ts"
 import { type Played, type PlayOptions, play, refusal } from "./testing/play.ts"
@@ -158,7 +158,7 @@ describe("a download", () => {
     await play({ servers: 2 }, (played) =>
       Effect.gen(function* () {
         const { kernel, network } = played
-        const signatures = synchronously(nodeSignatures("libsodium"))
+        const signatures = synchronously(nativeSignatures("libsodium"))
         const parts = { kernel, network, signatures, disk: new MemoryDisk() }
         const uri = yield* Effect.scoped(
           Effect.gen(function* () {
@@ -348,7 +348,7 @@ describe("an upload", () => {
     play({ servers: 1 }, (played) =>
       Effect.gen(function* () {
         const { kernel, network, stage } = played
-        const signatures = synchronously(nodeSignatures("libsodium"))
+        const signatures = synchronously(nativeSignatures("libsodium"))
         const parts = { kernel, network, signatures, settings: {}, disk: new MemoryDisk() }
         const remote = yield* stage.user(alice).upload(textFile("remote"))
         const [uri, announced] = yield* Effect.scoped(

@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest"
 import { eventIdOf } from "#spec-impl/core/event-id.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
 import { signEvent } from "#spec-impl/core/signing.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { stateByKey } from "../checks/agreement.ts"
 import { alterRequest, reply } from "../network/rules.ts"
@@ -273,7 +273,7 @@ describe("the endpoints of old", () => {
           const version = roomVersions[11]!
           const key = servers.get("s2")!.identity.signingKey
           const pdu = signEvent(made.event, version, "s2", key.keyId, (bytes) =>
-            nodeSignatures("libsodium").sign(key.seed, bytes),
+            nativeSignatures("libsodium").sign(key.seed, bytes),
           )
           const params = { roomId, eventId: eventIdOf(pdu, version)! }
           const send = client.call("s1", (api) => api.rooms.sendLeaveV1({ params, payload: pdu }))
@@ -299,7 +299,7 @@ describe("a restart", () => {
           network,
           disk,
           settings: {},
-          signatures: synchronously(nodeSignatures("libsodium")),
+          signatures: synchronously(nativeSignatures("libsodium")),
         }
         const roomId = yield* stage.user("@alice:s1").createRoom({ joinRule: "invite" })
         yield* Effect.scoped(

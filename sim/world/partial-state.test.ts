@@ -8,8 +8,8 @@ import { authChain } from "#spec-impl/core/room-dag/walks.ts"
 import { roomVersion, roomVersions } from "#spec-impl/core/room-version.ts"
 import { Receipts } from "#spec-impl/federation/receipts/receipts.ts"
 import { Typing } from "#spec-impl/federation/typing/typing.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { stateByKey } from "../checks/agreement.ts"
 import { findInconsistencies } from "../checks/room-consistency.ts"
@@ -261,7 +261,7 @@ describe("the rest of the state", () => {
         const { kernel, network, stage } = played
         const disk = new MemoryDisk()
         const settings = { partialStateJoins: true }
-        const signatures = synchronously(nodeSignatures("libsodium"))
+        const signatures = synchronously(nativeSignatures("libsodium"))
         const parts = { kernel, network, disk, settings, signatures }
         const initialState = [{ type: "m.room.name", stateKey: "", content: { name: "the room" } }]
         const roomId = yield* stage.user("@alice:s1").createRoom({ initialState })
@@ -313,7 +313,7 @@ describe("the rest of the state", () => {
           network,
           disk,
           settings,
-          signatures: synchronously(nodeSignatures("libsodium")),
+          signatures: synchronously(nativeSignatures("libsodium")),
         }
         const initialState = [{ type: "m.room.name", stateKey: "", content: { name: "the room" } }]
         const roomId = yield* stage.user("@alice:s1").createRoom({ initialState })

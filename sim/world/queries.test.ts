@@ -6,8 +6,8 @@ import { PublishedRooms } from "#spec-impl/federation/directory/published-rooms.
 import { OpenIdTokens } from "#spec-impl/federation/openid/tokens.ts"
 import { Aliases } from "#spec-impl/federation/queries/aliases.ts"
 import { Profiles } from "#spec-impl/federation/queries/profiles.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { reply } from "../network/rules.ts"
 import { type Played, play, refusal } from "./testing/play.ts"
@@ -253,7 +253,7 @@ describe("OpenID", () => {
 it("profiles, aliases, published rooms and tokens outlive a restart", () =>
   play({ servers: 1 }, ({ kernel, network }) =>
     Effect.gen(function* () {
-      const signatures = synchronously(nodeSignatures("libsodium"))
+      const signatures = synchronously(nativeSignatures("libsodium"))
       const parts = { kernel, network, signatures, settings: {}, disk: new MemoryDisk() }
       const user = "@alice:home"
       const { roomId, accessToken } = yield* Effect.scoped(

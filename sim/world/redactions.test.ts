@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest"
 import { eventIdOf } from "#spec-impl/core/event-id.ts"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { roomVersions, roomVersion as versionOf } from "#spec-impl/core/room-version.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { findInconsistencies } from "../checks/room-consistency.ts"
 import { craftPdu, message } from "./testing/craft-event.ts"
@@ -288,7 +288,7 @@ describe("a restart", () => {
       await play({ servers: 1, roomVersion }, ({ kernel, network, stage }) =>
         Effect.gen(function* () {
           const disk = new MemoryDisk()
-          const signatures = synchronously(nodeSignatures("libsodium"))
+          const signatures = synchronously(nativeSignatures("libsodium"))
           const parts = { kernel, network, disk, settings: {}, signatures }
           const roomId = yield* stage.user(alice).createRoom()
           const [said, late, topic] = yield* Effect.scoped(

@@ -5,8 +5,8 @@ import type { Event } from "#spec-impl/core/event.ts"
 import { readingsDefault } from "#spec-impl/core/readings.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
 import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { stateByKey } from "../checks/agreement.ts"
 import { findInconsistencies } from "../checks/room-consistency.ts"
@@ -175,7 +175,7 @@ describe("coming back after an absence", () => {
     await play({ servers: 1, roomVersion: "11" }, ({ kernel, network, stage, servers }) =>
       Effect.gen(function* () {
         const disk = new MemoryDisk()
-        const signatures = synchronously(nodeSignatures("libsodium"))
+        const signatures = synchronously(nativeSignatures("libsodium"))
         const parts = { kernel, network, disk, settings: {}, signatures }
         const roomId = yield* stage.user(alice).createRoom()
         const before = yield* Effect.scoped(

@@ -7,8 +7,8 @@ import { describe, expect, it } from "vitest"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { Receipts } from "#spec-impl/federation/receipts/receipts.ts"
 import { Typing } from "#spec-impl/federation/typing/typing.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { stateByKey } from "../checks/agreement.ts"
 import { craftPdu, message } from "./testing/craft-event.ts"
 import { type Played, type PlayOptions, play, refusal } from "./testing/play.ts"
@@ -84,7 +84,7 @@ describe("a server is denied", () => {
       inRoom((played, roomId) =>
         Effect.gen(function* () {
           const { kernel, network } = played
-          const signatures = synchronously(nodeSignatures("libsodium"))
+          const signatures = synchronously(nativeSignatures("libsodium"))
           const server = yield* bootServer(name, { kernel, network, signatures, settings: {} })
           yield* played.stage.user(alice).setState(roomId, "m.room.server_acl", acl)
           const join = yield* Effect.result(server.users.join(`@user:${name}`, roomId, ["s1"]))

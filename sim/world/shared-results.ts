@@ -3,8 +3,8 @@ import { type Readings, readingsDefault } from "#spec-impl/core/readings.ts"
 import { ResolutionMemo } from "#spec-impl/core/state-resolution/resolution-memo.ts"
 import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
 import { memoised } from "#spec-impl/homeserver/signatures/memo.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 
 export interface MemoHits {
   readonly signatures: number
@@ -21,7 +21,7 @@ export interface SharingOptions {
 export const sharedResults = (options: SharingOptions) => {
   const readings = { ...readingsDefault, ...options.readings }
   const isOn = options.memo ?? true
-  const plain = nodeSignatures(readings.signatureAcceptance)
+  const plain = nativeSignatures(readings.signatureAcceptance)
   const signatures = memoised(plain)
   const resolutions = new ResolutionMemo()
   return {

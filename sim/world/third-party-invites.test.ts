@@ -5,8 +5,8 @@ import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "#spec-impl/core/json/value.ts"
 import { roomVersions } from "#spec-impl/core/room-version.ts"
 import { ThirdPartyInvites } from "#spec-impl/federation/third-party-invites/third-party-invites.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { stateByKey } from "../checks/agreement.ts"
 import { drop, reply } from "../network/rules.ts"
@@ -557,7 +557,7 @@ describe("PUT /3pid/onbind", () => {
     inRoom((played, roomId) =>
       Effect.gen(function* () {
         const { stage, kernel, network } = played
-        const signatures = synchronously(nodeSignatures("libsodium"))
+        const signatures = synchronously(nativeSignatures("libsodium"))
         const parts = { kernel, network, signatures, settings: {}, disk: new MemoryDisk() }
         yield* stage.user(alice).inviteByEmail(roomId, "dan@example.org", "id1")
         yield* stage.partition(["s1"], ["s9", "id1"])

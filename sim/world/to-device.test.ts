@@ -3,8 +3,8 @@ import { Context, Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { ToDevice } from "#spec-impl/federation/to-device/to-device.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { EventStore, StoreFailure } from "#spec-impl/store/event-store.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { alterReply, withBody } from "../network/rules.ts"
@@ -191,7 +191,7 @@ describe("after a restart", () => {
   it("what waits and what has come are as before, and nothing comes twice", () =>
     play({ servers: 1 }, ({ kernel, network, stage }) =>
       Effect.gen(function* () {
-        const signatures = synchronously(nodeSignatures("libsodium"))
+        const signatures = synchronously(nativeSignatures("libsodium"))
         const disks = { a: new MemoryDisk(), b: new MemoryDisk() }
         const boot = (name: "a" | "b") =>
           bootServer(name, { kernel, network, signatures, settings: {}, disk: disks[name] })

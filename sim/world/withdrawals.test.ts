@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest"
 import { eventIdOf } from "#spec-impl/core/event-id.ts"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { roomVersions, roomVersion as versionOf } from "#spec-impl/core/room-version.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import type { TransactionAnswer } from "#spec-impl/store/event-store.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import { craftPdu } from "./testing/craft-event.ts"
@@ -119,7 +119,7 @@ describe("an invite that is taken back", () => {
     await play({ servers: 1 }, ({ kernel, network, stage }) =>
       Effect.gen(function* () {
         const disk = new MemoryDisk()
-        const signatures = synchronously(nodeSignatures("libsodium"))
+        const signatures = synchronously(nativeSignatures("libsodium"))
         const parts = { kernel, network, settings: {}, signatures }
         const invited = yield* bootServer("s2", parts)
         const roomId = yield* Effect.scoped(
@@ -452,7 +452,7 @@ describe("an invite", () => {
     await play({ servers: 1 }, ({ kernel, network, stage }) =>
       Effect.gen(function* () {
         const disk = new MemoryDisk()
-        const signatures = synchronously(nodeSignatures("libsodium"))
+        const signatures = synchronously(nativeSignatures("libsodium"))
         const parts = { kernel, network, disk, settings: {}, signatures }
         const one = yield* stage.user(alice).createRoom({ joinRule: "invite" })
         const other = yield* stage.user(alice).createRoom({ joinRule: "invite", roomVersion: "6" })

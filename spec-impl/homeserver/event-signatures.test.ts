@@ -6,7 +6,7 @@ import { parseEvent } from "../core/event-format.ts"
 import type { JsonObject } from "../core/json/value.ts"
 import { roomVersion } from "../core/room-version.ts"
 import { signEvent, withSignature } from "../core/signing.ts"
-import { keyFromByte, makeWire, nodeSignatures, startServer } from "../federation/testing/servers.ts"
+import { keyFromByte, makeWire, nativeSignatures, startServer } from "../federation/testing/servers.ts"
 import { WireError } from "../federation/wire.ts"
 import type { SigningKey } from "./signatures/signing-key.ts"
 
@@ -42,7 +42,7 @@ const signedWith = (
 ): JsonObject =>
   keys.reduce(
     (signed, { keyId, seed }) =>
-      signEvent(signed, versionOf(id), server, keyId, (bytes) => nodeSignatures.sign(seed, bytes)),
+      signEvent(signed, versionOf(id), server, keyId, (bytes) => nativeSignatures.sign(seed, bytes)),
     pdu,
   )
 

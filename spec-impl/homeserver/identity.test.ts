@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { isJsonObject, type JsonObject } from "../core/json/value.ts"
-import { keyFromByte, makeWire, nodeSignatures, startServer } from "../federation/testing/servers.ts"
+import { keyFromByte, makeWire, nativeSignatures, startServer } from "../federation/testing/servers.ts"
 import { MemoryDisk } from "../store/memory.ts"
 import { readServerKeys } from "./server-keys.ts"
 
@@ -35,7 +35,7 @@ describe("a rotated key", () => {
       const published = yield* one.keyRing.published
       expect(idsIn(published, "verify_keys")).toEqual([key.keyId])
       expect(idsIn(published, "signatures")).toEqual(["one.test"])
-      expect(readServerKeys(published, "one.test", nodeSignatures)).toMatchObject({
+      expect(readServerKeys(published, "one.test", nativeSignatures)).toMatchObject({
         keys: { oldVerifyKeys: new Map([["ed25519:a", { publicKey: keyA.publicKey, expiredTs: 60_000 }]]) },
       })
     }),

@@ -7,7 +7,7 @@ import { PublishedRooms } from "../federation/directory/published-rooms.ts"
 import { Aliases } from "../federation/queries/aliases.ts"
 import { Profiles } from "../federation/queries/profiles.ts"
 import { Receipts } from "../federation/receipts/receipts.ts"
-import { keyFromByte, nodeSignatures } from "../federation/testing/servers.ts"
+import { keyFromByte, nativeSignatures } from "../federation/testing/servers.ts"
 import { IdentityServers } from "../federation/third-party-invites/identity-servers.ts"
 import { WebClient } from "../federation/web-client.ts"
 import { WireError, wireHttpClient } from "../federation/wire.ts"
@@ -35,7 +35,7 @@ const boot = Effect.fnUntraced(function* (disk: MemoryDisk, onKept: Effect.Effec
     Layer.succeed(EventStore, { ...store, commit: (group) => Effect.tap(store.commit(group), () => onKept) }),
     Settings.layer({}),
     Chance.layerRandom,
-    Layer.succeed(Signatures, nodeSignatures),
+    Layer.succeed(Signatures, nativeSignatures),
     Layer.succeed(
       HttpClient.HttpClient,
       wireHttpClient("one.test", () => Effect.fail(new WireError({ reason: "refused" }))),

@@ -11,7 +11,7 @@ import { readJson } from "../federation/json-body.ts"
 import {
   keyFromByte,
   makeWire,
-  nodeSignatures,
+  nativeSignatures,
   startServer,
   type TestWire,
 } from "../federation/testing/servers.ts"
@@ -36,7 +36,7 @@ const messageBy = (signer: SigningKey, originServerTs = 10) => {
     ...{ type: "m.room.message", room_id: "!room:one.test", sender: "@user:gone.test" },
     ...{ content: {}, origin_server_ts: originServerTs, depth: 1, auth_events: [], prev_events: [] },
   }
-  const sign = (bytes: Uint8Array) => nodeSignatures.sign(signer.seed, bytes)
+  const sign = (bytes: Uint8Array) => nativeSignatures.sign(signer.seed, bytes)
   const parsed = parseEvent(signEvent(pdu, version, "gone.test", signer.keyId, sign), version)
   if ("problem" in parsed) throw new Error(parsed.problem)
   return parsed.event
@@ -77,9 +77,9 @@ const lie = (wire: TestWire, answerOf: (given: JsonObject) => JsonObject | undef
 
 const keyObjectOf = (signingKey: SigningKey, validUntilTs: number, vouching?: SigningKey): JsonObject => {
   const identity = { serverName: "gone.test", signingKey, oldKeys: [] }
-  const object = publishedKeys(identity, validUntilTs, nodeSignatures)
+  const object = publishedKeys(identity, validUntilTs, nativeSignatures)
   if (vouching === undefined) return object
-  const sign = (bytes: Uint8Array) => nodeSignatures.sign(vouching.seed, bytes)
+  const sign = (bytes: Uint8Array) => nativeSignatures.sign(vouching.seed, bytes)
   return signJson(object, "notary.test", vouching.keyId, sign)
 }
 

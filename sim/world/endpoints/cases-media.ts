@@ -2,8 +2,8 @@
 import { Context, Effect, Scope } from "effect"
 import { LocalMedia } from "#spec-impl/federation/media/local-media.ts"
 import { encodePng } from "#spec-impl/federation/media/thumbnails/png.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
 import type { Played } from "../testing/play.ts"
 import { bootServer } from "../world.ts"
@@ -33,7 +33,7 @@ const uploaded = Effect.fnUntraced(function* ({ stage }: Played) {
 
 /** An image on s9, whose operator has allowed smaller files alone since it was uploaded. */
 const onStricterServer = Effect.fnUntraced(function* ({ kernel, network }: Played) {
-  const signatures = synchronously(nodeSignatures("libsodium"))
+  const signatures = synchronously(nativeSignatures("libsodium"))
   const parts = { kernel, network, signatures, disk: new MemoryDisk() }
   const before = yield* Scope.make()
   const { services, crash } = yield* Scope.provide(bootServer("s9", { ...parts, settings: {} }), before)

@@ -4,7 +4,7 @@ import { expect } from "vitest"
 import { encodeBase64 } from "#spec-impl/core/base64.ts"
 import type { JsonObject } from "#spec-impl/core/json/value.ts"
 import { signJson } from "#spec-impl/core/signing.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { makeSigningKey } from "#spec-impl/homeserver/signatures/signing-key.ts"
 import { craftPdu, message } from "../testing/craft-event.ts"
 import type { Played } from "../testing/play.ts"
@@ -12,7 +12,7 @@ import { casesOf, get, path, post, put } from "./cases.ts"
 
 const alice = "@alice:s1"
 const bob = "@bob:s2"
-const signatures = nodeSignatures("libsodium")
+const signatures = nativeSignatures("libsodium")
 /** The identity server's, whom nobody has to ask: the invites name no URL at which its keys are looked up. */
 const identityKey = makeSigningKey(signatures, "ed25519:0", new Uint8Array(32).fill(7))
 

@@ -9,11 +9,11 @@ import { isJsonObject, type JsonObject } from "#spec-impl/core/json/value.ts"
 import { roomVersion, roomVersions } from "#spec-impl/core/room-version.ts"
 import { signEvent } from "#spec-impl/core/signing.ts"
 import { readJson } from "#spec-impl/federation/json-body.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { alterReply, withBody } from "../../network/rules.ts"
 import { type Played, play } from "./play.ts"
 
-const signatures = nodeSignatures("libsodium")
+const signatures = nativeSignatures("libsodium")
 
 /** What `make_join` gives the user's server, signed by that server after `change`. */
 export const madeJoin = Effect.fnUntraced(function* (

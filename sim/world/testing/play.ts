@@ -3,8 +3,8 @@ import { Cause, Effect, Exit } from "effect"
 import { MatrixError } from "#spec-impl/federation/matrix-error.ts"
 import type { WireRequest } from "#spec-impl/federation/wire.ts"
 import type { HomeserverSettings } from "#spec-impl/homeserver/settings.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import { synchronously } from "#spec-impl/homeserver/signatures/noble.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
 import { Kernel } from "../../kernel/kernel.ts"
 import { Trace } from "../../kernel/trace.ts"
 import { Names } from "../../network/names.ts"
@@ -58,7 +58,7 @@ export const play = async <A, E>(
       return whole.send(request)
     },
   }
-  const signatures = synchronously(nodeSignatures("libsodium"))
+  const signatures = synchronously(nativeSignatures("libsodium"))
   const exit = await kernel.run(
     Effect.scoped(
       Effect.gen(function* () {

@@ -5,11 +5,11 @@ import { canonicalJson, canonicalJsonBytes } from "#spec-impl/core/json/encode.t
 import { isJsonObject, type JsonObject, type JsonValue } from "#spec-impl/core/json/value.ts"
 import { readJson } from "#spec-impl/federation/json-body.ts"
 import { formatXMatrix, requestSigningBytes } from "#spec-impl/federation/x-matrix.ts"
-import { nodeSignatures } from "#spec-impl/homeserver/signatures/node-crypto.ts"
+import { nativeSignatures } from "#spec-impl/homeserver/signatures/native.ts"
 import type { SigningKey } from "#spec-impl/homeserver/signatures/signing-key.ts"
 import type { Played } from "./play.ts"
 
-const signatures = nodeSignatures("libsodium")
+const signatures = nativeSignatures("libsodium")
 
 /** A request of server `from` to server `to`; what else is said takes the place of what would be right. */
 export interface RawRequest {

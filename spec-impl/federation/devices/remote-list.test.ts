@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { nodeSignatures } from "../../homeserver/signatures/node-crypto.ts"
+import { nativeSignatures } from "../../homeserver/signatures/native.ts"
 import {
   type DeviceListUpdate,
   fromAnswer,
@@ -10,7 +10,7 @@ import {
   withUpdate,
 } from "./remote-list.ts"
 
-const { verify } = nodeSignatures("libsodium")
+const { verify } = nativeSignatures("libsodium")
 const userId = "@alice:a"
 const answer = (streamId: number) => ({
   user_id: userId,

@@ -6,7 +6,7 @@ import type { JsonObject } from "../../core/json/value.ts"
 import { jsonSignatureChecks } from "../../core/signing.ts"
 import { MemoryDisk } from "../../store/memory.ts"
 import { matrixErrorFromAnswer } from "../matrix-error.ts"
-import { carry, keyFromByte, makeWire, nodeSignatures, startServer } from "../testing/servers.ts"
+import { carry, keyFromByte, makeWire, nativeSignatures, startServer } from "../testing/servers.ts"
 
 const keys = {
   asker: keyFromByte("ed25519:a", 1),
@@ -37,7 +37,7 @@ const three = Effect.gen(function* () {
 
 const isSignedBy = (object: JsonObject, server: string, publicKey: Uint8Array): boolean =>
   jsonSignatureChecks(object, server).some(({ message, signature }) =>
-    nodeSignatures.verify(publicKey, message, signature),
+    nativeSignatures.verify(publicKey, message, signature),
   )
 
 describe("a notary", () => {

@@ -7,7 +7,7 @@ import { type HomeserverSettings, Settings } from "../../homeserver/settings.ts"
 import { Signatures } from "../../homeserver/signatures/signatures.ts"
 import { EventStore, StoreFailure } from "../../store/event-store.ts"
 import { MemoryDisk, memoryStore } from "../../store/memory.ts"
-import { keyFromByte, nodeSignatures } from "../testing/servers.ts"
+import { keyFromByte, nativeSignatures } from "../testing/servers.ts"
 import type { MediaFile } from "./content-headers.ts"
 import { LocalMedia } from "./local-media.ts"
 import { MediaCache } from "./media-cache.ts"
@@ -41,7 +41,7 @@ const withStore = async (
     }),
     Settings.layer(settings),
     Chance.layerRandom,
-    Layer.succeed(Signatures, nodeSignatures),
+    Layer.succeed(Signatures, nativeSignatures),
   )
   const identity = { serverName: "one.test", signingKey: keyFromByte("ed25519:a", 1), oldKeys: [] }
   await Effect.runPromise(

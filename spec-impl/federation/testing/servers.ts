@@ -11,8 +11,8 @@ import { Chance } from "../../homeserver/chance.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { KeyRing } from "../../homeserver/key-ring.ts"
 import { type HomeserverSettings, Settings } from "../../homeserver/settings.ts"
+import { nativeSignatures as nativeSignaturesBy } from "../../homeserver/signatures/native.ts"
 import { synchronously } from "../../homeserver/signatures/noble.ts"
-import { nodeSignatures as makeNodeSignatures } from "../../homeserver/signatures/node-crypto.ts"
 import { Signatures } from "../../homeserver/signatures/signatures.ts"
 import type { SigningKey } from "../../homeserver/signatures/signing-key.ts"
 import { layerMemory, MemoryDisk } from "../../store/memory.ts"
@@ -28,7 +28,7 @@ import { WireError, type WireHandler, type WireRequest, type WireResponse, wireH
 import { formatXMatrix, requestSigningBytes } from "../x-matrix.ts"
 
 /** Signs and verifies at once. */
-export const nodeSignatures = synchronously(makeNodeSignatures("libsodium"))
+export const nativeSignatures = synchronously(nativeSignaturesBy("libsodium"))
 
 /** The key whose seed is that byte, repeated. */
 export const keyFromByte = (keyId: string, byte: number): SigningKey => {
@@ -154,7 +154,7 @@ export const signedBy = (key: SigningKey, request: WireRequest): WireRequest => 
   const { source: origin, destination, method, target: uri, body } = request
   const content = body.length === 0 ? {} : { content: canonicalJson(readJson(body) ?? null) }
   const message = requestSigningBytes({ method, uri, origin, destination, ...content })
-  const sig = encodeBase64(nodeSignatures.sign(key.seed, message))
+  const sig = encodeBase64(nativeSignatures.sign(key.seed, message))
   const authorization = formatXMatrix({ origin, destination, key: key.keyId, sig })
   return { ...request, headers: { ...request.headers, authorization } }
 }
@@ -166,7 +166,7 @@ export const layerIdentity = (serverName: string, signingKey: SigningKey) =>
     Layer.provide([
       layerMemory(new MemoryDisk()),
       Chance.layerRandom,
-      Layer.succeed(Signatures, nodeSignatures),
+      Layer.succeed(Signatures, nativeSignatures),
     ]),
   )
 
@@ -194,7 +194,7 @@ export const startServer = Effect.fnUntraced(function* (
         Layer.succeed(Chance, {
           bytes: (length, ...key) => Uint8Array.from(sha256(key.join("\n")).subarray(0, length)),
         }),
-        Layer.succeed(Signatures, nodeSignatures),
+        Layer.succeed(Signatures, nativeSignatures),
         Settings.layer(settings),
         Layer.succeed(HttpClient.HttpClient, wireHttpClient(name, carry(wire))),
       ),

@@ -1,5 +1,5 @@
 /**
- * Both layers accept exactly the same signatures, honest or crafted, under each acceptance; and what
+ * All layers accept exactly the same signatures, honest or crafted, under each acceptance; and what
  * `libsodium` accepts is what libsodium's own checks leave.
  */
 import * as ed25519 from "@noble/ed25519"
@@ -9,14 +9,18 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import type { Acceptance } from "./acceptance.ts"
 import { memoised } from "./memo.ts"
+import { layerNative, layerNativeThreaded, nativeSignatures } from "./native.ts"
 import { layerNoble, nobleSignatures } from "./noble.ts"
-import { layerNodeCrypto, layerNodeCryptoThreaded, nodeSignatures } from "./node-crypto.ts"
 import { Signatures } from "./signatures.ts"
 
 const { Point } = ed25519
 const order = Point.CURVE().n
 const acceptances: readonly Acceptance[] = ["libsodium", "rfc8032", "zip215"]
-const layers = { noble: nobleSignatures, node: nodeSignatures }
+const layers = {
+  noble: nobleSignatures,
+  node: (acceptance: Acceptance) => nativeSignatures(acceptance, "node"),
+  sodium: (acceptance: Acceptance) => nativeSignatures(acceptance, "sodium"),
+}
 const message = new TextEncoder().encode("split brain")
 
 const bytesOf = (value: bigint): Uint8Array => {
@@ -152,19 +156,22 @@ describe("honest signatures", () => {
     }
   })
 
-  it("hold in both layers, and no longer with a bit flipped", () => {
-    const [noble, node] = [nobleSignatures("libsodium"), nodeSignatures("libsodium")]
+  it("hold in all layers, and no longer with a bit flipped", () => {
+    const [noble, ...others] = Object.values(layers).map((make) => make("libsodium"))
     const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
     fc.assert(
       fc.property(bytes(32), fc.uint8Array({ maxLength: 80 }), fc.nat(511), (seed, text, bit) => {
-        const signature = node.sign(seed, text)
+        const signature = noble!.sign(seed, text)
+        const publicKey = noble!.publicKey(seed)
         const flipped = signature.slice()
         flipped[bit >> 3]! ^= 1 << (bit & 7)
-        expect(noble.sign(seed, text)).toEqual(signature)
-        expect(noble.publicKey(seed)).toEqual(node.publicKey(seed))
-        for (const layer of [noble, node]) {
-          expect(layer.verify(node.publicKey(seed), text, signature)).toBe(true)
-          expect(layer.verify(node.publicKey(seed), text, flipped)).toBe(false)
+        for (const layer of others) {
+          expect(layer.sign(seed, text)).toEqual(signature)
+          expect(layer.publicKey(seed)).toEqual(publicKey)
+        }
+        for (const layer of [noble!, ...others]) {
+          expect(layer.verify(publicKey, text, signature)).toBe(true)
+          expect(layer.verify(publicKey, text, flipped)).toBe(false)
         }
       }),
       { numRuns: 25 },
@@ -176,8 +183,10 @@ describe("the service", () => {
   const checks = crafted.slice(0, 20).map(([, publicKey, signature]) => ({ publicKey, message, signature }))
   for (const [name, layer] of [
     ["noble", layerNoble("libsodium")],
-    ["node:crypto", layerNodeCrypto("libsodium")],
-    ["node:crypto on threads", layerNodeCryptoThreaded("libsodium")],
+    ["node", layerNative("libsodium", "node")],
+    ["node on threads", layerNativeThreaded("libsodium", "node")],
+    ["sodium", layerNative("libsodium", "sodium")],
+    ["sodium on threads", layerNativeThreaded("libsodium", "sodium")],
   ] as const) {
     it(`${name} verifies many, in order`, async () => {
       const verifyAll = Effect.flatMap(Signatures, (signatures) => {
@@ -195,7 +204,7 @@ describe("the memo", () => {
   const seed = new Uint8Array(32).fill(7)
 
   it("knows what was asked before, and what was signed here", () => {
-    const memo = memoised(nodeSignatures("libsodium"))
+    const memo = memoised(nativeSignatures("libsodium"))
     const publicKey = memo.publicKey(seed)
     const signature = memo.sign(seed, message)
     expect(memo.verify(publicKey, message, signature)).toBe(true)
@@ -209,7 +218,7 @@ describe("the memo", () => {
   })
 
   it("forgets the oldest", () => {
-    const memo = memoised(nodeSignatures("libsodium"), 2)
+    const memo = memoised(nativeSignatures("libsodium"), 2)
     const publicKey = memo.publicKey(seed)
     const signatures = [1, 2, 3].map((byte) => memo.sign(seed, new Uint8Array([byte])))
     expect(memo.verify(publicKey, new Uint8Array([1]), signatures[0]!)).toBe(true)

@@ -1,9 +1,6 @@
 /** Checks as threads share them, so that each can take the next one while this one works. */
 import type { VerifyCheck } from "./signatures.ts"
 
-/** DER before the 32 bytes of an Ed25519 public key (RFC 8410 §4). */
-export const publicKeyPrefix = Buffer.from("302a300506032b6570032100", "hex")
-
 export const verdict = { pending: 0, valid: 1, invalid: 2 } as const
 
 /** What the threads are told: memory that all of them have in common. */

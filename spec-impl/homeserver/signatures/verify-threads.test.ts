@@ -2,11 +2,11 @@
 import { Worker } from "node:worker_threads"
 import { afterEach, describe, expect, it, vi } from "@effect/vitest"
 import { Effect } from "effect"
-import { layerNodeCryptoThreaded, nodeSignatures } from "./node-crypto.ts"
+import { layerNativeThreaded, nativeDefault, nativeSignatures } from "./native.ts"
 import { Signatures, type VerifyCheck } from "./signatures.ts"
 import { VerifyThreads } from "./verify-threads.ts"
 
-const functions = nodeSignatures("libsodium")
+const functions = nativeSignatures("libsodium")
 const seed = new Uint8Array(32).fill(7)
 const publicKey = functions.publicKey(seed)
 
@@ -33,7 +33,7 @@ describe("verifying beside the main thread", () => {
         expect(yield* verification.verdicts).toEqual(wanted)
       }
       expect(yield* begin().verdicts).toEqual([])
-    }).pipe(Effect.provide(layerNodeCryptoThreaded("libsodium"))),
+    }).pipe(Effect.provide(layerNativeThreaded("libsodium"))),
   )
 
   it("does here what a thread has not done that failed, and starts threads anew", async () => {
@@ -43,7 +43,7 @@ describe("verifying beside the main thread", () => {
       this.postMessage({ ...(message as object), memory: "none" })
     })
     const valid = checks.filter((_, nth) => wanted[nth])
-    const threads = new VerifyThreads(functions.verify)
+    const threads = new VerifyThreads(functions.verify, nativeDefault)
     const verdictsOf = (asked: readonly VerifyCheck[]) =>
       new Promise<readonly boolean[]>((resolve) => threads.take(asked, resolve))
     expect(await verdictsOf(valid)).toEqual(valid.map(() => true))

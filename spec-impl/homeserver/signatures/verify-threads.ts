@@ -1,5 +1,5 @@
 /**
- * Threads that verify by node:crypto. All of them get the same slices of checks, and each takes from these what no other
+ * Threads that verify by machine code. All of them get the same slices of checks, and each takes from these what no other
  * has taken, so none is idle while there is work. They are started when they are first wanted, and end when they have
  * not been for a while: each takes some eight megabytes.
  */
@@ -11,6 +11,9 @@ import { makeSlice, type Slice, type SliceMessage, verdict } from "./verify-slic
 const threadsMax = 8
 const idleMsMax = 60_000
 const mebibytesMax = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 32 }
+
+/** A library of machine code. */
+export type NativeName = "sodium" | "node"
 
 interface UnderWay {
   readonly slice: Slice
@@ -25,9 +28,12 @@ export class VerifyThreads {
   #slices = 0
   #idle: NodeJS.Timeout | undefined
 
+  readonly #library: NativeName
+
   /** `verify` does what is left where a thread has failed. */
-  constructor(verify: SignatureFunctions["verify"]) {
+  constructor(verify: SignatureFunctions["verify"], library: NativeName) {
     this.#verify = verify
+    this.#library = library
   }
 
   get areRunning(): boolean {
@@ -51,7 +57,10 @@ export class VerifyThreads {
     const count = Math.min(availableParallelism(), threadsMax)
     this.#workers = Array.from({ length: count }, () => {
       const file = new URL("./verify-worker.ts", import.meta.url)
-      const worker = new Worker(file, { execArgv: [], resourceLimits: mebibytesMax })
+      const worker = new Worker(file, {
+        ...{ execArgv: [], resourceLimits: mebibytesMax },
+        workerData: this.#library,
+      })
       worker.on("message", (number: number) => this.#settle(number))
       worker.on("error", () => {
         if (this.#workers.includes(worker)) this.#fail()

@@ -15,10 +15,11 @@ import { layerChapters } from "../../homeserver/homeserver.ts"
 import { KeyRing } from "../../homeserver/key-ring.ts"
 import { Listening } from "../../homeserver/listening.ts"
 import type { HomeserverSettings } from "../../homeserver/settings.ts"
+import { layerNative, layerNativeThreaded } from "../../homeserver/signatures/native.ts"
 import { layerNoble } from "../../homeserver/signatures/noble.ts"
-import { layerNodeCrypto, layerNodeCryptoThreaded } from "../../homeserver/signatures/node-crypto.ts"
 import { Signatures } from "../../homeserver/signatures/signatures.ts"
 import { makeSigningKey } from "../../homeserver/signatures/signing-key.ts"
+import type { NativeName } from "../../homeserver/signatures/verify-threads.ts"
 import { makeStopwatch, Stopwatch } from "../../homeserver/stopwatch.ts"
 import type { StoreFailure } from "../../store/event-store.ts"
 import { layerSqliteStore } from "../../store/sqlite/sqlite-store.ts"
@@ -54,7 +55,7 @@ export interface ServeOptions {
   readonly authorities: readonly string[]
   /** Networks that may be connected to beside the public ones. */
   readonly allowedNetworks: readonly IpNetwork.IpNetwork[]
-  readonly signatures: "node" | "noble"
+  readonly signatures: NativeName | "noble"
   readonly settings: Partial<HomeserverSettings>
   /** In the place of the limits of both listeners, for whoever measures. */
   readonly limits?: Partial<ListenerLimits>
@@ -81,8 +82,8 @@ const layerSignatures = ({ signatures, settings }: ServeOptions): Layer.Layer<Si
   const { signatureAcceptance } = settings.readings ?? readingsDefault
   if (signatures === "noble") return layerNoble(signatureAcceptance)
   return availableParallelism() > 1
-    ? layerNodeCryptoThreaded(signatureAcceptance)
-    : layerNodeCrypto(signatureAcceptance)
+    ? layerNativeThreaded(signatureAcceptance, signatures)
+    : layerNative(signatureAcceptance, signatures)
 }
 
 /** A handler that died was answered 500: this is how the operator hears of it. */

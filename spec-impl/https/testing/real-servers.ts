@@ -9,7 +9,7 @@ import { HttpClient } from "effect/http"
 import { clientRoutes } from "../../client-api/server.ts"
 import { FederationClient } from "../../federation/client.ts"
 import { federationHandler } from "../../federation/server.ts"
-import { nodeSignatures } from "../../federation/testing/servers.ts"
+import { nativeSignatures } from "../../federation/testing/servers.ts"
 import { IdentityServers } from "../../federation/third-party-invites/identity-servers.ts"
 import { WebClient } from "../../federation/web-client.ts"
 import { WireError, type WireHandler, wireHandler, wireHttpClient } from "../../federation/wire.ts"
@@ -40,7 +40,7 @@ export const startServer = Effect.fnUntraced(function* (
   neighbours: Neighbours,
   disk: MemoryDisk,
 ) {
-  const signatures = nodeSignatures
+  const signatures = nativeSignatures
   const client = wireHttpClient(name, (request) =>
     Effect.suspend(() => neighbours.get(request.destination)?.(request) ?? refused),
   )
