@@ -52,6 +52,7 @@ export const verifyBeside = (
       for (const [nth, place] of places.entries()) verdicts[place] = verifyNow(checks[nth]!)
       isComplete = () => resume(Effect.succeed(verdicts))
       if (left === 0) isComplete()
+      else threads.help()
     }),
   }
 }

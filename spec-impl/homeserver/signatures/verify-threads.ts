@@ -1,7 +1,7 @@
 /**
  * Threads that verify by machine code. All of them get the same slices of checks, and each takes from these what no other
- * has taken, so none is idle while there is work. They are started when they are first wanted, and end when they have
- * not been for a while: each takes some eight megabytes.
+ * has taken, so none is idle while there is work; nor is the main thread, where it waits for the verdicts. They are
+ * started when they are first wanted, and end when they have not been for a while: each takes some eight megabytes.
  */
 import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
@@ -9,6 +9,8 @@ import type { SignatureFunctions, VerifyCheck } from "./signatures.ts"
 import { makeSlice, type Slice, type SliceMessage, verdict } from "./verify-slice.ts"
 
 const threadsMax = 8
+/** About a millisecond of work: then others have their turn on the main thread. */
+const helpedAtOnce = 16
 const idleMsMax = 60_000
 const mebibytesMax = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 32 }
 
@@ -27,6 +29,7 @@ export class VerifyThreads {
   readonly #underWay = new Map<number, UnderWay>()
   #slices = 0
   #idle: NodeJS.Timeout | undefined
+  #isHelping = false
 
   readonly #library: NativeName
 
@@ -53,8 +56,34 @@ export class VerifyThreads {
     }
   }
 
+  /** Makes checks here as well, as long as there are any that no thread has taken. */
+  help(): void {
+    if (this.#isHelping) return
+    this.#isHelping = true
+    const turn = (): void => {
+      let left = helpedAtOnce
+      for (const [number, { slice, checks }] of this.#underWay) {
+        for (let at = 0; left > 0; left--) {
+          at = Atomics.add(slice.counts, 0, 1)
+          if (at >= checks.length) break
+          this.#verifyHere(slice, checks, at)
+          if (Atomics.add(slice.counts, 1, 1) === checks.length - 1) this.#settle(number)
+        }
+      }
+      this.#isHelping = left === 0
+      if (this.#isHelping) setImmediate(turn)
+    }
+    turn()
+  }
+
+  #verifyHere({ verdicts }: Slice, checks: readonly VerifyCheck[], at: number): void {
+    const { publicKey, message, signature } = checks[at]!
+    verdicts[at] = this.#verify(publicKey, message, signature) ? verdict.valid : verdict.invalid
+  }
+
+  /** The main thread has a processor of its own. */
   #start(): void {
-    const count = Math.min(availableParallelism(), threadsMax)
+    const count = Math.max(1, Math.min(availableParallelism() - 1, threadsMax))
     this.#workers = Array.from({ length: count }, () => {
       const file = new URL("./verify-worker.ts", import.meta.url)
       const worker = new Worker(file, {
@@ -84,10 +113,8 @@ export class VerifyThreads {
   #fail(): void {
     void this.end()
     for (const [number, { slice, checks }] of this.#underWay) {
-      for (const [at, { publicKey, message, signature }] of checks.entries()) {
-        if (slice.verdicts[at] !== verdict.pending) continue
-        slice.verdicts[at] = this.#verify(publicKey, message, signature) ? verdict.valid : verdict.invalid
-      }
+      for (const at of checks.keys())
+        if (slice.verdicts[at] === verdict.pending) this.#verifyHere(slice, checks, at)
       this.#settle(number)
     }
   }
