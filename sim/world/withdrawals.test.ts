@@ -41,17 +41,23 @@ const membershipOn = ({ stage }: Played, server: string, roomId: string, userId 
   stage.stateOf(server, roomId, "m.room.member", userId)?.content.membership
 
 let transactions = 0
-/** Sends one PDU as `from`, and gives what is said of it. */
-const push = ({ servers }: Played, from: string, to: string, pdu: JsonObject) =>
+/** Sends PDUs as `from`, and gives what is said of each. */
+const pushAll = ({ servers }: Played, from: string, to: string, pdus: readonly JsonObject[]) =>
   servers
     .get(from)!
     .client.call(to, (api) =>
       api.transactions.send({
         params: { transactionId: `crafted-${transactions++}` },
-        payload: { origin: from, origin_server_ts: 1, pdus: [pdu] },
+        payload: { origin: from, origin_server_ts: 1, pdus },
       }),
     )
-    .pipe(Effect.map(({ pdus }) => Object.values(pdus as TransactionAnswer["pdus"])[0]?.error))
+    .pipe(
+      Effect.map((answer) =>
+        Object.values(answer.pdus as TransactionAnswer["pdus"]).map(({ error }) => error),
+      ),
+    )
+const push = (played: Played, from: string, to: string, pdu: JsonObject) =>
+  Effect.map(pushAll(played, from, to, [pdu]), ([error]) => error)
 
 const kickBy = (sender: string) => ({
   type: "m.room.member",
@@ -151,6 +157,26 @@ describe("an invite that is taken back", () => {
         yield* stage.user(carol).kick(roomId, bob)
         yield* stage.quiet
         expect(standingOf(played, roomId)).toBeUndefined()
+      }),
+    )
+  })
+
+  it("by the first event of a transaction leaves the others to be taken in, where the server joins meanwhile", async () => {
+    await withRoom({ levels: { [carol]: 50 } }, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        for (const userId of [bob, "@bea:s2"]) yield* stage.user(alice).invite(roomId, userId)
+        yield* stage.quiet
+        yield* stage.partition(["s1", "s2"], ["s3"])
+        const kick = yield* stage.user(carol).kick(roomId, bob)
+        const said = yield* stage.user(carol).say(roomId, "and stay out")
+        yield* stage.heal
+        const pushed = yield* Effect.forkChild(pushAll(played, "s3", "s2", [kick.pdu, said.pdu]))
+        // The first is being confirmed by then.
+        yield* stage.wait(150)
+        yield* stage.user("@bea:s2").join(roomId, "s1")
+        expect(yield* Fiber.join(pushed)).toEqual([undefined, undefined])
+        expect(played.servers.get("s2")!.rooms.find(roomId)!.dag.isInHistory(said.eventId)).toBe(true)
       }),
     )
   })

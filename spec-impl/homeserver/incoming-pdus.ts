@@ -60,7 +60,9 @@ const receiveInOrder = Effect.fnUntraced(function* (
   const joins = Context.get(services, JoinsInFlight)
   const { parentsWaitMs } = Context.get(services, Settings)
   const results: PduResult[] = []
+  /** All from `readFrom` on, for that room: what came before may have been answered unread. */
   let read: readonly ReadPdu[] = []
+  let readFrom = 0
   let readFor: Room | undefined
   let isSealed = false
   let waitedAt = -1
@@ -85,16 +87,18 @@ const receiveInOrder = Effect.fnUntraced(function* (
       continue
     }
     if (readFor !== room) {
-      read = [...read.slice(0, at), ...(yield* readAll(room, pdus.slice(at)))]
+      read = yield* readAll(room, pdus.slice(at))
+      readFrom = at
       readFor = room
     }
-    const { eventId, vetted } = read[at]!
+    const left = read.slice(at - readFrom)
+    const { eventId, vetted } = left[0]!
     if ("problem" in vetted) {
       results.push([eventId, { error: vetted.problem }])
       continue
     }
-    const run = eventsOf(read.slice(at))
-    const named = read.slice(at).map((one): PduResult => [one.eventId, takenIn])
+    const run = eventsOf(left)
+    const named = left.map((one): PduResult => [one.eventId, takenIn])
     const seal = (taken: number): StoreGroup => {
       isSealed = more !== undefined && at + taken === pdus.length
       return isSealed ? more!([...results, ...named.slice(0, taken)]) : {}
