@@ -184,18 +184,28 @@ const besideOf = (course: Course): string => {
   return pdus > 0 ? "PDUs for one check of a signature" : "a second"
 }
 
-/** Before and after, since the machine may not be the same all the time. */
+/** Before and after, since the machine may not be the same all the time: how fast it was then, a check tells. */
 const measure = async (course: Course): Promise<string> => {
   const directory = mkdtempSync(join(tmpdir(), "netsplit-serving-"))
   try {
+    const checkBefore = measureVerify()
     const before = await measureBeside(course)
     const taken = await run(course, directory)
     const after = await measureBeside(course)
+    const checkUs = ((checkBefore.wallUs + measureVerify().wallUs) / 2).toPrecision(3)
     const parts = course.pdus ?? 1
     const ratio = (of: keyof Taken): string =>
       (((before[of] + after[of]) / 2 / taken[of]) * parts).toPrecision(3)
     const cpuUs = (taken.cpuUs / parts).toPrecision(3)
-    const cells = [course.name, ratio("wallUs"), ratio("cpuUs"), course.wanted, besideOf(course), cpuUs]
+    const cells = [
+      course.name,
+      ratio("wallUs"),
+      ratio("cpuUs"),
+      course.wanted,
+      besideOf(course),
+      cpuUs,
+      checkUs,
+    ]
     return `| ${cells.join(" | ")} |`
   } finally {
     rmSync(directory, { recursive: true, force: true })
@@ -203,8 +213,8 @@ const measure = async (course: Course): Promise<string> => {
 }
 
 const asked = process.argv.slice(2)
-console.log("| what | by wall time | by CPU time | wanted | which is | CPU of each, µs |")
-console.log("| --- | --- | --- | --- | --- | --- |")
+console.log("| what | by wall time | by CPU time | wanted | which is | CPU of each, µs | a check, µs |")
+console.log("| --- | --- | --- | --- | --- | --- | --- |")
 for (const course of courses) {
   if (asked.length === 0 || asked.includes(course.name)) console.log(await measure(course))
 }
