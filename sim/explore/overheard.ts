@@ -132,9 +132,19 @@ export class Overheard {
     return this.#spokenAgainst.has(`${server} ${eventId}`)
   }
 
+  /** Whether the server has ever had the event as part of the history, whatever it holds now. */
+  hasTaken(server: string, eventId: string): boolean {
+    return this.#taken.has(`${server} ${eventId}`)
+  }
+
   /** Whether the event was pushed to the server and answered with an error, whatever that was. */
   wasRefused(server: string, eventId: string): boolean {
     return this.#refusals.has(`${server} ${eventId}`)
+  }
+
+  /** Whether the server asked for an event, or for history from there, and that came to nothing. */
+  hasAskedInVain(server: string, eventId: string): boolean {
+    return this.#vain.some(({ by, target }) => by === server && decoded(target).includes(eventId))
   }
 
   /** Whether the server asked for what came before an event of the room, and was denied by an ACL. */

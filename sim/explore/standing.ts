@@ -9,6 +9,7 @@ import { eventSignatureChecks, requiredSigners } from "#spec-impl/core/signing.t
 import { joinedServersIn } from "#spec-impl/homeserver/room-members.ts"
 import { findLacks, type Lack } from "../checks/liveness.ts"
 import type { VirtualServer } from "../world/world.ts"
+import { isDeparture } from "./departures.ts"
 import type { Overheard } from "./overheard.ts"
 
 /** Servers that are to hold the same, and what is known of the run beside. */
@@ -112,24 +113,54 @@ class Standing {
     const { overheard } = this.#judged
     const roomId = this.#roomId
     const wasDenied = (later: string): boolean => overheard.dropped(server, roomId, later) === "denied"
-    const isBeforeHeld = (later: string, dag: RoomDag): boolean =>
-      dag.held.childrenOf(later).some((child) => this.#isHeld(server, child))
     return (
       this.#before("denied", server, wasDenied).has(eventId) ||
-      (this.#before("gap", server, isBeforeHeld).has(eventId) &&
+      (this.#isBehindGap(server, eventId) &&
         this.#holdersOf(eventId).some((holder) => overheard.wasDeniedHistory(server, roomId, holder)))
     )
   }
 
   /**
    * S15: it was pushed, or what builds on it was, and what the server asked for then came to nothing. It was dropped, and
-   * nobody has said anything since that builds on it.
+   * nobody has said anything since that builds on it. Or the server was told the state before what builds on it, and of
+   * what came before the event itself nobody holds all: no history leads from there to what the server holds.
    */
   isOutageOrphan({ server, eventId }: Lack): boolean {
     const { overheard } = this.#judged
     const wasDropped = (later: string): boolean =>
       overheard.dropped(server, this.#roomId, later) === "unanswered"
-    return this.#before("unanswered", server, wasDropped).has(eventId)
+    return (
+      this.#before("unanswered", server, wasDropped).has(eventId) ||
+      (this.#isBehindGap(server, eventId) && this.#isPastLost(server, eventId))
+    )
+  }
+
+  /** Whether the server holds what builds on the event, or on what builds on it. */
+  #isBehindGap(server: string, eventId: string): boolean {
+    const isBeforeHeld = (later: string, dag: RoomDag): boolean =>
+      dag.held.childrenOf(later).some((child) => this.#isHeld(server, child))
+    return this.#before("gap", server, isBeforeHeld).has(eventId)
+  }
+
+  /**
+   * Whether nobody holds something between the event and what the server holds before it: who holds what builds on that
+   * has asked for it in vain.
+   */
+  #isPastLost(server: string, eventId: string): boolean {
+    const seen = new Set<string>()
+    const waiting = [eventId]
+    for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+      if (seen.has(at) || this.#isHeld(server, at)) continue
+      seen.add(at)
+      const holders = this.#holdersOf(at)
+      const before = this.dagOf(holders[0] ?? "")?.timeline(at)?.event.prevEvents ?? []
+      const isLost = (lost: string): boolean =>
+        this.#holdersOf(lost).length === 0 &&
+        holders.every((holder) => this.#judged.overheard.hasAskedInVain(holder, lost))
+      if (before.some(isLost)) return true
+      waiting.push(...before)
+    }
+    return false
   }
 
   /**
@@ -197,37 +228,41 @@ class Standing {
     })
   }
 
-  /** Of a join that is told by who let it in (§Joining Rooms), maybe a server that is away. */
+  /**
+   * Of a join that is told by who let it in (§Joining Rooms), maybe a server that is away. Nobody tells of what it
+   * rejected: that is not what it let in.
+   */
   #tellersOf(eventId: string, origin: string): readonly string[] {
     const record = this.dagOf(origin)?.timeline(eventId)
-    if (record === undefined) return this.#holdersOf(eventId)
+    if (record === undefined)
+      return this.#holdersOf(eventId).filter(
+        (holder) => this.dagOf(holder)?.timeline(eventId)?.verdict !== "rejected",
+      )
     const { stateSource, event } = record
     const isHandshake = stateSource.kind === "claimed" && event.content.membership === "join"
     return [isHandshake ? stateSource.by : origin]
   }
 
-  /** What its own server has forgotten, which came back on a backup, that server tells nobody any more. */
-  isForgotten({ eventId, heldBy }: Lack): boolean {
+  /**
+   * What its own server has forgotten, which came back on a backup, that server tells nobody any more. Nor is a server
+   * told once more that it is out of the room, or what was before that, which it knew and has forgotten.
+   */
+  isForgotten({ server, eventId, heldBy }: Lack): boolean {
+    const { rolledBack, overheard } = this.#judged
     const origin = this.#originOf(eventId, heldBy)
-    return this.#judged.rolledBack.has(origin) && !this.#isHeld(origin, eventId)
+    const hasKnownDeparture = (later: string, dag: RoomDag): boolean =>
+      overheard.hasTaken(server, later) && isDeparture(dag, server, later)
+    return (
+      (rolledBack.has(origin) && !this.#isHeld(origin, eventId)) ||
+      (rolledBack.has(server) &&
+        overheard.hasTaken(server, eventId) &&
+        this.#before("forgotten", server, hasKnownDeparture).has(eventId))
+    )
   }
 
   #originOf(eventId: string, heldBy: string): string {
     return domainOf(this.dagOf(heldBy)?.record(eventId)?.event.sender ?? "") ?? ""
   }
-}
-
-/** Whether by that event the server went out of the room. */
-const isDeparture = (dag: RoomDag, server: string, eventId: string): boolean => {
-  const record = dag.timeline(eventId)
-  if (record?.verdict !== "accepted") return false
-  const { event, stateBefore, stateAfter } = record
-  return (
-    event.type === "m.room.member" &&
-    domainOf(event.stateKey ?? "") === server &&
-    joinedServersIn(dag, stateBefore).has(server) &&
-    !joinedServersIn(dag, stateAfter).has(server)
-  )
 }
 
 const reasons: readonly (readonly [string, (standing: Standing, lack: Lack) => boolean])[] = [

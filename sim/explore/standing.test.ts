@@ -1,0 +1,113 @@
+/** Why servers lack what others hold is seen by what became of it, and where a server made it up there is no reason. */
+import { describe, expect, test } from "vitest"
+import type { CheckedWorld } from "../checks/check.ts"
+import { Overheard } from "./overheard.ts"
+import { roomIdsOf } from "./participants.ts"
+import type { Plan } from "./plan.ts"
+import { runPlan } from "./run-plan.ts"
+import { lacksIn } from "./standing.ts"
+import { charlieJoins, planOf, shapesIn, withMutant } from "./testing/small-plans.ts"
+
+/**
+ * S15 among those who are left: Charlie's server hears the end of what Alice said, and the rest it is refused. He goes on,
+ * Alice's server goes away, and Bob's, which was away before, is told the end of that by a server that lacks the middle.
+ */
+const lostPast: Plan = {
+  ...planOf(
+    3,
+    charlieJoins,
+    { id: "away", atMs: 5_000, fault: { fault: "isolation", servers: ["s2"] } },
+    { id: "cut", atMs: 5_000, fault: { fault: "link-cut", between: [["s1", "s3"]] }, forMs: 5_000 },
+    { id: "first", atMs: 5_500, do: { act: "message", user: "@charlie:s3", room: "r", count: 1 } },
+    { id: "unheard", atMs: 6_000, do: { act: "message", user: "@alice:s1", room: "r", count: 6 } },
+    {
+      id: "mute",
+      atMs: 6_500,
+      fault: { fault: "refused-endpoint", servers: ["s1"], endpoints: ["backfill"] },
+    },
+    { id: "go-on", atMs: 20_000, do: { act: "message", user: "@charlie:s3", room: "r", count: 4 } },
+  ),
+  servers: ["s1", "s2", "s3"].map((name) => ({ name, settings: { missingEventsLimit: 1 } })),
+  core: ["s2", "s3"],
+}
+
+/** Why Bob's server lacks what it does when the core was whole, as if nobody had asked for anything in vain. */
+const reasonsUnheard = async (plan: Plan): Promise<ReadonlySet<string | null>> => {
+  const reasons = new Set<string | null>()
+  const onEnd = (world: CheckedWorld): void => {
+    const [roomId] = roomIdsOf(world.servers.values())
+    const within = plan.core.flatMap((name) => world.servers.get(name) ?? [])
+    const { servers: everybody, rolledBack } = world
+    const judged = { participants: within, within, everybody, rolledBack, overheard: new Overheard(world) }
+    for (const [{ server }, reason] of lacksIn(judged, roomId!)) if (server === "s2") reasons.add(reason)
+  }
+  const lookFor = { check: "core-live", isIt: () => true }
+  await runPlan(plan, { transport: "direct", onEnd, lookFor })
+  return reasons
+}
+
+/**
+ * Alice bans Charlie, of whose join she has not heard, and removes Bob. His server hears of both, and comes back on a
+ * backup; Charlie's, which hears of neither, takes it to be in the room.
+ */
+const forgotten = planOf(
+  3,
+  { id: "cut", atMs: 2_000, fault: { fault: "isolation", servers: ["s1"] }, forMs: 20_000 },
+  { id: "charlie", atMs: 3_000, do: { act: "join", user: "@charlie:s3", room: "r", via: ["s2"] } },
+  { id: "ban", atMs: 4_000, do: { act: "ban", user: "@alice:s1", room: "r", target: "@charlie:s3" } },
+  { id: "kick", atMs: 5_000, do: { act: "kick", user: "@alice:s1", room: "r", target: "@bob:s2" } },
+  { id: "backup", atMs: 10_000, fault: { fault: "store-rollback", server: "s2", afterMs: 40_000 } },
+)
+
+/**
+ * Charlie's server is told a state without Alice and rejects her power levels, and with these that Bob leaves and knocks.
+ * So it takes his server to be in the room, which Alice's, where he knocked, owes nothing.
+ */
+const rejectedKnock: Plan = {
+  ...planOf(
+    3,
+    charlieJoins,
+    {
+      id: "rule",
+      atMs: 3_000,
+      do: { act: "set-join-rule", user: "@alice:s1", room: "r", rule: "knock" },
+    },
+    { id: "cut", atMs: 5_000, fault: { fault: "isolation", servers: ["s3"] }, forMs: 10_000 },
+    { id: "say", atMs: 6_000, do: { act: "message", user: "@alice:s1", room: "r", count: 3 } },
+    {
+      id: "levels",
+      atMs: 7_000,
+      do: { act: "set-levels", user: "@alice:s1", room: "r", users: { "@bob:s2": 25 } },
+    },
+    { id: "holes", atMs: 8_000, fault: { fault: "holed-state", keysShare: 0.5, types: ["m.room.member"] } },
+    { id: "leave", atMs: 30_000, do: { act: "leave", user: "@bob:s2", room: "r" } },
+    { id: "knock", atMs: 31_000, do: { act: "knock", user: "@bob:s2", room: "r", via: ["s1"] } },
+  ),
+  servers: [
+    { name: "s1" },
+    { name: "s2" },
+    { name: "s3", settings: { missingEventsLimit: 0, unfillableGap: "accept" } },
+  ],
+}
+
+describe("what a server lacks", () => {
+  test("S15, of whose past nobody there holds all, and whoever could ask for it did so in vain", async () => {
+    expect(await shapesIn(lostPast)).toEqual(["core-live outage-orphan"])
+    expect(await reasonsUnheard(lostPast)).toEqual(new Set([null, "unheard-departure"]))
+    const mutant = withMutant(lostPast, "s3", { user: "@bob:s2", atMs: 15_000 })
+    expect(await shapesIn(mutant)).toEqual(["core-live null", "live null"])
+  })
+
+  test("that it was removed, and what was before that, which it knew and has forgotten", async () => {
+    expect(await shapesIn(forgotten)).toEqual(["agree unheard-departure", "live unheard-departure"])
+    // It has not forgotten what it never took in.
+    const mutant = withMutant(forgotten, "s2", { user: "@alice:s1", atMs: 3_500 })
+    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+
+  test("what its own user gave to a server that owes it nothing, though one that rejected it takes it to be in", async () => {
+    expect(await shapesIn(rejectedKnock)).toEqual(["agree unheard-departure", "live unheard-departure"])
+    const mutant = withMutant(rejectedKnock, "s3", { user: "@alice:s1", atMs: 25_000 })
+    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+})
