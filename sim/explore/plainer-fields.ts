@@ -24,11 +24,17 @@ export const plainerServers = (plan: Plan): readonly PlainerField[] =>
       apply: (from: Plan) => ({
         ...from,
         servers: from.servers.map((server) =>
-          server.name === name ? (apply(server) as typeof server) : server,
+          server.name === name ? thatHears(apply(server) as typeof server) : server,
         ),
       }),
     })),
   )
+
+/** Who asks for no history must go by the state that it is told: else it hears nothing after a gap, and is another server. */
+const thatHears = (server: Plan["servers"][number]): Plan["servers"][number] => {
+  const { missingEventsLimit, unfillableGap, ...settings } = server.settings ?? {}
+  return missingEventsLimit === 0 && unfillableGap !== "accept" ? { ...server, settings } : server
+}
 
 /** The same of entries. */
 export const plainerEntries = (plan: Plan): readonly PlainerField[] =>
