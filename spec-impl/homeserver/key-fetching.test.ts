@@ -193,8 +193,9 @@ describe("notaries that are asked first", () => {
   /** Three servers, their notary, and one that has events of all three. */
   const many = Effect.gen(function* () {
     const wire = makeWire()
-    const keys = { "one.test": key.gone, "two.test": key.later, "three.test": key.other }
-    const servers = Object.keys(keys).sort()
+    // In the order of canonical JSON.
+    const keys = { "one.test": key.gone, "three.test": key.other, "two.test": key.later }
+    const servers = Object.keys(keys)
     for (const [server, signingKey] of Object.entries(keys)) yield* startServer(wire, server, signingKey)
     yield* startServer(wire, "notary.test", key.notary)
     const settings = { notaries: ["notary.test"], notariesFirst: true }
