@@ -25,7 +25,8 @@ export interface KeyHolder {
   notariesAskedAgainTs: number
 }
 
-interface GivenKeys {
+/** As it is kept, too. */
+type GivenKeys = {
   readonly keys: JsonObject
   readonly fetchedTs: number
   readonly validUntilTs: number
@@ -83,7 +84,7 @@ export const keyHolders = Effect.gen(function* () {
         const [longestUnheard] = holders.size < holdersMax ? [] : holders.keys()
         if (longestUnheard !== undefined) holders.delete(longestUnheard)
         holders.set(server, holder)
-        const value = { ...keys.toJson(), ...(given === undefined ? {} : { given: { ...given } }) }
+        const value = { ...keys.toJson(), ...(given === undefined ? {} : { given }) }
         const gone = longestUnheard === undefined ? [] : [{ collection, key: longestUnheard, value: null }]
         return [{ collection, key: server, value }, ...gone]
       })
