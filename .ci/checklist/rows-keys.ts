@@ -165,8 +165,8 @@ const keys: readonly Row[] = [
     test: `${known} > a key id that is used again for another key > stands for the first one that its server told`,
     removal: {
       file: `${homeserver}/known-keys.ts`,
-      from: "if (!sameBytes(known.publicKey, key.publicKey)) {",
-      to: "if (known.publicKey.length === 0) {",
+      from: "if (known.key !== key.key) {",
+      to: "if (known.key.length === 0) {",
     },
   },
   {
