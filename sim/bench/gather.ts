@@ -5,14 +5,22 @@ import type { BenchScene } from "./bench-world.ts"
 /** The user by whom each server is in the room. */
 export const residentOf = (server: string): string => `@resident:${server}`
 
+/** Who is in the room hears of so many at a time, or each would be told of each by a request of its own. */
+const joiningAtOnce = 20
+
 /** A public room of the first server's, in which all may set the topic; all others join by way of it. Gives its id. */
 export const gather = Effect.fnUntraced(function* ({ stage, progress }: BenchScene) {
   const [first = "", ...others] = stage.servers
   const powerLevels = { events: { "m.room.topic": 0 } }
   const roomId = yield* stage.user(residentOf(first)).createRoom({ powerLevels })
-  for (const [at, server] of others.entries()) {
-    yield* stage.user(residentOf(server)).join(roomId, first)
-    yield* progress("joining", at + 1, others.length)
+  for (let joined = 0; joined < others.length; ) {
+    const group = others.slice(joined, joined + joiningAtOnce)
+    yield* Effect.forEach(group, (server) => stage.user(residentOf(server)).join(roomId, first), {
+      concurrency: "unbounded",
+      discard: true,
+    })
+    joined += group.length
+    yield* progress("joining", joined, others.length)
   }
   yield* stage.quiet
   return roomId

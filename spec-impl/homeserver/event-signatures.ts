@@ -20,8 +20,8 @@ export type EventSignatures = "verified" | { readonly failed: string }
 /** Where keys come from. */
 interface KeySource {
   readonly keysOf: (server: string) => KnownKeys
-  /** Asks for keys of the server, unless that was done just now. */
-  readonly refresh: (server: string, wanted: WantedKeys) => Effect.Effect<void>
+  /** Asks for keys of those servers, but for those of which that was done just now. */
+  readonly refreshMany: (wanted: ReadonlyMap<string, WantedKeys>) => Effect.Effect<void>
 }
 
 /** Whether one server signed one event. */
@@ -30,9 +30,6 @@ interface Question {
   readonly server: string
   readonly checks: readonly SignatureCheck[]
 }
-
-/** How many servers are asked for keys at a time. */
-const concurrency = 16
 
 /** The required signatures of many events of one room, verified while whoever gives them goes on. */
 export interface EventVerification {
@@ -170,15 +167,7 @@ const beginInquiry = (
       Effect.clockWith((clock) => {
         const lacking = lackingKeys(source, questions, keyValidity, clock.currentTimeMillisUnsafe())
         const go = Effect.sync(() => verify(questions, clock.currentTimeMillisUnsafe()))
-        return lacking.size === 0
-          ? go
-          : Effect.andThen(
-              Effect.forEach(lacking, ([server, wanted]) => source.refresh(server, wanted), {
-                concurrency,
-                discard: true,
-              }),
-              go,
-            )
+        return lacking.size === 0 ? go : Effect.andThen(source.refreshMany(lacking), go)
       }),
     answers: Effect.map(verification.verdicts, (verdicts) => {
       const verified = verdicts.values()

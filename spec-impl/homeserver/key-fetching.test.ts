@@ -29,15 +29,15 @@ const key = {
 }
 const dayMs = 24 * 60 * 60 * 1_000
 
-/** A message of gone.test in a room of version 10, signed with that key. */
-const messageBy = (signer: SigningKey, originServerTs = 10) => {
+/** A message of a server, gone.test, in a room of version 10, signed with that key. */
+const messageBy = (signer: SigningKey, originServerTs = 10, server = "gone.test") => {
   const version = roomVersion("10")!
   const pdu = {
-    ...{ type: "m.room.message", room_id: "!room:one.test", sender: "@user:gone.test" },
+    ...{ type: "m.room.message", room_id: "!room:one.test", sender: `@user:${server}` },
     ...{ content: {}, origin_server_ts: originServerTs, depth: 1, auth_events: [], prev_events: [] },
   }
   const sign = (bytes: Uint8Array) => nativeSignatures.sign(signer.seed, bytes)
-  const parsed = parseEvent(signEvent(pdu, version, "gone.test", signer.keyId, sign), version)
+  const parsed = parseEvent(signEvent(pdu, version, server, signer.keyId, sign), version)
   if ("problem" in parsed) throw new Error(parsed.problem)
   return parsed.event
 }
@@ -185,6 +185,99 @@ describe("notaries", () => {
         yield* TestClock.adjust("1 second")
       }
       expect(asked("notary.test").filter(({ method }) => method === "POST").length).toBe(5)
+    }),
+  )
+})
+
+describe("notaries that are asked first", () => {
+  /** Three servers, their notary, and one that has events of all three. */
+  const many = Effect.gen(function* () {
+    const wire = makeWire()
+    // In the order of canonical JSON.
+    const keys = { "one.test": key.gone, "three.test": key.other, "two.test": key.later }
+    const servers = Object.keys(keys)
+    for (const [server, signingKey] of Object.entries(keys)) yield* startServer(wire, server, signingKey)
+    yield* startServer(wire, "notary.test", key.notary)
+    const settings = { notaries: ["notary.test"], notariesFirst: true }
+    const asker = yield* startServer(wire, "asker.test", key.asker, [], { settings })
+    const messages = Object.entries(keys).map(([server, signer]) => messageBy(signer, 10, server))
+    const verify = Effect.map(asker.keyRing.verifyEvents(messages, roomVersion("10")!), (outcomes) =>
+      outcomes.map((outcome) => outcome === "verified"),
+    )
+    const asked = () =>
+      wire.sent.flatMap(({ source, destination, method }) =>
+        source === "asker.test" ? `${method} ${destination}` : [],
+      )
+    return { wire, servers, asker, verify, asked }
+  })
+  const toldAll = ["POST notary.test", "GET notary.test"]
+
+  it.effect("tell the keys of many servers at once, which nobody asks then", () =>
+    Effect.gen(function* () {
+      const { wire, servers, verify, asked } = yield* many
+      expect(yield* verify).toEqual([true, true, true])
+      expect(asked()).toEqual(toldAll)
+      const body = readJson(wire.sent.find(({ method }) => method === "POST")!.body)
+      expect(Object.keys((body as { server_keys: JsonObject }).server_keys)).toEqual(servers)
+    }),
+  )
+
+  it.effect("are asked once by all who want keys at the time", () =>
+    Effect.gen(function* () {
+      const { verify, asked } = yield* many
+      const both = yield* Effect.all([verify, verify], { concurrency: "unbounded" })
+      expect(both.flat()).toEqual(Array(6).fill(true))
+      expect(asked()).toEqual(toldAll)
+    }),
+  )
+
+  it.effect("leave servers that they do not tell of to be asked themselves", () =>
+    Effect.gen(function* () {
+      const { wire, verify, asked } = yield* many
+      lie(wire, ({ server_keys }) => ({ server_keys: (server_keys as JsonObject[]).slice(1) }))
+      expect(yield* verify).toEqual([true, true, true])
+      expect(asked()).toEqual([...toldAll, "GET one.test"])
+    }),
+  )
+
+  it.effect("are believed only in what they vouch for", () =>
+    Effect.gen(function* () {
+      const { wire, servers, verify, asked } = yield* many
+      lie(wire, ({ server_keys }) => ({
+        server_keys: (server_keys as JsonObject[]).map((keys) => {
+          const { "notary.test": _, ...own } = keys.signatures as JsonObject
+          return { ...keys, signatures: own }
+        }),
+      }))
+      expect(yield* verify).toEqual([true, true, true])
+      expect(asked()).toEqual(["POST notary.test", ...servers.map((server) => `GET ${server}`)])
+    }),
+  )
+
+  it.effect("that are away leave all servers to be asked themselves, and are left alone for a while", () =>
+    Effect.gen(function* () {
+      const { wire, servers, verify, asked } = yield* many
+      wire.handlers.delete("notary.test")
+      for (const server of servers.slice(1)) wire.handlers.delete(server)
+      for (let second = 0; second < 20; second++) {
+        expect(yield* verify).toEqual([true, false, false])
+        yield* TestClock.adjust("1 second")
+      }
+      expect(asked().filter((request) => request === "GET one.test")).toHaveLength(1)
+      expect(asked().filter((request) => request === "POST notary.test")).toHaveLength(5)
+    }),
+  )
+
+  it.effect("are asked for a hundred servers at a time", () =>
+    Effect.gen(function* () {
+      const { wire, asker } = yield* many
+      const messages = Array.from({ length: 250 }, (_, nth) => messageBy(key.fake, 10, `s${nth}.test`))
+      yield* asker.keyRing.verifyEvents(messages, roomVersion("10")!)
+      const bodies = wire.sent.filter(({ method }) => method === "POST").map(({ body }) => readJson(body))
+      const sizes = bodies.map(
+        (body) => Object.keys((body as { server_keys: JsonObject }).server_keys).length,
+      )
+      expect(sizes).toEqual([100, 100, 50])
     }),
   )
 })

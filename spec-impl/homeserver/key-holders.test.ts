@@ -18,7 +18,7 @@ it("of twenty thousand servers that gave keys, the one that was heard of longest
       Effect.suspend(() => {
         const holder = holderOf(server)
         holder.keys.learn(keys, "itself", 0)
-        return keep(holder)
+        return keep([holder])
       })
     for (let nth = 0; nth < 20_000; nth++) yield* hear(`s${nth}.test`)
     yield* hear("s0.test")

@@ -1,7 +1,7 @@
 /** What is known of each server's keys, kept so that a restart forgets none: a server may be gone by then. */
 import { Effect } from "effect"
 import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
-import { EventStore } from "../store/event-store.ts"
+import { EventStore, type RecordWrite } from "../store/event-store.ts"
 import { type KeyReadings, KnownKeys } from "./known-keys.ts"
 import { Settings } from "./settings.ts"
 
@@ -25,7 +25,8 @@ export interface KeyHolder {
   notariesAskedAgainTs: number
 }
 
-interface GivenKeys {
+/** As it is kept, too. */
+type GivenKeys = {
   readonly keys: JsonObject
   readonly fetchedTs: number
   readonly validUntilTs: number
@@ -75,16 +76,19 @@ export const keyHolders = Effect.gen(function* () {
      * A store that fails takes nothing from what is known now: keys can be fetched again. For one server too many the
      * one goes whose keys were heard of longest ago.
      */
-    keep: (holder: KeyHolder): Effect.Effect<void> => {
-      const { server, keys, given } = holder
-      strangers.delete(server)
-      holders.delete(server)
-      const [longestUnheard] = holders.size < holdersMax ? [] : holders.keys()
-      if (longestUnheard !== undefined) holders.delete(longestUnheard)
-      holders.set(server, holder)
-      const value = { ...keys.toJson(), ...(given === undefined ? {} : { given: { ...given } }) }
-      const gone = longestUnheard === undefined ? [] : [{ collection, key: longestUnheard, value: null }]
-      return Effect.ignore(store.commit({ records: [{ collection, key: server, value }, ...gone] }))
+    keep: (heard: readonly KeyHolder[]): Effect.Effect<void> => {
+      const records = heard.flatMap((holder): readonly RecordWrite[] => {
+        const { server, keys, given } = holder
+        strangers.delete(server)
+        holders.delete(server)
+        const [longestUnheard] = holders.size < holdersMax ? [] : holders.keys()
+        if (longestUnheard !== undefined) holders.delete(longestUnheard)
+        holders.set(server, holder)
+        const value = { ...keys.toJson(), ...(given === undefined ? {} : { given }) }
+        const gone = longestUnheard === undefined ? [] : [{ collection, key: longestUnheard, value: null }]
+        return [{ collection, key: server, value }, ...gone]
+      })
+      return Effect.ignore(store.commit({ records }))
     },
   }
 })

@@ -70,7 +70,7 @@ export class KeyRing extends Context.Service<
       const identity = yield* ServerIdentity
       const signatures = yield* Signatures
       const { readings } = yield* Settings
-      const { holderOf, askItself, refresh } = yield* makeKeyFetching
+      const { holderOf, askItself, refresh, refreshMany } = yield* makeKeyFetching
       let own: { readonly keyId: string; readonly keys: KnownKeys } | undefined
       let published:
         | { readonly keyId: string; readonly keys: JsonObject; readonly signedTs: number }
@@ -121,13 +121,20 @@ export class KeyRing extends Context.Service<
         // Of itself alone: two notaries that asked each other could wait for each other.
         if (isStale) yield* askItself(server)
         if (holder.given === undefined) return []
-        const { serverName, signingKey } = identity
-        return [
-          signJson(holder.given.keys, serverName, signingKey.keyId, (message) =>
-            signatures.sign(signingKey.seed, message),
-          ),
-        ]
+        return [vouchedFor(holder.given.keys)]
       })
+
+      /** Others' key objects with the signature of this server: a notary is asked for each by each server of a room. */
+      const vouched = new WeakMap<JsonObject, { readonly keyId: string; readonly keys: JsonObject }>()
+      const vouchedFor = (given: JsonObject): JsonObject => {
+        const { serverName, signingKey } = identity
+        const known = vouched.get(given)
+        if (known?.keyId === signingKey.keyId) return known.keys
+        const sign = (message: Uint8Array) => signatures.sign(signingKey.seed, message)
+        const keys = signJson(given, serverName, signingKey.keyId, sign)
+        vouched.set(given, { keyId: signingKey.keyId, keys })
+        return keys
+      }
 
       const publishedNow = Effect.map(Clock.currentTimeMillis, (nowMs) => {
         const { keyId } = identity.signingKey
@@ -138,7 +145,7 @@ export class KeyRing extends Context.Service<
         return published.keys
       })
 
-      const source = { keysOf, refresh }
+      const source = { keysOf, refreshMany }
 
       return {
         published: publishedNow,

@@ -16,14 +16,16 @@ const keysMax = 1_000
 /** Who says so: the server itself, or a notary that vouches for what the server once said. */
 export type Teller = "itself" | "notary"
 
-interface KnownKey {
-  readonly publicKey: Uint8Array
+/** As it is kept, too: of a thousand servers each knows the keys of all others. */
+type KnownKey = {
+  /** In unpadded base64. */
+  readonly key: string
   /** The `valid_until_ts` with which it was last told as a current key. */
   readonly validUntilTs: number
   /** When that was heard. */
   readonly heardTs: number
   /** When its server ceased to sign with it, where that is known. */
-  readonly expiredTs: number | undefined
+  readonly expiredTs?: number
   /** Whether it was told last as a current key: the only ones that are good for requests. */
   readonly isCurrent: boolean
   readonly toldBy: Teller
@@ -54,21 +56,15 @@ export class KnownKeys {
       }
     }
     for (const [keyId, publicKey] of verifyKeys) {
-      const heardTs = nowMs
-      this.#bind(keyId, {
-        publicKey,
-        validUntilTs,
-        heardTs,
-        expiredTs: undefined,
-        isCurrent: isLastWord,
-        toldBy,
-      })
+      const key = textOf(publicKey)
+      this.#bind(keyId, { key, validUntilTs, heardTs: nowMs, isCurrent: isLastWord, toldBy })
     }
     for (const [keyId, { publicKey, expiredTs }] of oldVerifyKeys) {
       if (verifyKeys.has(keyId)) continue
+      const key = textOf(publicKey)
       this.#bind(keyId, {
-        ...{ publicKey, validUntilTs: expiredTs, heardTs: nowMs, expiredTs, toldBy },
-        isCurrent: false,
+        ...{ key, validUntilTs: expiredTs, heardTs: nowMs, isCurrent: false, toldBy },
+        expiredTs,
       })
     }
   }
@@ -91,7 +87,7 @@ export class KnownKeys {
       return
     }
     const isOwnWord = key.toldBy === "itself"
-    if (!sameBytes(known.publicKey, key.publicKey)) {
+    if (known.key !== key.key) {
       if (isOwnWord && known.toldBy === "notary") this.#keys.set(keyId, key)
       return
     }
@@ -105,7 +101,7 @@ export class KnownKeys {
   /** The key, if it may prove requests at `nowMs`. */
   forRequest(keyId: string, nowMs: number): Uint8Array | undefined {
     const known = this.#keys.get(keyId)
-    return known?.isCurrent && this.#validUntilTs(known, nowMs) >= nowMs ? known.publicKey : undefined
+    return known?.isCurrent && this.#validUntilTs(known, nowMs) >= nowMs ? bytesOf(known.key) : undefined
   }
 
   /**
@@ -120,12 +116,12 @@ export class KnownKeys {
   ): Uint8Array | undefined {
     const known = this.#keys.get(keyId)
     if (known === undefined) return undefined
-    const { expiredTs, publicKey } = known
+    const { expiredTs, key } = known
     if (keyValidity === "enforced") {
-      return this.#validUntilTs(known, nowMs) >= originServerTs ? publicKey : undefined
+      return this.#validUntilTs(known, nowMs) >= originServerTs ? bytesOf(key) : undefined
     }
     const isLate = expiredTs !== undefined && expiredTs < originServerTs
-    return isLate && this.#readings.expiredKeysBefore5 === "ignored" ? undefined : publicKey
+    return isLate && this.#readings.expiredKeysBefore5 === "ignored" ? undefined : bytesOf(key)
   }
 
   /** §Publishing Keys: the lesser of `valid_until_ts` and seven days into the future, as that is read. */
@@ -148,13 +144,8 @@ export class KnownKeys {
 
   /** All that is known, to be kept. */
   toJson(): JsonObject {
-    const keys = [...this.#keys].map(([keyId, known]): [string, JsonObject] => {
-      const { validUntilTs, heardTs, isCurrent, toldBy, expiredTs } = known
-      const kept = { key: textOf(known.publicKey), validUntilTs, heardTs, isCurrent, toldBy }
-      return [keyId, expiredTs === undefined ? kept : { ...kept, expiredTs }]
-    })
     return {
-      keys: Object.fromEntries(keys),
+      keys: Object.fromEntries(this.#keys),
       ...(Number.isFinite(this.#ownWordUntilTs) ? { ownWordUntilTs: this.#ownWordUntilTs } : {}),
     }
   }
@@ -173,9 +164,17 @@ export class KnownKeys {
 
 /** Of key bytes that many virtual servers hold in common. */
 const texts = new Recent<Uint8Array, string>(4_096)
+const bytes = new Recent<string, Uint8Array>(4_096)
 
-const textOf = (publicKey: Uint8Array): string =>
-  texts.get(publicKey) ?? texts.keep(publicKey, encodeBase64(publicKey))
+const textOf = (publicKey: Uint8Array): string => {
+  const known = texts.get(publicKey)
+  if (known !== undefined) return known
+  const text = encodeBase64(publicKey)
+  bytes.keep(text, publicKey)
+  return texts.keep(publicKey, text)
+}
+
+const bytesOf = (key: string): Uint8Array => bytes.get(key) ?? bytes.keep(key, decodeBase64(key)!)
 
 const readKept = (entry: JsonValue | undefined): KnownKey | undefined => {
   if (!isJsonObject(entry)) return undefined
@@ -184,12 +183,9 @@ const readKept = (entry: JsonValue | undefined): KnownKey | undefined => {
   if (publicKey === undefined || typeof validUntilTs !== "number" || typeof heardTs !== "number")
     return undefined
   return {
-    ...{ publicKey, validUntilTs, heardTs },
-    expiredTs: typeof expiredTs === "number" ? expiredTs : undefined,
+    ...{ key: textOf(publicKey), validUntilTs, heardTs },
     isCurrent: entry.isCurrent === true,
     toldBy: entry.toldBy === "itself" ? "itself" : "notary",
+    ...(typeof expiredTs === "number" ? { expiredTs } : {}),
   }
 }
-
-const sameBytes = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.length === other.length && one.every((byte, position) => byte === other[position])

@@ -38,6 +38,8 @@ export interface HomeserverSettings {
   readonly parentsWaitMs: number
   /** Servers that are asked, in turn, for the keys of servers that do not answer themselves. */
   readonly notaries: readonly string[]
+  /** Whether they are asked for keys that prove events before the servers themselves, of many at once, as Synapse does. */
+  readonly notariesFirst: boolean
   /** What a policy server thinks of events; without it this server is none. */
   readonly policy: Policy | undefined
   /** How many events one server may put before a policy server in a minute. */
@@ -87,6 +89,7 @@ export const homeserverSettingsDefault: HomeserverSettings = {
   missingEventsLimit: 10,
   parentsWaitMs: 0,
   notaries: [],
+  notariesFirst: false,
   policy: undefined,
   policyRequestsPerMinuteMax: 600,
   partialStateJoins: false,

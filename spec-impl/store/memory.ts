@@ -123,8 +123,8 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
 export const layerMemory = (disk: MemoryDisk): Layer.Layer<EventStore> =>
   Layer.succeed(EventStore, memoryStore(disk))
 
-/** A server name has no line break. */
-const answerKey = (origin: string, transactionId: string): string => `${origin}\n${transactionId}`
+/** A server name has no line break. Joined it is one text, where a template would hold on to its three parts. */
+const answerKey = (origin: string, transactionId: string): string => [origin, transactionId].join("\n")
 const readAnswerKey = (key: string): readonly [string, string] => {
   const end = key.indexOf("\n")
   return [key.slice(0, end), key.slice(end + 1)]

@@ -24,8 +24,8 @@ export class HeldEvents implements History {
   /** Which one was asked for last. */
   #recalledLast: Ordinal | undefined
   readonly #records = new Map<string, EventRecord>()
-  /** Most have one child: an array that grows would have room for sixteen more. */
-  readonly #children = new Map<string, readonly string[]>()
+  /** Most have one child, which stands for itself; more are an array that has no room for others. */
+  readonly #children = new Map<string, string | readonly string[]>()
 
   /** `recall` gives an evicted event, from where it is kept; without it none is evicted. */
   constructor(version: RoomVersion, recall: Recall | undefined) {
@@ -93,7 +93,7 @@ export class HeldEvents implements History {
   /** Timeline events that name `eventId` among their prev_events. */
   readonly childrenOf = (eventId: string): readonly string[] => {
     const known = this.#children.get(eventId)
-    if (known !== undefined) return known
+    if (known !== undefined) return typeof known === "string" ? [known] : known
     const ordinal = this.evicted.find(eventId)
     const child = ordinal < 0 ? undefined : this.evicted.childOf(ordinal)
     return child === undefined ? [] : [child]
@@ -109,12 +109,11 @@ export class HeldEvents implements History {
 
   addChild(parent: string, child: string): void {
     const children = this.childrenOf(parent)
-    this.#children.set(parent, children.length === 0 ? [child] : [...children, child])
+    this.#children.set(parent, children.length === 0 ? child : children.concat(child))
   }
 
   removeLastChild(parent: string): void {
-    const children = this.#children.get(parent)
-    if (children !== undefined) this.#children.set(parent, children.slice(0, -1))
+    if (this.#children.has(parent)) this.#children.set(parent, this.childrenOf(parent).slice(0, -1))
   }
 
   /** Whether an event can ever be evicted: an accepted message that redacts nothing, before which the state was computed. */
@@ -147,7 +146,7 @@ export class HeldEvents implements History {
   /** The only child of an evicted event is kept with it, once that is evicted too. */
   #evictChildren(eventId: string): void {
     const parent = this.evicted.find(eventId)
-    const children = this.#children.get(eventId)
+    const children = this.#children.has(eventId) ? this.childrenOf(eventId) : undefined
     if (parent < 0 || children === undefined || children.length > 1) return
     const [only] = children
     const child = only === undefined ? undefined : this.evicted.find(only)

@@ -10,6 +10,7 @@ import type { RoomVersion } from "../room-version.ts"
 import { type Digest, digestText, emptyDigest } from "./digest.ts"
 import { Fingerprints } from "./fingerprints.ts"
 import { GrowableIntegers } from "./growable.ts"
+import { LatelyUsed } from "./lately-used.ts"
 import { type StateKey, StateKeys } from "./state-keys.ts"
 
 /** Auth edges for loops: event i cites `targets[starts[i]]` to `targets[starts[i + 1] - 1]`, in its own order. */
@@ -20,6 +21,8 @@ export interface AuthEdges {
 
 export class AuthGraph {
   readonly version: RoomVersion
+  /** Of the states that its events make up. */
+  readonly statesInUse = new LatelyUsed()
   readonly #events: Event[] = []
   readonly #indices = new Map<string, number>()
   readonly #keys = new StateKeys()

@@ -22,5 +22,11 @@ export const addDigest = (sum: Digest, digests: Uint32Array | Lanes, at: number)
 }
 
 /** The digest as 32 hexadecimal digits. */
-export const digestText = (digest: Digest): string =>
-  Array.from(digest, (lane) => lane.toString(16).padStart(8, "0")).join("")
+export const digestText = (digest: Digest): string => {
+  let text = ""
+  for (const lane of digest) text += (lane + laneRange).toString(16).slice(1)
+  return text
+}
+
+/** Added to a lane it leaves eight digits after a one. */
+const laneRange = 2 ** 32

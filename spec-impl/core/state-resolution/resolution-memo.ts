@@ -1,4 +1,5 @@
 import type { Readings } from "../readings.ts"
+import { Recent } from "../recent.ts"
 import type { AuthGraph } from "./auth-graph.ts"
 import type { Resolve } from "./resolve.ts"
 import { StateMap } from "./state-map.ts"
@@ -63,10 +64,16 @@ export class ResolutionMemo {
 
 /** Readings come as one record after another, so their order is taken from their names. */
 const readingsKey = (readings: Readings): string =>
-  Object.entries(readings)
-    .map(([name, value]) => `${name}=${value}`)
-    .sort()
-    .join(",")
+  readingsKeys.get(readings) ??
+  readingsKeys.keep(
+    readings,
+    Object.entries(readings)
+      .map(([name, value]) => `${name}=${value}`)
+      .sort()
+      .join(","),
+  )
+
+const readingsKeys = new Recent<Readings, string>(64)
 
 /** A resolution depends on which state sets there are, not on their order nor how often each is given. */
 const setsKey = (stateSets: readonly StateMap[]): string =>

@@ -59,6 +59,43 @@ describe("a state map", () => {
     )
   })
 
+  test("that was not used lately is what it was, however many came of it", () => {
+    const changes = fc.array(
+      fc.tuple(fc.array(fc.nat(80), { maxLength: 3 }), fc.array(fc.nat(80), { maxLength: 3 })),
+      {
+        minLength: 150,
+        maxLength: 250,
+      },
+    )
+    fc.assert(
+      fc.property(changes, fc.nat(), (all, seed) => {
+        const states = [StateMap.empty]
+        const expected = [new Map<number, number>()]
+        for (const [nth, [put, removed]] of all.entries()) {
+          // Mostly of the last one, now and then of one that was folded long ago.
+          const from = nth % 10 === 9 ? (seed + nth * 7_919) % states.length : states.length - 1
+          const remove = removed.map((event) => graph.keyOfEvent(event))
+          states.push(states[from]!.with(graph, { put, remove }))
+          const entries = new Map(expected[from])
+          for (const key of remove) entries.delete(key)
+          for (const [key, event] of mapOf(put)) entries.set(key, event)
+          expected.push(entries)
+        }
+        for (const [nth, state] of states.entries()) {
+          expect(asMap(state)).toEqual(expected[nth])
+          expect(state.size).toBe(expected[nth]!.size)
+          expect(state.digest).toBe(StateMap.fromEvents(graph, expected[nth]!.values()).digest)
+        }
+        const everyThird = states.filter((_, nth) => nth % 3 === 0)
+        const maps = expected.filter((_, nth) => nth % 3 === 0)
+        const keys = new Set(maps.flatMap((map) => [...map.keys()]))
+        const differing = [...keys].filter((key) => new Set(maps.map((map) => map.get(key))).size > 1)
+        expect([...StateMap.differences(everyThird)].sort()).toEqual(differing.sort())
+      }),
+      { numRuns: 20 },
+    )
+  })
+
   test("is itself where nothing changes", () => {
     const state = StateMap.fromEvents(graph, [1, 2_000])
     expect(state.set(graph, 2_000)).toBe(state)

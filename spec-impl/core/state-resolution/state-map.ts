@@ -2,26 +2,63 @@ import type { AuthGraph } from "./auth-graph.ts"
 import { digestText, emptyDigest } from "./digest.ts"
 import { absent, differingKeys, digestOf, entryOf, type Trie, TrieDraft, visitEntries } from "./state-trie.ts"
 
+/** By what a map differs from the one that it was made of. */
+interface Origin {
+  readonly base: StateMap
+  readonly put: readonly number[]
+  readonly remove: readonly number[]
+  /** How many changes lie between it and the map before it that is never folded. */
+  readonly changes: number
+}
+
+/** More changes than that are not made again, nor are they looked for among more: such a map keeps its tree. */
+const changesMax = 64
+const mentionsMax = 256
+
 /**
  * The state of a room at one point: which event stands under which key, both as indices of one auth graph.
  *
  * Never changes; a changed copy shares with the first all but one path of a shallow tree, because a server
- * keeps the state around thousands of events of a room of 50,000 members.
+ * keeps the state around thousands of events of a room of 50,000 members. Nor does each keep its path: of most states
+ * nobody asks any more, so that those which were not used lately are folded to what they came of, and grow their tree
+ * again if they are asked for.
  */
 export class StateMap {
-  static readonly empty = new StateMap({ root: undefined, height: 0 }, 0, undefined)
+  static readonly empty = new StateMap({ root: undefined, height: 0 }, 0, undefined, undefined)
 
   /** How many keys have an event. */
   readonly size: number
-  readonly #trie: Trie
+  /** Undefined while it is folded. */
+  #trie: Trie | undefined
+  readonly #origin: Origin | undefined
   /** Undefined for the empty map, which is every graph's. */
   readonly #graph: AuthGraph | undefined
   #digest: string | undefined
 
-  private constructor(trie: Trie, size: number, graph: AuthGraph | undefined) {
+  private constructor(trie: Trie, size: number, graph: AuthGraph | undefined, origin: Origin | undefined) {
     this.#trie = trie
     this.size = size
     this.#graph = graph
+    this.#origin = origin
+    if (origin !== undefined) graph?.statesInUse.note(this)
+  }
+
+  /** Lets go of the tree, where it can be made again. */
+  fold(): void {
+    if (this.#origin !== undefined) this.#trie = undefined
+  }
+
+  get #tree(): Trie {
+    return this.#trie ?? this.#unfold(this.#origin!, this.#graph!)
+  }
+
+  #unfold({ base, put, remove }: Origin, graph: AuthGraph): Trie {
+    const draft = new TrieDraft(base.#tree)
+    for (const key of remove) draft.write(key, absent)
+    for (const event of put) draft.write(graph.keyOfEvent(event), event)
+    this.#trie = draft.trie
+    graph.statesInUse.note(this)
+    return this.#trie
   }
 
   /** The map of those events of `graph`; of two under one key the later one stays. */
@@ -31,7 +68,7 @@ export class StateMap {
 
   /** The event under `key`, or −1 where there is none (and for the key −1). */
   get(key: number): number {
-    return entryOf(this.#trie, key)
+    return entryOf(this.#tree, key)
   }
 
   /** The map with that event of `graph` in its place. */
@@ -44,16 +81,37 @@ export class StateMap {
     graph: AuthGraph,
     { put, remove }: { readonly put: Iterable<number>; readonly remove: Iterable<number> },
   ): StateMap {
-    const draft = new TrieDraft(this.#trie)
+    const draft = new TrieDraft(this.#tree)
+    const removed = [...remove]
+    const added = [...put]
     let size = this.size
-    for (const key of remove) if (draft.write(key, absent) !== absent) size -= 1
-    for (const event of put) if (draft.write(graph.keyOfEvent(event), event) === absent) size += 1
-    return new StateMap(draft.trie, size, graph)
+    for (const key of removed) if (draft.write(key, absent) !== absent) size -= 1
+    for (const event of added) if (draft.write(graph.keyOfEvent(event), event) === absent) size += 1
+    return new StateMap(draft.trie, size, graph, this.#originOf(draft.trie, graph, added, removed))
+  }
+
+  /** How a map comes of this one, if that can be done again in a few changes. */
+  #originOf(
+    trie: Trie,
+    graph: AuthGraph,
+    added: readonly number[],
+    removed: readonly number[],
+  ): Origin | undefined {
+    if (added.length + removed.length > mentionsMax) return undefined
+    const remove = removed.filter((key) => entryOf(trie, key) === absent && this.get(key) !== absent)
+    const put = added.filter((event) => {
+      const key = graph.keyOfEvent(event)
+      return entryOf(trie, key) === event && this.get(key) !== event
+    })
+    const changes = (this.#origin?.changes ?? 0) + put.length + remove.length
+    return changes > changesMax
+      ? undefined
+      : { base: this, put: exactly(put), remove: exactly(remove), changes }
   }
 
   /** Calls `visit` for each entry, in no order that means anything. */
   forEach(visit: (event: number, key: number) => void): void {
-    visitEntries(this.#trie, visit)
+    visitEntries(this.#tree, visit)
   }
 
   /**
@@ -61,16 +119,22 @@ export class StateMap {
    * under the same keys, with the same auth chains.
    */
   get digest(): string {
-    this.#digest ??= digestText(
-      this.#trie.root === undefined || this.#graph === undefined
-        ? emptyDigest()
-        : digestOf(this.#trie.root, this.#graph),
+    if (this.#digest !== undefined) return this.#digest
+    const { root } = this.#tree
+    this.#digest = digestText(
+      root === undefined || this.#graph === undefined ? emptyDigest() : digestOf(root, this.#graph),
     )
     return this.#digest
   }
 
   /** The keys under which any two of the maps, all of one graph, differ; absence counts. */
   static differences(maps: readonly StateMap[]): readonly number[] {
-    return differingKeys(maps.map((map) => map.#trie))
+    return differingKeys(maps.map((map) => map.#tree))
   }
 }
+
+/** The same without room for more, of which a filtered array has plenty. */
+const exactly = (numbers: readonly number[]): readonly number[] =>
+  numbers.length === 0 ? none : numbers.slice()
+
+const none: readonly number[] = []

@@ -2,12 +2,10 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { isServerName } from "../../core/identifiers.ts"
+import { serversPerQueryMax } from "../../homeserver/key-fetching.ts"
 import { KeyRing } from "../../homeserver/key-ring.ts"
 import { FederationApi } from "../api.ts"
 import { ifLegacy } from "../legacy.ts"
-
-/** More servers than this are not looked up for one question. */
-const serversPerQueryMax = 100
 
 /** The latest time for which any of the keys is wanted, of which a stranger may name more than a call has arguments. */
 const latestWanted = (
@@ -21,6 +19,7 @@ export const KeysReceive = HttpApiBuilder.group(
   "keys",
   Effect.fnUntraced(function* (handlers) {
     const keyRing = yield* KeyRing
+    // More servers are not looked up for one question.
     const answer = (
       wanted: readonly (readonly [server: string, validUntilTsMin: number | bigint | undefined])[],
     ) =>
