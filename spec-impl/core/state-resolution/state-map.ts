@@ -56,9 +56,10 @@ export class StateMap {
     const draft = new TrieDraft(base.#tree)
     for (const key of remove) draft.write(key, absent)
     for (const event of put) draft.write(graph.keyOfEvent(event), event)
-    this.#trie = draft.trie
+    const { trie } = draft
+    this.#trie = trie
     graph.statesInUse.note(this)
-    return this.#trie
+    return trie
   }
 
   /** The map of those events of `graph`; of two under one key the later one stays. */
@@ -103,7 +104,8 @@ export class StateMap {
       const key = graph.keyOfEvent(event)
       return entryOf(trie, key) === event && this.get(key) !== event
     })
-    const changes = (this.#origin?.changes ?? 0) + put.length + remove.length
+    // One at least: whoever unfolds goes through no more maps than there are changes.
+    const changes = (this.#origin?.changes ?? 0) + Math.max(1, put.length + remove.length)
     return changes > changesMax
       ? undefined
       : { base: this, put: exactly(put), remove: exactly(remove), changes }
