@@ -64,6 +64,8 @@ interface Outstanding {
 }
 
 const startMsDefault = 1_700_000_000_000
+/** From so many on, timers that were cancelled are taken out when they are half of all. */
+const cancelledMax = 1_024
 
 export class Kernel {
   readonly chance: KeyedChance
@@ -73,6 +75,8 @@ export class Kernel {
   readonly #options: Required<Omit<KernelOptions, "trace" | "stopAtStep">>
   readonly #queue = makeRunQueue()
   readonly #timers = new Heap<Timer>((a, b) => (a.atMs !== b.atMs ? a.atMs < b.atMs : a.turn < b.turn))
+  /** How many of the timers are cancelled: most requests are answered long before they time out. */
+  #cancelled = 0
   readonly #servers = new Map<string, ServerRuntime>()
   /** Open while a server is not paused. */
   readonly #latches = new Map<string, Latch.Latch>()
@@ -295,7 +299,9 @@ export class Kernel {
     for (let timer = this.#timers.peek(); timer?.atMs === atMs; timer = this.#timers.peek()) {
       this.#timers.pop()
       const { wake, server, onWire } = timer
-      if (wake !== undefined) this.#enqueue(server, 0, wake, onWire)
+      timer.wake = undefined
+      if (wake === undefined) this.#cancelled -= 1
+      else this.#enqueue(server, 0, wake, onWire)
     }
   }
 
@@ -331,7 +337,12 @@ export class Kernel {
     const timer: Timer = { atMs, turn: this.#turn++, server, wake, onWire }
     this.#timers.push(timer)
     return () => {
+      if (timer.wake === undefined) return
       timer.wake = undefined
+      this.#cancelled += 1
+      if (this.#cancelled < cancelledMax || this.#cancelled * 2 < this.#timers.size) return
+      this.#timers.retain(({ wake }) => wake !== undefined)
+      this.#cancelled = 0
     }
   }
 

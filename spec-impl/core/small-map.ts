@@ -4,6 +4,11 @@ export class SmallMap<K, V> {
   #value: V | undefined
   #others: Map<K, V> | undefined
 
+  /** With those entries to begin with. */
+  constructor(entries: Iterable<readonly [K, V & {}]> = []) {
+    for (const [key, value] of entries) this.set(key, value)
+  }
+
   get(key: K): V | undefined {
     return key === this.#key ? this.#value : this.#others?.get(key)
   }
@@ -35,6 +40,10 @@ export class SmallMap<K, V> {
     this.#key = next?.[0]
     this.#value = next?.[1]
     if (next !== undefined) this.#others?.delete(next[0])
+  }
+
+  *values(): IterableIterator<V> {
+    for (const [, value] of this) yield value
   }
 
   /** In the order in which the keys came. */

@@ -2,6 +2,7 @@
 import type { Event } from "../core/event.ts"
 import { transactionEdusMax, transactionPdusMax } from "../core/limits.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
+import { SmallMap } from "../core/small-map.ts"
 import type { EventReference, QueuedEdu, TransactionInFlight } from "../store/event-store.ts"
 
 /** What one destination has yet to get. */
@@ -15,9 +16,9 @@ export interface Destination {
   /** In the order of sending. */
   pending: EventReference[]
   /** Events that it missed and that no later missed event has for a parent, by event id. */
-  readonly missed: Map<string, EventReference>
+  readonly missed: SmallMap<string, EventReference>
   /** By id, in the order of sending. */
-  readonly edus: Map<string, QueuedEdu>
+  readonly edus: SmallMap<string, QueuedEdu>
   /** Ids of EDUs that mean nothing any more once it has failed to answer. */
   ofTheMoment: Set<string> | undefined
   /** Ids of EDUs in flight that were kept anew since: what is acknowledged is not the last of them. */
@@ -37,8 +38,8 @@ export const nothingFor = (name: string): Destination => ({
   covered: [],
   keptAnew: undefined,
   pending: [],
-  missed: new Map(),
-  edus: new Map(),
+  missed: new SmallMap(),
+  edus: new SmallMap(),
   ofTheMoment: undefined,
   failures: 0,
   sending: false,

@@ -1,6 +1,7 @@
 /** The layer in memory keeps the contract of `EventStore`. */
 import { Effect } from "effect"
 import { describe, expect, test } from "vitest"
+import { SmallMap } from "../core/small-map.ts"
 import { MemoryDisk, memoryStore } from "./memory.ts"
 import { describeContract } from "./testing/contract.ts"
 import type { Disk } from "./testing/disk.ts"
@@ -15,7 +16,11 @@ const copyOf = (disk: MemoryDisk): MemoryDisk => {
   for (const [digest, state] of disk.states) copy.states.set(digest, state)
   for (const [name, kept] of disk.destinations) {
     const { unsent, unsentEdus, inFlight } = kept
-    copy.destinations.set(name, { unsent: new Map(unsent), unsentEdus: new Map(unsentEdus), inFlight })
+    copy.destinations.set(name, {
+      unsent: new SmallMap(unsent),
+      unsentEdus: new SmallMap(unsentEdus),
+      inFlight,
+    })
   }
   for (const [key, write] of disk.outside) copy.outside.set(key, write)
   for (const [key, answer] of disk.answers) copy.answers.set(key, answer)

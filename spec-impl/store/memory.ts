@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect"
 import { compareCodePoints } from "../core/json/encode.ts"
 import type { JsonValue } from "../core/json/value.ts"
 import { Recent } from "../core/recent.ts"
+import { SmallMap } from "../core/small-map.ts"
 import {
   type DestinationWrite,
   type EventReference,
@@ -25,8 +26,8 @@ interface KeptRoom {
 }
 
 interface KeptDestination {
-  readonly unsent: Map<string, EventReference>
-  readonly unsentEdus: Map<string, QueuedEdu>
+  readonly unsent: SmallMap<string, EventReference>
+  readonly unsentEdus: SmallMap<string, QueuedEdu>
   inFlight: TransactionInFlight | undefined
 }
 
@@ -48,7 +49,11 @@ export class MemoryDisk {
     for (const [roomId, room] of this.rooms) copy.rooms.set(roomId, { ...room, events: new Map(room.events) })
     for (const [digest, state] of this.states) copy.states.set(digest, state)
     for (const [name, { unsent, unsentEdus, inFlight }] of this.destinations) {
-      copy.destinations.set(name, { unsent: new Map(unsent), unsentEdus: new Map(unsentEdus), inFlight })
+      copy.destinations.set(name, {
+        unsent: new SmallMap(unsent),
+        unsentEdus: new SmallMap(unsentEdus),
+        inFlight,
+      })
     }
     for (const [key, write] of this.outside) copy.outside.set(key, write)
     for (const [key, answer] of this.answers) copy.answers.set(key, answer)
@@ -204,8 +209,8 @@ const referenceKeys = new Recent<EventReference, string>(256)
 
 const keepDestination = (disk: MemoryDisk, write: DestinationWrite): void => {
   const kept = disk.destinations.get(write.destination) ?? {
-    unsent: new Map(),
-    unsentEdus: new Map(),
+    unsent: new SmallMap(),
+    unsentEdus: new SmallMap(),
     inFlight: undefined,
   }
   disk.destinations.set(write.destination, kept)
