@@ -51,6 +51,19 @@ const rooms = 4
 /** Transactions of each room between two kills. */
 const linesPerKill = 12
 
+const quietMs = 500
+
+/** The count once it stays the same: a server that has joined goes on to ask for what was before. */
+const countWhenQuiet = async (count: () => Promise<number>): Promise<number> => {
+  let known = await count()
+  for (;;) {
+    await sleep(quietMs)
+    const now = await count()
+    if (now === known) return now
+    known = now
+  }
+}
+
 /** Sends the transactions of all rooms, one after the other in each, and counts what is acknowledged. */
 class Sender {
   readonly acknowledged: string[] = []
@@ -118,7 +131,7 @@ export const killUnderLoad = async (options: KillOptions): Promise<KillReport> =
   const { origin, relation } = prepared
   const corpus = await CorpusReader.open(directory)
   const draw = makeDraws(seededBytes(seed, "kills"))
-  const askedBefore = (await origin.statistics()).requests
+  const askedBefore = await countWhenQuiet(async () => (await origin.statistics()).requests)
   const lost: string[] = []
   const sender = new Sender(target.federation, relation.target)
   const ofRooms = await requestsByRoom(corpus)
