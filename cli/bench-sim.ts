@@ -57,7 +57,7 @@ export const benchSim = Command.make(
   Command.withDescription(
     "Measure whole worlds. day: a day of 10 servers, with 14,400 events, a netsplit of six hours and faults of many kinds; " +
       "hundred and thousand: so many servers in one room, which falls into three parts and heals. " +
-      "All end healed. The thousand runs only when it is asked for: it takes more than half an hour of processor time, and more memory " +
+      "All end healed. The thousand runs only when it is asked for: half an hour of processor time is not enough, and it takes more memory " +
       "than Node gives by itself (NODE_OPTIONS=--max-old-space-size=16000). Exit code: 0 all servers agree, 1 they do not, 64 wrong usage.",
   ),
   Command.withShortDescription("Measure whole simulated worlds"),

@@ -238,6 +238,7 @@ describe("a server alone", () => {
     const wrongKind = write("kind.json", '{"allow-ip": "10.0.0.0/8"}')
     const unknownSetting = write("setting.json", '{"settings": {"notarys": []}}')
     const wrongSetting = write("wrong-setting.json", '{"settings": {"retryMsMin": "1"}}')
+    const wrongSignatures = write("signatures.json", '{"signatures": "openssl"}')
     const wrongReading = write("reading.json", '{"readings": {"signature-acceptance": "any"}}')
     mkdirSync(join(root, "open-key"))
     const openKey = write("open-key/signing.key", "ed25519 a_1 x\n", 0o644)
@@ -270,6 +271,7 @@ describe("a server alone", () => {
       [bare("x", { config: wrongKind }), `"${wrongKind}": "allow-ip" is of the wrong kind`],
       [bare("x", { config: unknownSetting }), 'there is no setting "notarys"; did you mean notaries?'],
       [bare("x", { config: wrongSetting }), 'the setting "retryMsMin" wants a number, not "1"'],
+      [bare("x", { config: wrongSignatures }), "--signatures openssl: sodium, node or noble is wanted"],
       [bare("x", { config: wrongReading }), "reading signature-acceptance takes libsodium or zip215"],
       [bare("open-key"), `"${openKey}" can be read by others (mode 644): chmod 600 it`],
       [bare("no-key"), `"${noKey}" is no signing key: a line "ed25519 <version> <base64>" is wanted`],

@@ -2,13 +2,13 @@
 import { Effect, Layer } from "effect"
 import { type Acceptance, isRuledOutKey, isRuledOutSignature } from "./acceptance.ts"
 import { isSmallOrder } from "./encodings.ts"
-import { keptKeys } from "./kept-keys.ts"
+import { memoByKey } from "./key-memo.ts"
 import { synchronously, verifyWithCofactor, verifyWithoutCofactor } from "./noble.ts"
 import { nodeCrypto } from "./node-crypto.ts"
-import { type SignatureFunctions, Signatures, type VerifyCheck } from "./signatures.ts"
+import { type NativeName, type SignatureFunctions, Signatures, type VerifyCheck } from "./signatures.ts"
 import { sodium } from "./sodium.ts"
 import { verifyBeside } from "./verify-beside.ts"
-import { type NativeName, VerifyThreads } from "./verify-threads.ts"
+import { VerifyThreads } from "./verify-threads.ts"
 
 /** The libraries that there are on this machine. */
 export const natives: Readonly<Partial<Record<NativeName, SignatureFunctions>>> = {
@@ -29,7 +29,7 @@ type Route = "ruled-out" | "noble" | "native"
 
 /** Who can say whether a signature is accepted: the libraries differ where small orders are allowed. */
 const routesBy = (acceptance: Acceptance): ((publicKey: Uint8Array, signature: Uint8Array) => Route) => {
-  const routeOfKey = keptKeys((publicKey): Route => {
+  const routeOfKey = memoByKey((publicKey): Route => {
     if (isRuledOutKey(acceptance, publicKey)) return "ruled-out"
     return acceptance === "zip215" || isSmallOrder(publicKey) ? "noble" : "native"
   })

@@ -17,6 +17,9 @@ export interface SignatureFunctions {
   readonly verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
 }
 
+/** A library of machine code that signs and verifies: libsodium, or OpenSSL by node:crypto. */
+export type NativeName = "sodium" | "node"
+
 /** Many checks, verified while whoever gives them goes on: a real server does it off its main thread. */
 export interface Verification {
   readonly add: (checks: readonly VerifyCheck[]) => void

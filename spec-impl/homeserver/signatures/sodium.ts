@@ -1,6 +1,6 @@
 /** Ed25519 by libsodium, what became of NaCl: twice as fast as OpenSSL's. */
 import { createRequire } from "node:module"
-import { keptKeys } from "./kept-keys.ts"
+import { memoByKey } from "./key-memo.ts"
 import type { SignatureFunctions } from "./signatures.ts"
 
 /** What is used of sodium-native, which comes without types. */
@@ -22,7 +22,7 @@ const load = (): SodiumNative | undefined => {
 }
 
 const functionsOf = (native: SodiumNative): SignatureFunctions => {
-  const pairOf = keptKeys((seed) => {
+  const pairOf = memoByKey((seed) => {
     const [publicKey, secretKey] = [new Uint8Array(32), new Uint8Array(64)]
     native.crypto_sign_seed_keypair(publicKey, secretKey, seed)
     return { publicKey, secretKey }

@@ -5,7 +5,7 @@
  */
 import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
-import type { SignatureFunctions, VerifyCheck } from "./signatures.ts"
+import type { NativeName, SignatureFunctions, VerifyCheck } from "./signatures.ts"
 import { makeSlice, type Slice, type SliceMessage, verdict } from "./verify-slice.ts"
 
 const threadsMax = 8
@@ -13,9 +13,6 @@ const threadsMax = 8
 const helpedAtOnce = 16
 const idleMsMax = 60_000
 const mebibytesMax = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 32 }
-
-/** A library of machine code. */
-export type NativeName = "sodium" | "node"
 
 interface UnderWay {
   readonly slice: Slice
@@ -25,13 +22,12 @@ interface UnderWay {
 
 export class VerifyThreads {
   readonly #verify: SignatureFunctions["verify"]
+  readonly #library: NativeName
   #workers: readonly Worker[] = []
   readonly #underWay = new Map<number, UnderWay>()
   #slices = 0
   #idle: NodeJS.Timeout | undefined
   #isHelping = false
-
-  readonly #library: NativeName
 
   /** `verify` does what is left where a thread has failed. */
   constructor(verify: SignatureFunctions["verify"], library: NativeName) {

@@ -2,7 +2,7 @@
 const keysKeptMax = 10_000
 
 /** `make`, asked once for the bytes of a key while they are kept. */
-export const keptKeys = <A>(make: (bytes: Uint8Array) => A): ((bytes: Uint8Array) => A) => {
+export const memoByKey = <A>(make: (bytes: Uint8Array) => A): ((bytes: Uint8Array) => A) => {
   const kept = new Map<string, A>()
   const keptOrMade = (bytes: Uint8Array): A => {
     const name = Buffer.from(bytes).toString("latin1")
