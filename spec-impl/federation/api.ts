@@ -39,5 +39,5 @@ export class FederationApi extends HttpApi.make("federation")
 export type FederationGroups =
   typeof FederationApi extends HttpApi.HttpApi<string, infer Groups> ? Groups : never
 
-/** The handlers of all chapters, as `HttpApiBuilder.group(FederationApi, …)` makes them. */
+/** The handlers of all chapters, as `chapter` makes them. */
 export type FederationChapters = HttpApiGroup.ToService<"federation", FederationGroups>

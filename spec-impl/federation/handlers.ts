@@ -2,8 +2,9 @@
 import { Context, Effect, Layer } from "effect"
 import type { HttpRouter } from "effect/http"
 import type { HttpApiEndpoint } from "effect/http-api"
-import { FederationApi, type FederationChapters } from "./api.ts"
+import type { FederationChapters } from "./api.ts"
 import { Asker, Authentication, Origin } from "./authentication.ts"
+import { type Chapter, chapterKey } from "./chapter.ts"
 import { MatrixEndpoint } from "./matrix-endpoint.ts"
 
 /** What the parts of a request say. */
@@ -12,9 +13,6 @@ export interface Given {
   readonly query?: unknown
   readonly payload?: unknown
 }
-
-/** A handler as `HttpApiBuilder.group` keeps it. */
-type Handler = (given: object) => Effect.Effect<unknown, unknown, Origin | Asker>
 
 /** Who asks; `origin` is undefined where nobody proved it. */
 export interface From {
@@ -31,9 +29,8 @@ const layerMarks = Layer.mergeAll(
 )
 
 /**
- * Builds the handlers of `chapters` (a merge of one `HttpApiBuilder.group(FederationApi, …)` for each chapter), which
- * live as long as the scope. They run among the services that are there as they are built, whoever calls: by the same
- * scheduler and clock.
+ * Builds the handlers of `chapters` (a merge of one `chapter` for each), which live as long as the scope. They run among
+ * the services that are there as they are built, whoever calls: by the same scheduler and clock.
  */
 export const buildHandlers = Effect.fnUntraced(function* <E, R>(
   chapters: Layer.Layer<FederationChapters, E, R>,
@@ -43,13 +40,7 @@ export const buildHandlers = Effect.fnUntraced(function* <E, R>(
     Layer.provide(chapters, layerMarks) as unknown as Layer.Layer<FederationChapters, E>,
   )
 
-  const handlerOf = (group: string, { identifier }: HttpApiEndpoint.Top): Handler | undefined => {
-    const { key } = FederationApi.groups[group as keyof typeof FederationApi.groups]
-    const service = built.mapUnsafe.get(key) as
-      | { readonly handlers: ReadonlyMap<string, { readonly handler: Handler }> }
-      | undefined
-    return service?.handlers.get(identifier)?.handler
-  }
+  const chapterOf = (group: string) => built.mapUnsafe.get(chapterKey(group)) as Chapter
 
   /** Runs `effect` among the services of the server. */
   const within = <A, Error>(effect: Effect.Effect<A, Error>): Effect.Effect<A, Error> =>
@@ -62,13 +53,12 @@ export const buildHandlers = Effect.fnUntraced(function* <E, R>(
     given: Given,
     { asker, origin }: From,
   ): Effect.Effect<unknown, unknown> => {
-    const handler = handlerOf(group, endpoint)
+    const { handlers, among } = chapterOf(group)
+    const handler = handlers.get(endpoint.identifier)
     if (handler === undefined) return Effect.die(`nobody answers ${endpoint.identifier}`)
     // In their place, not merged with what is there: that would copy them all for each request.
     const context = (
-      origin === undefined
-        ? Context.add(surroundings, Asker, asker)
-        : Context.add(surroundings, Origin, origin)
+      origin === undefined ? Context.add(among, Asker, asker) : Context.add(among, Origin, origin)
     ) as Context.Context<Origin | Asker>
     return Effect.updateContext(handler(given), (_: Context.Context<never>) => context)
   }

@@ -1,11 +1,9 @@
 /** Server-server API §Device Management: the receiving half. */
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
-import { FederationApi } from "../api.ts"
+import { chapter } from "../chapter.ts"
 import { LocalDevices } from "./local-devices.ts"
 
-export const DevicesReceive = HttpApiBuilder.group(
-  FederationApi,
+export const DevicesReceive = chapter(
   "devices",
   Effect.fnUntraced(function* (handlers) {
     const devices = yield* LocalDevices

@@ -1,11 +1,9 @@
 /** Server-server API §Published room directory: the receiving half. */
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
-import { FederationApi } from "../api.ts"
+import { chapter } from "../chapter.ts"
 import { PublishedRooms } from "./published-rooms.ts"
 
-export const DirectoryReceive = HttpApiBuilder.group(
-  FederationApi,
+export const DirectoryReceive = chapter(
   "directory",
   Effect.fnUntraced(function* (handlers) {
     const published = yield* PublishedRooms

@@ -1,16 +1,14 @@
 /** Server-server API §Server implementation and §Resolving server names: the receiving half. */
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
 import packageJson from "../../../package.json" with { type: "json" }
 import { encodeBase64 } from "../../core/base64.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Settings } from "../../homeserver/settings.ts"
-import { FederationApi } from "../api.ts"
+import { chapter } from "../chapter.ts"
 import { notFound } from "../matrix-error.ts"
 
 /** Answers with the name and version of this software, and with what it delegates to and the key that it recommends by, if any. */
-export const DiscoveryReceive = HttpApiBuilder.group(
-  FederationApi,
+export const DiscoveryReceive = chapter(
   "discovery",
   Effect.fnUntraced(function* (handlers) {
     const { delegatedTo, policy } = yield* Settings

@@ -1,13 +1,11 @@
 /** Server-server API §End-to-End Encryption: the receiving half. */
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
 import { storeFailed } from "../../homeserver/failures.ts"
-import { FederationApi } from "../api.ts"
+import { chapter } from "../chapter.ts"
 import { DeviceKeyQueries } from "./device-key-queries.ts"
 import { OneTimeKeys } from "./one-time-keys.ts"
 
-export const EncryptionReceive = HttpApiBuilder.group(
-  FederationApi,
+export const EncryptionReceive = chapter(
   "encryption",
   Effect.fnUntraced(function* (handlers) {
     const oneTimeKeys = yield* OneTimeKeys

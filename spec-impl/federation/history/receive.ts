@@ -1,6 +1,5 @@
 /** Server-server API §Backfilling and retrieving missing events, §Retrieving events: the receiving half. */
 import { Clock, Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
 import type { Event } from "../../core/event.ts"
 import type { JsonObject } from "../../core/json/value.ts"
 import { missingEventsDefault } from "../../core/limits.ts"
@@ -12,8 +11,8 @@ import { ServerIdentity } from "../../homeserver/identity.ts"
 import { checkAcl } from "../../homeserver/room-acl.ts"
 import { joinedServersIn } from "../../homeserver/room-members.ts"
 import { type Room, Rooms } from "../../homeserver/rooms.ts"
-import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
+import { chapter } from "../chapter.ts"
 import { forbidden, notFound } from "../matrix-error.ts"
 import { closestEvent } from "./timestamp-order.ts"
 import { maySee, pduFor, serverAudience } from "./visibility.ts"
@@ -24,7 +23,7 @@ const backfillEventsMax = 100
 /** By so many of the events that it asks about, and of what builds on each, a server that has left may show that it was there. */
 const examinedMax = 20
 
-export const HistoryReceive = HttpApiBuilder.group(FederationApi, "history", (handlers) =>
+export const HistoryReceive = chapter("history", (handlers) =>
   handlers
     .handle("eventAuth", ({ params: { roomId, eventId } }) =>
       Effect.gen(function* () {

@@ -1,10 +1,9 @@
 /** Server-server API §Retrieving server keys: the receiving half. */
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
 import { isServerName } from "../../core/identifiers.ts"
 import { serversPerQueryMax } from "../../homeserver/key-fetching.ts"
 import { KeyRing } from "../../homeserver/key-ring.ts"
-import { FederationApi } from "../api.ts"
+import { chapter } from "../chapter.ts"
 import { ifLegacy } from "../legacy.ts"
 
 /** The latest time for which any of the keys is wanted, of which a stranger may name more than a call has arguments. */
@@ -14,8 +13,7 @@ const latestWanted = (
   Object.values(keys).reduce((latest, key) => Math.max(latest, Number(key.minimum_valid_until_ts ?? 0)), 0)
 
 /** Answers with the keys that the key ring publishes. */
-export const KeysReceive = HttpApiBuilder.group(
-  FederationApi,
+export const KeysReceive = chapter(
   "keys",
   Effect.fnUntraced(function* (handlers) {
     const keyRing = yield* KeyRing

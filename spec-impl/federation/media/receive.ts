@@ -1,14 +1,13 @@
 /** Server-server API §Content Repository: the receiving half. */
 import { Clock, Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
 import { isServerName } from "../../core/identifiers.ts"
 import { Chance } from "../../homeserver/chance.ts"
 import { badAnswer } from "../../homeserver/failures.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { Settings } from "../../homeserver/settings.ts"
-import { FederationApi } from "../api.ts"
 import { Asker, Origin } from "../authentication.ts"
+import { chapter } from "../chapter.ts"
 import { ifLegacy } from "../legacy.ts"
 import { cannotThumbnail, limitExceeded, MatrixError, notFound, unrecognised } from "../matrix-error.ts"
 import { Turns } from "../turns.ts"
@@ -40,8 +39,7 @@ const takeTurn = Effect.fnUntraced(function* (turns: Turns, who: string) {
 })
 
 /** For other servers, which sign: what is this server's own, and nothing else. */
-export const MediaReceive = HttpApiBuilder.group(
-  FederationApi,
+export const MediaReceive = chapter(
   "media",
   Effect.fnUntraced(function* (handlers) {
     const media = yield* Media
@@ -107,8 +105,7 @@ export const MediaReceive = HttpApiBuilder.group(
  * For whoever asks, as before v1.11: what came before the freeze. Media of other servers is fetched only where the
  * asker does not say that it must not be: servers always say so, or two of them could ask each other in circles.
  */
-export const LegacyMediaReceive = HttpApiBuilder.group(
-  FederationApi,
+export const LegacyMediaReceive = chapter(
   "legacyMedia",
   Effect.fnUntraced(function* (handlers) {
     const media = yield* Media

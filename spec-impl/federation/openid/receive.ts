@@ -1,12 +1,10 @@
 /** Server-server API §OpenID: the receiving half. */
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
-import { FederationApi } from "../api.ts"
+import { chapter } from "../chapter.ts"
 import { missingToken } from "../matrix-error.ts"
 import { OpenIdTokens } from "./tokens.ts"
 
-export const OpenIdReceive = HttpApiBuilder.group(
-  FederationApi,
+export const OpenIdReceive = chapter(
   "openid",
   Effect.fnUntraced(function* (handlers) {
     const tokens = yield* OpenIdTokens

@@ -1,6 +1,5 @@
 /** Server-server API §Policy Servers: the receiving half. */
 import { Clock, Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
 import { encodeBase64 } from "../../core/base64.ts"
 import { contentHash } from "../../core/hash.ts"
 import { isJsonObject, type JsonObject } from "../../core/json/value.ts"
@@ -11,14 +10,13 @@ import { checkAcl } from "../../homeserver/room-acl.ts"
 import { Rooms } from "../../homeserver/rooms.ts"
 import { Settings } from "../../homeserver/settings.ts"
 import { readPdu } from "../../homeserver/vetting.ts"
-import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
+import { chapter } from "../chapter.ts"
 import { badJson, limitExceeded, notFound, refusedByPolicy, unrecognised } from "../matrix-error.ts"
 import { Turns } from "../turns.ts"
 import { recommend } from "./recommendation.ts"
 
-export const PolicyReceive = HttpApiBuilder.group(
-  FederationApi,
+export const PolicyReceive = chapter(
   "policy",
   Effect.fnUntraced(function* (handlers) {
     const { policy } = yield* Settings

@@ -1,13 +1,11 @@
 /** Server-server API §Querying for information: the receiving half. */
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
-import { FederationApi } from "../api.ts"
+import { chapter } from "../chapter.ts"
 import { unrecognised } from "../matrix-error.ts"
 import { Aliases } from "./aliases.ts"
 import { Profiles } from "./profiles.ts"
 
-export const QueriesReceive = HttpApiBuilder.group(
-  FederationApi,
+export const QueriesReceive = chapter(
   "queries",
   Effect.fnUntraced(function* (handlers) {
     const aliases = yield* Aliases

@@ -1,13 +1,12 @@
 /** Server-server API §Joining Rooms, §Inviting to a room, §Leaving Rooms, §Knocking: the receiving half. */
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
 import { storeFailed } from "../../homeserver/failures.ts"
 import { makeJoin, receiveJoin } from "../../homeserver/hosting-joins.ts"
 import { makeKnock, makeLeave, receiveKnock, receiveLeave } from "../../homeserver/hosting-memberships.ts"
 import { inviteOfV1, receiveInvite } from "../../homeserver/invitations.ts"
 import type { StoreFailure } from "../../store/event-store.ts"
-import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
+import { chapter } from "../chapter.ts"
 import { ifLegacy } from "../legacy.ts"
 import type { MatrixError } from "../matrix-error.ts"
 
@@ -22,7 +21,7 @@ const legacy = <A, E, R>(answer: Effect.Effect<A, E, R>) => ifLegacy(inPair(answ
 const inPair = <A, E, R>(answer: Effect.Effect<A, E, R>) =>
   Effect.map(answer, (body) => [200 as const, body] as const)
 
-export const RoomsReceive = HttpApiBuilder.group(FederationApi, "rooms", (handlers) =>
+export const RoomsReceive = chapter("rooms", (handlers) =>
   handlers
     .handle("makeJoin", ({ params: { roomId, userId }, query }) =>
       asked((origin) => makeJoin(origin, roomId, userId, query.ver ?? ["1"])),

@@ -1,12 +1,10 @@
 /** Server-server API §Spaces: the receiving half. */
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
-import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
+import { chapter } from "../chapter.ts"
 import { Spaces } from "./spaces.ts"
 
-export const SpacesReceive = HttpApiBuilder.group(
-  FederationApi,
+export const SpacesReceive = chapter(
   "spaces",
   Effect.fnUntraced(function* (handlers) {
     const spaces = yield* Spaces

@@ -2,7 +2,7 @@
 import { createPrivateKey, createPublicKey } from "node:crypto"
 import { Context, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
-import { HttpApiBuilder, type HttpApiGroup } from "effect/http-api"
+import type { HttpApiGroup } from "effect/http-api"
 import { encodeBase64 } from "../../core/base64.ts"
 import { sha256 } from "../../core/hash.ts"
 import { canonicalJson } from "../../core/json/encode.ts"
@@ -18,6 +18,7 @@ import type { SigningKey } from "../../homeserver/signatures/signing-key.ts"
 import { layerMemory, MemoryDisk } from "../../store/memory.ts"
 import { FederationApi, type FederationChapters } from "../api.ts"
 import { Origin } from "../authentication.ts"
+import { chapter } from "../chapter.ts"
 import { FederationClient } from "../client.ts"
 import { DiscoveryReceive } from "../discovery/receive.ts"
 import { readJson } from "../json-body.ts"
@@ -62,12 +63,12 @@ const chapters = (received: Received[]) => {
   return Layer.mergeAll(
     DiscoveryReceive,
     KeysReceive,
-    HttpApiBuilder.group(FederationApi, "transactions", (handlers) =>
+    chapter("transactions", (handlers) =>
       handlers.handle("send", (request) =>
         noted(request, { pdus: {}, received: request.payload as unknown as JsonObject }),
       ),
     ),
-    HttpApiBuilder.group(FederationApi, "rooms", (handlers) =>
+    chapter("rooms", (handlers) =>
       handlers
         .handle("makeJoin", (request) =>
           request.query.ver?.includes("10")
@@ -86,7 +87,7 @@ const chapters = (received: Received[]) => {
           noted(request, { state: [], auth_chain: [], event: request.payload }),
         ),
     ),
-    HttpApiBuilder.group(FederationApi, "history", (handlers) =>
+    chapter("history", (handlers) =>
       handlers
         .handle("eventAuth", () => Effect.fail(forbidden("not in the room")))
         .handle("backfill", (request) => noted(request, events))
@@ -104,9 +105,7 @@ const chapters = (received: Received[]) => {
 const withoutHandlers = (answered: readonly string[]): Layer.Layer<FederationChapters> => {
   const others = Object.values<HttpApiGroup.Constraint>(FederationApi.groups)
     .filter(({ identifier }) => !answered.includes(identifier))
-    .map(({ identifier }) =>
-      HttpApiBuilder.group(FederationApi, identifier as "history", (handlers) => handlers as never),
-    )
+    .map(({ identifier }) => chapter(identifier as "history", (handlers) => handlers as never))
   return Layer.mergeAll(Layer.empty, ...others) as Layer.Layer<FederationChapters>
 }
 

@@ -1,12 +1,10 @@
 /** Server-server API §Third-party invites: the receiving half. */
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
-import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
+import { chapter } from "../chapter.ts"
 import { ThirdPartyInvites } from "./third-party-invites.ts"
 
-export const ThirdPartyInvitesReceive = HttpApiBuilder.group(
-  FederationApi,
+export const ThirdPartyInvitesReceive = chapter(
   "thirdPartyInvites",
   Effect.fnUntraced(function* (handlers) {
     const invites = yield* ThirdPartyInvites

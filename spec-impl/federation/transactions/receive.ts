@@ -1,12 +1,10 @@
 /** Server-server API §Transactions: the receiving half. */
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
 import { Incoming } from "../../homeserver/incoming.ts"
-import { FederationApi } from "../api.ts"
 import { Origin } from "../authentication.ts"
+import { chapter } from "../chapter.ts"
 
-export const TransactionsReceive = HttpApiBuilder.group(
-  FederationApi,
+export const TransactionsReceive = chapter(
   "transactions",
   Effect.fnUntraced(function* (handlers) {
     const incoming = yield* Incoming
