@@ -126,8 +126,8 @@ const transaction = (
   const destination = "receiver.test"
   const target = `/_matrix/federation/v1/send/bench-${at}`
   const body = canonicalJsonBytes({ origin: name, origin_server_ts: 0, pdus })
-  const content = Buffer.from(body).toString()
-  const signed = requestSigningBytes({ method: "PUT", uri: target, origin: name, destination, content })
+  const request = { method: "PUT", uri: target, origin: name, destination, content: body }
+  const signed = requestSigningBytes(request)
   const sig = encodeBase64(signatures.sign(signingSeed, signed))
   return {
     source: name,

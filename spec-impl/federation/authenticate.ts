@@ -12,10 +12,17 @@ import { type MatrixError, unauthorised } from "./matrix-error.ts"
 import type { WireRequest } from "./wire-message.ts"
 import { parseXMatrices, requestSigningBytes, type XMatrix } from "./x-matrix.ts"
 
+/** What a body says. */
+export interface Content {
+  readonly object: JsonObject
+  /** Whether the body is the canonical form of that, as what most servers send. */
+  readonly isCanonical: boolean
+}
+
 /** Tells who signed a request, whose body was read, for this server with a key that is valid now; fails where nobody did. */
 export type Authenticate = (
   request: WireRequest,
-  content: JsonObject | undefined,
+  content: Content | undefined,
 ) => Effect.Effect<string, MatrixError>
 
 /** What the header states, all of one origin and for this server; or what is wrong with it. */
@@ -75,7 +82,9 @@ export const makeAuthenticate = Effect.gen(function* () {
     const { origin, stated } = read
     const message = requestSigningBytes({
       ...{ method: request.method, uri: request.target, origin, destination: serverName },
-      ...(content === undefined ? {} : { content: canonicalJson(content) }),
+      ...(content === undefined
+        ? {}
+        : { content: content.isCanonical ? request.body : canonicalJson(content.object) }),
     })
     return verify(origin, stated, message, since)
   }

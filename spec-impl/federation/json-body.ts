@@ -5,13 +5,22 @@
 import { Effect, Schema, SchemaGetter, SchemaIssue, SchemaTransformation } from "effect"
 import { HttpApiSchema } from "effect/http-api"
 import { canonicalJsonBytes } from "../core/json/encode.ts"
-import { parseJson } from "../core/json/parse.ts"
+import { parseJson, parseReceived, type ReceivedJson } from "../core/json/parse.ts"
 import { isJsonInteger, isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
 
 /** The JSON value in `bytes`, read leniently, or undefined where it is no JSON. */
 export const readJson = (bytes: Uint8Array): JsonValue | undefined => {
   try {
     return parseJson(bytes, "lenient")
+  } catch {
+    return undefined
+  }
+}
+
+/** The same, with whether it came in canonical form. */
+export const receiveJson = (bytes: Uint8Array): ReceivedJson | undefined => {
+  try {
+    return parseReceived(bytes)
   } catch {
     return undefined
   }

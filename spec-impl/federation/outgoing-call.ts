@@ -65,8 +65,6 @@ export const reasonOf = (
     : { reason: "unreachable" }
 }
 
-const utf8 = new TextDecoder()
-
 /** `request` with the header that proves who sends it (§Request Authentication). */
 const signed = (
   request: HttpClientRequest.HttpClientRequest,
@@ -80,7 +78,7 @@ const signed = (
     origin,
     destination,
     // Bodies are encoded in canonical form already.
-    ...(request.body._tag === "Uint8Array" ? { content: utf8.decode(request.body.body) } : {}),
+    ...(request.body._tag === "Uint8Array" ? { content: request.body.body } : {}),
   })
   const sig = encodeBase64(signatures.sign(signingKey.seed, message))
   return HttpClientRequest.setHeader(

@@ -5,10 +5,10 @@ import { canonicalJsonBytes } from "../core/json/encode.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
 import { Stopwatch } from "../homeserver/stopwatch.ts"
 import type { FederationChapters } from "./api.ts"
-import { makeAuthenticate } from "./authenticate.ts"
+import { type Content, makeAuthenticate } from "./authenticate.ts"
 import { type FoundEndpoint, findEndpoint, isKnownPath } from "./endpoint-table.ts"
 import { buildHandlers, type From, type Given } from "./handlers.ts"
-import { readJson } from "./json-body.ts"
+import { receiveJson } from "./json-body.ts"
 import { refusedBySchema } from "./matrix-endpoint.ts"
 import { badJson, MatrixError, matrixErrorResponse, notJson } from "./matrix-error.ts"
 import { unsupported } from "./unsupported.ts"
@@ -42,8 +42,10 @@ export const federationHandler = Effect.fnUntraced(function* <E, R>(
     if (content instanceof MatrixError) return Effect.fail(content)
     if (content !== undefined) stopwatch.add("json", since)
     return found.handler.isSigned
-      ? Effect.flatMap(authenticate(request, content), (origin) => serve(found, content, { asker, origin }))
-      : serve(found, content, { asker, origin: undefined })
+      ? Effect.flatMap(authenticate(request, content), (origin) =>
+          serve(found, content?.object, { asker, origin }),
+        )
+      : serve(found, content?.object, { asker, origin: undefined })
   }
 
   const handler: WireHandler = (request) =>
@@ -69,11 +71,12 @@ const failed: WireResponse = toWire(HttpServerResponse.empty({ status: 500 }))
 const stopping: WireResponse = toWire(HttpServerResponse.empty({ status: 503 }))
 
 /** §API standards: PUT and POST carry a JSON object, whatever their content type says. */
-const readContent = ({ method, body }: WireRequest): JsonObject | MatrixError | undefined => {
+const readContent = ({ method, body }: WireRequest): Content | MatrixError | undefined => {
   if (method !== "PUT" && method !== "POST") return undefined
-  const content = readJson(body)
-  if (content === undefined) return notJson("the body is not JSON")
-  return isJsonObject(content) ? content : badJson("the body is not a JSON object")
+  const received = receiveJson(body)
+  if (received === undefined) return notJson("the body is not JSON")
+  const { value, isCanonical } = received
+  return isJsonObject(value) ? { object: value, isCanonical } : badJson("the body is not a JSON object")
 }
 
 /** The parts of a request, read by the schemas of its endpoint. */

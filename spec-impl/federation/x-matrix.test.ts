@@ -79,6 +79,17 @@ describe("several headers, joined", () => {
   })
 })
 
+it("the usual form is read as any other", () => {
+  const text = fc.stringMatching(/^[!-~ ]*$/)
+  fc.assert(
+    fc.property(text, text, text, text, (origin, destination, key, sig) => {
+      const header = formatXMatrix({ origin, destination, key, sig })
+      const only = parseXMatrix(header)
+      expect(parseXMatrices(header)).toEqual(only && [only])
+    }),
+  )
+})
+
 it("what is written is read back, with nothing in it that older servers cannot read", () => {
   const text = fc.stringMatching(/^[!-~ ]+$/)
   const plain = fc.stringMatching(/^[A-Za-z0-9.:[\]+/-]+$/)
@@ -103,6 +114,12 @@ describe("what is signed is canonical JSON", () => {
   it("of a request with a body", () => {
     expect(signed(requestSigningBytes({ ...request, content: '{"a":1.0}' }))).toBe(
       '{"content":{"a":1.0},"destination":"two","method":"PUT","origin":"one","uri":"/_matrix/x?a=\\""}',
+    )
+  })
+  it("of a request whose body is given in bytes", () => {
+    const content = '{"é":"\u{10000}"}'
+    expect(requestSigningBytes({ ...request, content: new TextEncoder().encode(content) })).toEqual(
+      requestSigningBytes({ ...request, content }),
     )
   })
   it("of a request without one", () => {

@@ -53,6 +53,9 @@ export const parseXMatrix = (header: string): XMatrix | undefined => {
   return { origin, key, sig, ...(destination === undefined ? {} : { destination }) }
 }
 
+/** As `formatXMatrix` and most others write it, without anything escaped. */
+const usual = /^X-Matrix origin="([^"\\]+)",destination="([^"\\]+)",key="([^"\\]+)",sig="([^"\\]+)"$/
+
 const another = /,[ \t]*x-matrix +/i
 const nextOne = /[ \t]*(?=x-matrix +)/iy
 
@@ -61,6 +64,11 @@ const nextOne = /[ \t]*(?=x-matrix +)/iy
  * key that signed. Undefined where one of them cannot be read.
  */
 export const parseXMatrices = (headers: string): readonly XMatrix[] | undefined => {
+  const match = usual.exec(headers)
+  if (match !== null) {
+    const [, origin = "", destination = "", key = "", sig = ""] = match
+    return [{ origin, destination, key, sig }]
+  }
   if (!another.test(headers)) {
     const only = parseXMatrix(headers)
     return only === undefined ? undefined : [only]
@@ -91,8 +99,8 @@ export interface SignedRequest {
   readonly origin: string
   /** The server name before delegation. */
   readonly destination: string
-  /** The body as canonical JSON; absent where the request has none. */
-  readonly content?: string
+  /** The body as canonical JSON, or its bytes; absent where the request has none. */
+  readonly content?: string | Uint8Array
 }
 
 /** The bytes that are signed: `{content, destination, method, origin, uri}` as canonical JSON. */
@@ -100,7 +108,15 @@ export const requestSigningBytes = ({ content, ...request }: SignedRequest): Uin
   const { method, uri, origin, destination } = request
   const rest = canonicalJson({ destination, method, origin, uri })
   // `content` sorts first, and is in canonical form already.
-  return utf8.encode(content === undefined ? rest : `{"content":${content},${rest.slice(1)}`)
+  if (content === undefined) return utf8.encode(rest)
+  if (typeof content === "string") return utf8.encode(`{"content":${content},${rest.slice(1)}`)
+  const end = Buffer.from(`,${rest.slice(1)}`)
+  const bytes = new Uint8Array(beginning.length + content.length + end.length)
+  bytes.set(beginning)
+  bytes.set(content, beginning.length)
+  bytes.set(end, beginning.length + content.length)
+  return bytes
 }
 
 const utf8 = new TextEncoder()
+const beginning = utf8.encode('{"content":')

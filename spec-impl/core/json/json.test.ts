@@ -3,7 +3,7 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { canonicalProblem } from "./canonical.ts"
 import { canonicalJson, canonicalJsonBytes, compareCodePoints, encodedBytesMax } from "./encode.ts"
-import { MalformedJson, parseJson } from "./parse.ts"
+import { MalformedJson, parseJson, parseReceived } from "./parse.ts"
 import { isJsonObject, JsonFloat, type JsonValue, repeatedKeys } from "./value.ts"
 
 const problemOf = (input: string | Uint8Array, mode: "strict" | "lenient"): string | undefined => {
@@ -221,6 +221,47 @@ describe("properties", () => {
         expect(canonicalJson(parseJson(canonicalJsonBytes(value), "lenient"))).toBe(text)
       }),
       { numRuns: 500 },
+    )
+  })
+
+  it("what is said to be in canonical form is what the encoder writes", () => {
+    const isSaid = (text: string): boolean => {
+      const { value, isCanonical } = parseReceived(new TextEncoder().encode(text))
+      const isSo = canonicalJson(value) === text
+      if (isCanonical) expect(isSo).toBe(true)
+      return isCanonical
+    }
+    const odd = [
+      '{"b":1,"a":2}',
+      '{"a":1,"a":1}',
+      "[1, 2]",
+      " 1",
+      "1.0",
+      "-0",
+      '"\\u0041"',
+      '"\\/"',
+      '{"\\u0061":1}',
+    ]
+    expect(odd.filter(isSaid)).toEqual([])
+    const usual = [
+      '{"10":1,"9":"\\n\\"é\u{10000}"}',
+      '{"":[],"a":{},"__proto__":0}',
+      "9007199254740993",
+      "[true,null]",
+    ]
+    expect(usual.filter(isSaid)).toEqual([
+      '{"10":1,"9":"\\n\\"é\u{10000}"}',
+      "9007199254740993",
+      "[true,null]",
+    ])
+    fc.assert(
+      fc.property(anyValue, fc.json({ noUnicodeString: false }), fc.boolean(), (value, json, isSpaced) => {
+        isSaid(json)
+        const text = canonicalJson(value)
+        isSaid(isSpaced ? ` ${text}` : text)
+        if (canonicalProblem(value) === undefined) expect(isSaid(text)).toBe(true)
+      }),
+      { numRuns: 1_000 },
     )
   })
 

@@ -1,4 +1,5 @@
 /** A JSON parser that keeps what `JSON.parse` hides, and whose depth is bounded by memory alone. */
+import { compareCodePoints } from "./encode.ts"
 import { JsonFloat, type JsonValue, newObject, repeatedKeys } from "./value.ts"
 
 /** Text that is not JSON, or not the JSON that was asked for. */
@@ -20,7 +21,20 @@ export class MalformedJson extends Error {
  * lenient, and takes lone surrogates. Throws `MalformedJson`.
  */
 export const parseJson = (input: string | Uint8Array, mode: "strict" | "lenient" | "trusted"): JsonValue =>
-  new Parser(typeof input === "string" ? input : decode(input), mode).parse()
+  new Parser(typeof input === "string" ? input : decode(input), mode, typeof input !== "string").parse()
+
+/** What was received, and whether it came in canonical form: then its bytes are those that `canonicalJsonBytes` gives. */
+export interface ReceivedJson {
+  readonly value: JsonValue
+  readonly isCanonical: boolean
+}
+
+/** Parses as `lenient`. */
+export const parseReceived = (bytes: Uint8Array): ReceivedJson => {
+  const parser = new Parser(decode(bytes), "lenient", true)
+  const value = parser.parse()
+  return { value, isCanonical: parser.isCanonical }
+}
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
@@ -39,6 +53,8 @@ interface Frame {
   readonly array: JsonValue[] | undefined
   readonly object: OpenObject | undefined
   key: string
+  /** Whether each key so far came after the one before it, by code point. */
+  isSorted: boolean
 }
 
 const zero = 0x30
@@ -54,17 +70,34 @@ const escapes: Readonly<Record<string, string>> = {
   t: "\t",
 }
 
+/**
+ * Keys are the same again and again. What is a key of some object already need not be cut out of the text, nor looked for
+ * among all strings that are.
+ */
+const keysKept = 1_024
+const keyUnitsMax = 40
+const knownKeys: string[] = Array(keysKept).fill("")
+
 class Parser {
   readonly #text: string
   readonly #strict: boolean
   readonly #trusted: boolean
+  /** The text was decoded, so that what stands in it as it is has no lone surrogate. */
+  readonly #isDecoded: boolean
   readonly #frames: Frame[] = []
   #at = 0
+  #isCanonical = true
 
-  constructor(text: string, mode: "strict" | "lenient" | "trusted") {
+  constructor(text: string, mode: "strict" | "lenient" | "trusted", isDecoded: boolean) {
     this.#text = text
     this.#strict = mode === "strict"
     this.#trusted = mode === "trusted"
+    this.#isDecoded = isDecoded
+  }
+
+  /** Whether what was read so far is the canonical form of what it says. */
+  get isCanonical(): boolean {
+    return this.#isCanonical
   }
 
   parse(): JsonValue {
@@ -92,7 +125,7 @@ class Parser {
         const object: OpenObject = newObject()
         this.#skipSpace()
         if (this.#take(0x7d)) return object as unknown as JsonValue
-        this.#frames.push({ array: undefined, object, key: this.#readKey() })
+        this.#frames.push({ array: undefined, object, key: this.#readKey(), isSorted: true })
         return undefined
       }
       case 0x5b: {
@@ -100,7 +133,7 @@ class Parser {
         const array: JsonValue[] = []
         this.#skipSpace()
         if (this.#take(0x5d)) return array
-        this.#frames.push({ array, object: undefined, key: "" })
+        this.#frames.push({ array, object: undefined, key: "", isSorted: true })
         return undefined
       }
       case 0x22:
@@ -119,12 +152,17 @@ class Parser {
   /** Puts a value where it belongs, and gives the array or object that is complete with it, if one is. */
   #put(frame: Frame, value: JsonValue): JsonValue | undefined {
     if (frame.array !== undefined) frame.array.push(value)
-    else this.#assign(frame.object!, frame.key, value)
+    else this.#assign(frame.object!, frame.key, value, frame.isSorted)
     this.#skipSpace()
     if (this.#take(0x2c)) {
       if (frame.object !== undefined) {
         this.#skipSpace()
-        frame.key = this.#readKey()
+        const key = this.#readKey()
+        if (compareCodePoints(frame.key, key) >= 0) {
+          frame.isSorted = false
+          this.#isCanonical = false
+        }
+        frame.key = key
       }
       return undefined
     }
@@ -133,8 +171,9 @@ class Parser {
     return frame.array ?? (frame.object as unknown as JsonValue)
   }
 
-  #assign(object: OpenObject, key: string, value: JsonValue): void {
-    if (key in object) {
+  /** `isNew` where it is known that no such key is there. */
+  #assign(object: OpenObject, key: string, value: JsonValue, isNew: boolean): void {
+    if (!isNew && key in object) {
       if (this.#strict) this.#fail(`the key ${JSON.stringify(key)} stands twice`)
       const repeated = (object[repeatedKeys] as string[] | undefined) ?? []
       Object.defineProperty(object, repeatedKeys, { value: [...repeated, key], configurable: true })
@@ -144,10 +183,33 @@ class Parser {
 
   #readKey(): string {
     if (this.#text.charCodeAt(this.#at) !== 0x22) this.#fail("a key is missing")
-    const key = this.#readString()
+    const key = this.#readKnownKey() ?? this.#readString()
     this.#skipSpace()
     if (!this.#take(0x3a)) this.#fail("a colon is missing")
     return key
+  }
+
+  /** A key that stood elsewhere already, most likely; undefined, and nothing is read, where it is long or has escapes. */
+  #readKnownKey(): string | undefined {
+    const start = this.#at + 1
+    let mark = 0
+    for (let at = start; at <= start + keyUnitsMax; at++) {
+      const unit = this.#text.charCodeAt(at)
+      if (unit === 0x22) {
+        this.#at = at + 1
+        const place = mark & (keysKept - 1)
+        const known = knownKeys[place]!
+        if (known.length === at - start && this.#text.startsWith(known, start)) return known
+        // Of a part of the text the whole would stay in memory.
+        const key = Buffer.from(this.#text.slice(start, at)).toString("latin1")
+        knownKeys[place] = key
+        return key
+      }
+      // Neither NaN nor what is no ASCII is in the range.
+      if (!(unit >= 0x20 && unit < 0x80) || unit === 0x5c) return undefined
+      mark = (Math.imul(mark, 31) + unit) | 0
+    }
+    return undefined
   }
 
   #readString(): string {
@@ -156,7 +218,7 @@ class Parser {
       const unit = this.#text.charCodeAt(this.#at)
       if (unit === 0x22) {
         const plain = this.#text.slice(start, this.#at++)
-        return this.#checked(plain, start)
+        return this.#isDecoded ? plain : this.#checked(plain, start)
       }
       if (unit === 0x5c) return this.#readEscaped(start)
       if (unit < 0x20 || Number.isNaN(unit)) this.#fail("a string does not end")
@@ -170,6 +232,9 @@ class Parser {
       const unit = this.#text.charCodeAt(this.#at)
       if (unit === 0x22) {
         this.#at++
+        if (this.#isCanonical && JSON.stringify(text) !== this.#text.slice(start - 1, this.#at)) {
+          this.#isCanonical = false
+        }
         return this.#checked(text, start)
       }
       if (unit < 0x20 || Number.isNaN(unit)) this.#fail("a string does not end")
@@ -231,6 +296,7 @@ class Parser {
 
   #float(text: string, start: number): JsonValue {
     if (this.#strict) throw new MalformedJson(`${text.slice(0, 40)} is written as a float`, start)
+    this.#isCanonical = false
     const value = Number(text)
     if (!Number.isFinite(value)) throw new MalformedJson(`${text.slice(0, 40)} is out of range`, start)
     return new JsonFloat(value)
@@ -255,6 +321,7 @@ class Parser {
     for (;;) {
       const unit = this.#text.charCodeAt(this.#at)
       if (unit !== 0x20 && unit !== 0x0a && unit !== 0x0d && unit !== 0x09) return
+      this.#isCanonical = false
       this.#at++
     }
   }

@@ -1,13 +1,15 @@
 /** Groups that come while another transaction is being written go into the next one together. */
-import { Effect, Exit, Option, Semaphore } from "effect"
+import { Effect, Exit, Option } from "effect"
 import type { SqlConnection } from "effect/sql"
 import { StoreFailure, type StoreGroup } from "../event-store.ts"
 import { storeFailureOf } from "./failure.ts"
 import { applyChanges, clearStaged, type EncodedGroup, encodeGroup, stageBlob } from "./rows.ts"
 
+type Outcome = Exit.Exit<void, StoreFailure>
+
 interface Waiting {
   readonly encoded: EncodedGroup
-  exit: Exit.Exit<void, StoreFailure> | undefined
+  readonly learn: (outcome: Outcome) => void
 }
 
 /** No more text than this goes into one transaction, unless one group alone is longer. */
@@ -16,13 +18,14 @@ const batchCharactersMax = 8 * 1024 * 1024
 /**
  * `commit` on a connection that nobody else writes with, in the order of the calls.
  *
- * Who finds the connection free writes all that is waiting, and the others find their exit. A group that cannot be
- * kept takes no other down: each is then tried alone. Nobody is interrupted between handing a group over and learning
- * what became of it.
+ * One writer takes all that is waiting, and goes on while there is more; all of a batch learn of it at once. A group that
+ * cannot be kept takes no other down: each is then tried alone. Nobody is interrupted between handing a group over and
+ * learning what became of it.
  */
-export const makeGroupCommit = (connection: SqlConnection.Connection) => {
-  const writing = Semaphore.makeUnsafe(1)
+export const makeGroupCommit = Effect.fnUntraced(function* (connection: SqlConnection.Connection) {
+  const run = Effect.runForkWith(yield* Effect.context<never>())
   const waiting: Waiting[] = []
+  let isWriting = false
   let blobs = 0
 
   const write = Effect.fnUntraced(function* (batch: readonly Waiting[]) {
@@ -35,28 +38,30 @@ export const makeGroupCommit = (connection: SqlConnection.Connection) => {
   }, Effect.mapError(storeFailureOf))
 
   const writeWaiting = Effect.fnUntraced(function* () {
-    // What came in the same turn of the event loop goes in the same transaction.
-    yield* Effect.yieldNow
-    const batch = takeBatch(waiting)
-    const exit = yield* Effect.exit(write(batch))
-    const isWorthAnother = Exit.isFailure(exit) && batch.length > 1 && !isBusy(exit)
-    for (const group of batch) group.exit = isWorthAnother ? yield* Effect.exit(write([group])) : exit
+    do {
+      // What came in the same turn of the event loop goes in the same transaction.
+      yield* Effect.yieldNow
+      const batch = takeBatch(waiting)
+      const outcome = yield* Effect.exit(write(batch))
+      const isWorthAnother = Exit.isFailure(outcome) && batch.length > 1 && !isBusy(outcome)
+      for (const group of batch) group.learn(isWorthAnother ? yield* Effect.exit(write([group])) : outcome)
+    } while (waiting.length > 0)
+    isWriting = false
   })
+
+  const written = (encoded: EncodedGroup): Effect.Effect<void, StoreFailure> =>
+    Effect.callback((resume) => {
+      waiting.push({ encoded, learn: resume })
+      if (isWriting) return
+      isWriting = true
+      run(writeWaiting())
+    })
 
   return (group: StoreGroup): Effect.Effect<void, StoreFailure> =>
     Effect.uninterruptible(
-      Effect.flatMap(
-        Effect.try({ try: () => encodeGroup(group, () => ++blobs), catch: notJson }),
-        (encoded) => {
-          const mine: Waiting = { encoded, exit: undefined }
-          waiting.push(mine)
-          return writing
-            .withPermit(Effect.suspend(() => (mine.exit === undefined ? writeWaiting() : Effect.void)))
-            .pipe(Effect.flatMap(() => mine.exit!))
-        },
-      ),
+      Effect.flatMap(Effect.try({ try: () => encodeGroup(group, () => ++blobs), catch: notJson }), written),
     )
-}
+})
 
 const notJson = (error: unknown): StoreFailure =>
   new StoreFailure({ reason: "broken", detail: `the group is not JSON: ${error}` })
@@ -74,7 +79,7 @@ const takeBatch = (waiting: Waiting[]): readonly Waiting[] => {
 }
 
 /** A lock is in the way of each group alike: to wait for it once is enough. */
-const isBusy = (exit: Exit.Exit<void, StoreFailure>): boolean =>
+const isBusy = (exit: Outcome): boolean =>
   Option.match(Exit.findErrorOption(exit), { onNone: () => false, onSome: ({ reason }) => reason === "busy" })
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

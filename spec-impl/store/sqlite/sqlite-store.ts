@@ -43,7 +43,7 @@ export const storeOn = Effect.fnUntraced(function* (
 ) {
   const connection = yield* Effect.mapError(prepared(writer), storeFailureOf)
   return EventStore.of({
-    commit: makeGroupCommit(connection),
+    commit: yield* makeGroupCommit(connection),
     ...makeReads(reader),
     eventsNow: (roomId, eventIds) => readNow(writeText(roomId), eventIds.map(writeText)).map(eventOf),
   })
