@@ -341,7 +341,7 @@ const judgeAll = (
       if (live === "no")
         failures.push({ check: "live", why: `${roomId}: ${why}`, shape: shapeOfStanding(judged, roomId) })
       if (agree === "no" && parting !== undefined) {
-        const shape = shapeOfDisagreement(judged, roomId, parting.cause)
+        const shape = shapeOfDisagreement(judged, roomId, parting)
         failures.push({ check: "agree", why: `${roomId}: ${why}`, cause: parting.cause, shape })
       }
       if (agree === "unknown") unknown.push(`${roomId}: ${why}`)

@@ -19,7 +19,7 @@ const shapeOfUnheard = async (plan: Plan): Promise<string | null> => {
     const within = [...world.servers.values()]
     const { servers: everybody, rolledBack } = world
     const judged = { participants: within, within, everybody, rolledBack, overheard: new Overheard(world) }
-    shape = shapeOfDisagreement(judged, roomId!, "different-inputs")
+    shape = shapeOfDisagreement(judged, roomId!, { cause: "different-inputs", servers: ["s1", "s2"] })
   }
   await runPlan(plan, { transport: "direct", onEnd })
   return shape
@@ -62,6 +62,20 @@ const softFailed: Plan = {
   servers: [{ name: "s1", settings: { missingEventsLimit: 2 } }, { name: "s2" }],
   users: ["@alice:s1", "@bob:s2", "@dan:s2"],
 }
+
+/**
+ * S16 and S04: Bob, whom Alice bans, kicks Charlie before that is heard of. Hers soft-fails the kick and what Bob did then, which
+ * nobody tells Charlie's: there it stands, and where it meets the ban, in a room that nobody can join any more, he is nobody.
+ */
+const kickedByBanned = planOf(
+  3,
+  charlieJoins,
+  { id: "cut", atMs: 3_000, fault: { fault: "isolation", servers: ["s1"] }, forMs: 20_000 },
+  { id: "kick", atMs: 4_000, do: { act: "kick", user: "@bob:s2", room: "r", target: "@charlie:s3" } },
+  { id: "untold", atMs: 5_000, do: { act: "set-join-rule", user: "@bob:s2", room: "r", rule: "invite" } },
+  { id: "close", atMs: 6_000, do: { act: "set-join-rule", user: "@alice:s1", room: "r", rule: "invite" } },
+  { id: "ban", atMs: 7_000, do: { act: "ban", user: "@alice:s1", room: "r", target: "@bob:s2" } },
+)
 
 /** Bob's last leave is soft-failed, and nobody builds on it, where Alice's server reads a state that is no more. */
 const comesAndGoes = (mutant: "honest" | "stale-state"): Plan => ({
@@ -139,6 +153,9 @@ describe("what is nobody's fault", () => {
 
   test("S16, what a server soft-failed and nobody builds on", async () => {
     expect(await shapesIn(softFailed)).toEqual(["agree soft-failed-branch"])
+    expect(await shapesIn(kickedByBanned)).toEqual(["agree soft-failed-branch"])
+    const mutant = withMutant(kickedByBanned, "s3", { user: "@alice:s1", atMs: 7_500 })
+    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
     expect(await shapesIn(comesAndGoes("honest"))).toEqual([])
     expect(await shapesIn(comesAndGoes("stale-state"))).toEqual(["agree null", "verdicts null"])
   })

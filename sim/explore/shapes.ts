@@ -4,13 +4,13 @@
  */
 import type { Event } from "#spec-impl/core/event.ts"
 import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
+import type { TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import { requiredSigners } from "#spec-impl/core/signing.ts"
 import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
-import { differingKeys, stateByKey } from "../checks/agreement.ts"
+import { differingKeys, type Parting, stateByKey } from "../checks/agreement.ts"
 import { contextByTheRules, objectionOfState } from "../checks/by-the-rules.ts"
-import type { Cause } from "../world/report.ts"
 import type { VirtualServer } from "../world/world.ts"
 import { isOfLostKey, type Judged, lacksIn, shapeOfStanding } from "./standing.ts"
 
@@ -123,13 +123,18 @@ const resets: readonly (readonly [string, (resolution: Resolution) => boolean])[
  * The kind of a disagreement about a room; null where it is none of those that are known, and always where servers
  * resolved the same states differently.
  */
-export const shapeOfDisagreement = (judged: Judged, roomId: string, cause: Cause): string | null => {
+export const shapeOfDisagreement = (
+  judged: Judged,
+  roomId: string,
+  { cause, servers }: Pick<Parting, "cause" | "servers">,
+): string | null => {
   switch (cause) {
     case "different-resolution":
       return null
     case "missing-events":
       return (
-        shapeOfStanding(judged, roomId) ?? (isSoftFailedBranch(judged, roomId) ? "soft-failed-branch" : null)
+        shapeOfStanding(judged, roomId) ??
+        (isSoftFailedBranch(judged, roomId, servers) ? "soft-failed-branch" : null)
       )
     default:
       return (
@@ -213,33 +218,47 @@ const isUnheardKey = (judged: Judged, roomId: string): boolean => {
 }
 
 /**
- * S16, where nobody builds on what was soft-failed: all hold the same events, and would show the same state if what some
- * soft-failed were built on; and the state of the room spoke against it when it came, or does.
+ * S16, where nobody builds on what was soft-failed: but for events that the one who holds them soft-failed, and so owes to
+ * nobody, two servers hold the same, and would show the same state if what one soft-failed were built on; and the state of
+ * the room spoke against it when it came, or does.
  */
-const isSoftFailedBranch = ({ participants, overheard }: Judged, roomId: string): boolean => {
-  const held = participants.flatMap(({ name, rooms }) => {
-    const room = rooms.find(roomId)
-    return room === undefined ? [] : [{ name, dag: room.dag }]
+const isSoftFailedBranch = (
+  { everybody, overheard }: Judged,
+  roomId: string,
+  servers: readonly string[],
+): boolean => {
+  const held = servers.flatMap((name) => {
+    const dag = everybody.get(name)?.rooms.find(roomId)?.dag
+    return dag === undefined ? [] : [{ name, dag, records: standingIn(dag) }]
   })
-  const leaves = held.map(({ dag }) => leavesOf(dag))
-  const isOne = new Set(leaves.map((ids) => ids.join(" "))).size === 1
-  const states = held.map(({ dag }, at) => stateByKey(dag, dag.stateBeforeChildOf(leaves[at]!)))
-  const isFair = held.every(({ name, dag }, at) =>
-    leaves[at]!.map((eventId) => dag.timeline(eventId)!).every(
-      ({ verdict, event }) =>
-        verdict !== "soft-failed" ||
-        overheard.spokeAgainst(name, event.eventId) ||
-        objectionOfState(dag, event, dag.currentState(), 6) !== undefined,
-    ),
+  const common = held
+    .map(({ records }) => new Set(records.map(({ event }) => event.eventId)))
+    .reduce((some, others) => some.intersection(others))
+  const leaves = leavesOf((held[0]?.records ?? []).filter(({ event }) => common.has(event.eventId)))
+  const isFair = held.every(
+    ({ name, dag, records }) =>
+      // What is accepted comes before one of these, and so is common or was before somebody came in.
+      dag.forwardExtremities().every((eventId) => common.has(eventId)) &&
+      records.every(
+        ({ verdict, event }) =>
+          verdict === "accepted" ||
+          (common.has(event.eventId) && !leaves.includes(event.eventId)) ||
+          overheard.spokeAgainst(name, event.eventId) ||
+          objectionOfState(dag, event, dag.currentState(), 6) !== undefined,
+      ),
   )
-  return isOne && isFair && differingKeys(states).length === 0
+  const states = held.map(({ dag }) => stateByKey(dag, dag.stateBeforeChildOf(leaves)))
+  return isFair && differingKeys(states).length === 0
 }
 
-/** Accepted and soft-failed events on which nothing of that kind builds, by code point. */
-const leavesOf = (dag: RoomDag): readonly string[] => {
-  const records = [...dag.records()].filter(
-    ({ place, verdict }) => place === "timeline" && verdict !== "rejected",
+/** The history without what was rejected. */
+const standingIn = (dag: RoomDag): readonly TimelineRecord[] =>
+  [...dag.records()].filter(
+    (record): record is TimelineRecord => record.place === "timeline" && record.verdict !== "rejected",
   )
+
+/** Those on which none of them builds, by code point. */
+const leavesOf = (records: readonly TimelineRecord[]): readonly string[] => {
   const parents = new Set(records.flatMap(({ event }) => event.prevEvents))
   return records
     .map(({ event }) => event.eventId)
