@@ -6,6 +6,7 @@ import { aclUnheeded } from "./acl-unheeded.ts"
 import { anybodyRedacts } from "./anybody-redacts.ts"
 import { backportedResolution } from "./backported-resolution.ts"
 import { bootsRemembered } from "./boots-remembered.ts"
+import { chainsHoldThemselves } from "./chains-hold-themselves.ts"
 import { claimsFromCache } from "./claims-from-cache.ts"
 import { devicesNeverGo } from "./devices-never-go.ts"
 import { diesOfRedactions } from "./dies-of-redactions.ts"
@@ -61,6 +62,7 @@ export const mutants: readonly Mutant[] = [
   strangerSpeaks,
   signaturesUnverified,
   symmetricDifference,
+  chainsHoldThemselves,
   positionZero,
   noSubgraph,
   noEmptyStart,
