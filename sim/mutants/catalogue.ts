@@ -36,6 +36,7 @@ import { powerUnneeded } from "./power-unneeded.ts"
 import { redactionsIgnored } from "./redactions-ignored.ts"
 import { rejectedAuthEvents } from "./rejected-auth-events.ts"
 import { rejectedInState } from "./rejected-in-state.ts"
+import { rejectedWhenTold } from "./rejected-when-told.ts"
 import { sideBranches } from "./side-branches.ts"
 import { signaturesUnverified } from "./signatures-unverified.ts"
 import { softFailedInState } from "./soft-failed-in-state.ts"
@@ -50,6 +51,7 @@ import { wrongBase } from "./wrong-base.ts"
 
 export const mutants: readonly Mutant[] = [
   rejectedInState,
+  rejectedWhenTold,
   wrongBase,
   softFailedInState,
   softFailureTakesTips,
