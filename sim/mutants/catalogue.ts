@@ -4,6 +4,7 @@ import { absenceAgrees } from "./absence-agrees.ts"
 import { acknowledgedBeforeDurable } from "./acknowledged-before-durable.ts"
 import { aclUnheeded } from "./acl-unheeded.ts"
 import { anybodyRedacts } from "./anybody-redacts.ts"
+import { authEventsOfAnyRoom } from "./auth-events-of-any-room.ts"
 import { backportedResolution } from "./backported-resolution.ts"
 import { bootsRemembered } from "./boots-remembered.ts"
 import { chainsHoldThemselves } from "./chains-hold-themselves.ts"
@@ -59,6 +60,7 @@ export const mutants: readonly Mutant[] = [
   noSoftFailure,
   staleState,
   rejectedAuthEvents,
+  authEventsOfAnyRoom,
   powerUnneeded,
   ownPromotion,
   strangerSpeaks,
