@@ -9,6 +9,7 @@ import { backportedResolution } from "./backported-resolution.ts"
 import { bootsRemembered } from "./boots-remembered.ts"
 import { chainsHoldThemselves } from "./chains-hold-themselves.ts"
 import { claimsFromCache } from "./claims-from-cache.ts"
+import { creatorsByContent } from "./creators-by-content.ts"
 import { devicesNeverGo } from "./devices-never-go.ts"
 import { diesOfRedactions } from "./dies-of-redactions.ts"
 import { edusPassedOver } from "./edus-passed-over.ts"
@@ -36,6 +37,7 @@ import { powerIgnored } from "./power-ignored.ts"
 import { powerUnneeded } from "./power-unneeded.ts"
 import { redactionsIgnored } from "./redactions-ignored.ts"
 import { rejectedAuthEvents } from "./rejected-auth-events.ts"
+import { rejectedForEver } from "./rejected-for-ever.ts"
 import { rejectedInState } from "./rejected-in-state.ts"
 import { rejectedWhenTold } from "./rejected-when-told.ts"
 import { sideBranches } from "./side-branches.ts"
@@ -53,6 +55,7 @@ import { wrongBase } from "./wrong-base.ts"
 export const mutants: readonly Mutant[] = [
   rejectedInState,
   rejectedWhenTold,
+  rejectedForEver,
   wrongBase,
   softFailedInState,
   softFailureTakesTips,
@@ -68,6 +71,7 @@ export const mutants: readonly Mutant[] = [
   symmetricDifference,
   chainsHoldThemselves,
   positionZero,
+  creatorsByContent,
   noSubgraph,
   noEmptyStart,
   backportedResolution,
