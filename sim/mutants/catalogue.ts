@@ -4,9 +4,12 @@ import { absenceAgrees } from "./absence-agrees.ts"
 import { acknowledgedBeforeDurable } from "./acknowledged-before-durable.ts"
 import { aclUnheeded } from "./acl-unheeded.ts"
 import { anybodyRedacts } from "./anybody-redacts.ts"
+import { authEventsOfAnyRoom } from "./auth-events-of-any-room.ts"
 import { backportedResolution } from "./backported-resolution.ts"
 import { bootsRemembered } from "./boots-remembered.ts"
+import { chainsHoldThemselves } from "./chains-hold-themselves.ts"
 import { claimsFromCache } from "./claims-from-cache.ts"
+import { creatorsByContent } from "./creators-by-content.ts"
 import { devicesNeverGo } from "./devices-never-go.ts"
 import { diesOfRedactions } from "./dies-of-redactions.ts"
 import { edusPassedOver } from "./edus-passed-over.ts"
@@ -34,7 +37,9 @@ import { powerIgnored } from "./power-ignored.ts"
 import { powerUnneeded } from "./power-unneeded.ts"
 import { redactionsIgnored } from "./redactions-ignored.ts"
 import { rejectedAuthEvents } from "./rejected-auth-events.ts"
+import { rejectedForEver } from "./rejected-for-ever.ts"
 import { rejectedInState } from "./rejected-in-state.ts"
+import { rejectedWhenTold } from "./rejected-when-told.ts"
 import { sideBranches } from "./side-branches.ts"
 import { signaturesUnverified } from "./signatures-unverified.ts"
 import { softFailedInState } from "./soft-failed-in-state.ts"
@@ -49,6 +54,8 @@ import { wrongBase } from "./wrong-base.ts"
 
 export const mutants: readonly Mutant[] = [
   rejectedInState,
+  rejectedWhenTold,
+  rejectedForEver,
   wrongBase,
   softFailedInState,
   softFailureTakesTips,
@@ -56,12 +63,15 @@ export const mutants: readonly Mutant[] = [
   noSoftFailure,
   staleState,
   rejectedAuthEvents,
+  authEventsOfAnyRoom,
   powerUnneeded,
   ownPromotion,
   strangerSpeaks,
   signaturesUnverified,
   symmetricDifference,
+  chainsHoldThemselves,
   positionZero,
+  creatorsByContent,
   noSubgraph,
   noEmptyStart,
   backportedResolution,

@@ -13,6 +13,8 @@ export interface Mutant {
   readonly killedBy: string
   /** Random plans in which that can be; any where it says nothing. */
   readonly wishes?: { readonly roomVersions?: readonly string[]; readonly hostile?: boolean }
+  /** Where its plan was made by hand, and not found by seeking: why. */
+  readonly byHand?: string
   readonly mutation: Mutation
 }
 

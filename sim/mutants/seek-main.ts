@@ -1,5 +1,6 @@
 /**
- * Seeks, from seed 1 to 1000, the first random plan in which each mutant is found; with names, of those mutants alone.
+ * Seeks, from seed 1 to 1000, the first random plan in which each mutant is found; with names, of those mutants alone, and
+ * without, of all but those whose plans were made by hand.
  * `--write` makes that plan as small as it can and keeps it in plans/, and the seed in seeds.json, which docs/mutants.md
  * is made with; `npx biome check --write sim/mutants` then puts both in the form of the house. Exit code 1 where one is
  * not found.
@@ -27,8 +28,8 @@ const noteSeed = async (name: string, seed: number): Promise<void> => {
 }
 
 for (const mutant of mutants) {
-  const { name, killedBy, wishes } = mutant
-  if (names.length > 0 && !names.includes(name)) continue
+  const { name, killedBy, wishes, byHand } = mutant
+  if (names.length > 0 ? !names.includes(name) : byHand !== undefined) continue
   const seed = await seekSeed(mutant, seedMax)
   process.stdout.write(`${name}: ${seed === undefined ? `${killedBy} does not find it` : `seed ${seed}`}\n`)
   if (seed === undefined) process.exitCode = 1

@@ -21,12 +21,14 @@ const recordsOn = ({ servers }: Played, server: string, roomId: string) => [
 const acrossGap = (
   {
     topics = ["one", "two"],
+    before = [],
     ...options
   }: {
     readonly transport: Transport
     readonly seed?: number
     readonly roomVersion?: string
     readonly topics?: readonly string[]
+    readonly before?: readonly Fault[]
   },
   fault: Fault,
   story: (played: Played, roomId: string) => Effect.Effect<void, unknown>,
@@ -36,6 +38,7 @@ const acrossGap = (
       const { stage } = played
       const first = stage.user(userOf("s1"))
       for (const topic of topics) yield* first.setState(roomId, "m.room.topic", { topic })
+      for (const earlier of before) yield* stage.fault(earlier)
       yield* stage.quiet
       yield* stage.partition(["s1", "s2"], ["s3"])
       for (let nth = 1; nth <= 16; nth++) yield* say(played, "s2", roomId, `${nth}`)
@@ -90,6 +93,33 @@ describe("stale-state", () => {
     await tells({ types: ["m.room.topic"], which: "first" }, "one")
     await tells({ types: ["m.room.topic"], which: "last" }, "two")
     await tells({ types: ["m.room.name"], which: "first" }, "three")
+  })
+
+  it("tells of what it rejected, where it is told to", async () => {
+    const forged: Fault = {
+      fault: "hostile-event",
+      server: "s3",
+      acts: ["join-rules-without-power"],
+      towards: ["s2"],
+    }
+    const told: Fault = {
+      fault: "stale-state",
+      types: ["m.room.join_rules"],
+      keysShare: 1,
+      which: "rejected",
+    }
+    await acrossGap({ transport: "direct", before: [forged] }, told, (played, roomId) =>
+      Effect.sync(() => {
+        const rejected = recordsOn(played, "s2", roomId).filter(({ verdict }) => verdict === "rejected")
+        const leftOut = recordsOn(played, "s3", roomId).flatMap((record) =>
+          record.place === "timeline" && record.stateSource.kind === "claimed"
+            ? (record.stateSource.leftOut ?? [])
+            : [],
+        )
+        expect(leftOut).toEqual(rejected.map(({ event }) => event.eventId))
+        expect(leftOut).toHaveLength(1)
+      }),
+    )
   })
 
   it("by itself, with nothing shaped for it, finds the phantom join rules in room 10, never in room 12", async () => {

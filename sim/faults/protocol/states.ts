@@ -29,15 +29,19 @@ const drawTold = (draws: Draws, servers: readonly string[]) => ({
   keysShare: drawShare(draws, 0.1, 0.6, "keys"),
 })
 
-/** The events that once stood where `event` does, oldest first. */
-const earlierThan = ({ type, stateKey, depth, eventId }: Event, { dag }: Room): readonly Event[] => {
-  const earlier: Event[] = []
-  for (const record of dag.records()) {
-    const { event } = record
+/** The events that once stood where `event` does, or that were rejected and never did, oldest first. */
+const othersOf = (
+  { type, stateKey, depth, eventId }: Event,
+  { dag }: Room,
+  areRejected: boolean,
+): readonly Event[] => {
+  const others: Event[] = []
+  for (const { event, verdict } of dag.records()) {
     if (event.type !== type || event.stateKey !== stateKey || event.eventId === eventId) continue
-    if (record.verdict !== "rejected" && event.depth < depth) earlier.push(event)
+    if (areRejected ? verdict === "rejected" : verdict !== "rejected" && event.depth < depth)
+      others.push(event)
   }
-  return earlier.sort((a, b) =>
+  return others.sort((a, b) =>
     a.depth < b.depth ? -1 : a.depth > b.depth ? 1 : a.eventId < b.eventId ? -1 : 1,
   )
 }
@@ -57,12 +61,13 @@ const chanceOf = (
   }
 }
 
-/** Which of the events that were there before is told of. */
-const pickEarlier = {
-  any: (draws: Draws, earlier: readonly Event[], key: readonly string[]) =>
-    draws.pick(earlier, "which", ...key),
-  first: (_: Draws, earlier: readonly Event[]) => earlier[0]!,
-  last: (_: Draws, earlier: readonly Event[]) => earlier.at(-1)!,
+/** Which of these is told of. */
+const pickOne = {
+  any: (draws: Draws, others: readonly Event[], key: readonly string[]) =>
+    draws.pick(others, "which", ...key),
+  first: (_: Draws, others: readonly Event[]) => others[0]!,
+  last: (_: Draws, others: readonly Event[]) => others.at(-1)!,
+  rejected: (_: Draws, others: readonly Event[]) => others.at(-1)!,
 }
 
 const stale =
@@ -76,8 +81,8 @@ const stale =
     if (event?.stateKey === undefined || types?.includes(event.type) === false) return said
     const key = [event.type, event.stateKey]
     if (!draws.chance(keysShare, "stale", ...key)) return said
-    const earlier = earlierThan(event, room)
-    return earlier.length === 0 ? said : inFormOf(said, pickEarlier[which](draws, earlier, key))
+    const others = othersOf(event, room, which === "rejected")
+    return others.length === 0 ? said : inFormOf(said, pickOne[which](draws, others, key))
   }
 
 export const staleState = defineFault({
@@ -90,9 +95,10 @@ export const staleState = defineFault({
     ...stateFields,
     keysShare: withDefault(Share, 0.3, "the part of the keys of a state that are of an earlier time"),
     which: withDefault(
-      Schema.Literals(["any", "first", "last"]),
+      Schema.Literals(["any", "first", "last", "rejected"]),
       "any",
-      "which of the events that were there before it tells of: any, by chance, or the first or last of them",
+      "which of the events that were there before it tells of: any, by chance, or the first or last of them; " +
+        "`rejected`: of the last one that it rejected instead",
     ),
   },
   draw: (draws, servers) => ({ fault: "stale-state", ...drawTold(draws, servers) }),

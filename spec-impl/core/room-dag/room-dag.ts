@@ -218,7 +218,7 @@ export class RoomDag {
       event,
       verdict: objection === undefined ? "accepted" : "rejected",
       objection,
-      index: objection === undefined ? this.#intern(event) : -1,
+      index: objection === undefined ? this.intern(event) : -1,
     }
   }
 
@@ -245,7 +245,7 @@ export class RoomDag {
         ? objectionByPresent(this, event, stateBefore, claimed)
         : undefined)
     const verdict = verdictBy(objection, this.rules.readings)
-    const index = byCitations === undefined ? this.#intern(event) : -1
+    const index = byCitations === undefined ? this.intern(event) : -1
     const applies = verdict !== "rejected" && index >= 0
     return {
       place: "timeline",
@@ -388,7 +388,7 @@ export class RoomDag {
    * examined and came to nothing (refused, or not to be kept) leaves the graph again here. Else it would stay there in
    * the copy that was refused, while another one that is accepted later is in the records and on disk.
    */
-  #intern(event: Event): number {
+  protected intern(event: Event): number {
     if (event.stateKey === undefined) return -1
     this.graph.truncate(this.#heldIndices)
     return this.graph.add(event)
