@@ -1,4 +1,5 @@
 /** A JSON parser that keeps what `JSON.parse` hides, and whose depth is bounded by memory alone. */
+import { wordsOf } from "../words.ts"
 import { JsonFloat, type JsonValue, newObject, repeatedKeys } from "./value.ts"
 
 /** Text that is not JSON, or not the JSON that was asked for. */
@@ -20,7 +21,9 @@ export class MalformedJson extends Error {
  * lenient, and takes lone surrogates. Throws `MalformedJson`.
  */
 export const parseJson = (input: string | Uint8Array, mode: "strict" | "lenient" | "trusted"): JsonValue =>
-  new Parser(typeof input === "string" ? input : decode(input), mode).parse()
+  typeof input === "string"
+    ? new Parser(input, mode, true).parse()
+    : new Parser(decode(input), mode, hasControls(input)).parse()
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
@@ -30,6 +33,17 @@ const decode = (bytes: Uint8Array): string => {
   } catch {
     throw new MalformedJson("invalid UTF-8", 0)
   }
+}
+
+/** Whether there are control characters, be it in strings, where none may be, or between them. */
+const hasControls = (bytes: Uint8Array): boolean => {
+  const { words, others } = wordsOf(bytes)
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!
+    // Where one of its bytes is below 0x20, and only there, this leaves the highest bit of a byte.
+    if (((word - 0x20202020) & ~word & 0x80808080) !== 0) return true
+  }
+  return others.some((byte) => byte < 0x20)
 }
 
 type OpenObject = Record<string | symbol, unknown>
@@ -54,17 +68,33 @@ const escapes: Readonly<Record<string, string>> = {
   t: "\t",
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids them
+const control = /[\u0000-\u001f]/g
+
+/** Of a long text the keys that were read, each in a place by what it looks like: most come again. */
+const keyPlaces = 256
+const longMin = 4_096
+
 class Parser {
   readonly #text: string
   readonly #strict: boolean
+  /** Whether strings that are written without escapes need not be asked for lone surrogates. */
+  readonly #isWellFormed: boolean
   readonly #trusted: boolean
   readonly #frames: Frame[] = []
+  readonly #keys: string[] | undefined
   #at = 0
+  /** Where the next backslash is and the next control character, seen from the string that was read last. */
+  #escapeAt = -1
+  #controlAt: number
 
-  constructor(text: string, mode: "strict" | "lenient" | "trusted") {
+  constructor(text: string, mode: "strict" | "lenient" | "trusted", mayHaveControls: boolean) {
     this.#text = text
+    this.#controlAt = mayHaveControls ? -1 : text.length
+    this.#keys = text.length < longMin ? undefined : Array(keyPlaces).fill("")
     this.#strict = mode === "strict"
     this.#trusted = mode === "trusted"
+    this.#isWellFormed = this.#trusted || text.isWellFormed()
   }
 
   parse(): JsonValue {
@@ -134,7 +164,7 @@ class Parser {
   }
 
   #assign(object: OpenObject, key: string, value: JsonValue): void {
-    if (key in object) {
+    if (object[key] !== undefined) {
       if (this.#strict) this.#fail(`the key ${JSON.stringify(key)} stands twice`)
       const repeated = (object[repeatedKeys] as string[] | undefined) ?? []
       Object.defineProperty(object, repeatedKeys, { value: [...repeated, key], configurable: true })
@@ -144,13 +174,51 @@ class Parser {
 
   #readKey(): string {
     if (this.#text.charCodeAt(this.#at) !== 0x22) this.#fail("a key is missing")
-    const key = this.#readString()
+    const start = this.#at + 1
+    const end = this.#plainEnd(start)
+    const key = end < 0 ? this.#readString() : this.#keyAt(start, end)
     this.#skipSpace()
     if (!this.#take(0x3a)) this.#fail("a colon is missing")
     return key
   }
 
+  #keyAt(start: number, end: number): string {
+    this.#at = end + 1
+    if (this.#keys === undefined) return this.#text.slice(start, end)
+    const length = end - start
+    const look = length * 7 + this.#text.charCodeAt(start) * 3 + this.#text.charCodeAt(end - 1)
+    const place = look % keyPlaces
+    const known = this.#keys[place]!
+    if (known.length === length && this.#text.startsWith(known, start)) return known
+    this.#keys[place] = this.#text.slice(start, end)
+    return this.#keys[place]
+  }
+
+  /** Where the string that begins there ends, if all of it stands as it is meant; else -1. */
+  #plainEnd(start: number): number {
+    const end = this.#text.indexOf('"', start)
+    if (end < 0 || !this.#isWellFormed) return -1
+    if (this.#escapeAt < start) this.#escapeAt = this.#indexOrEnd(this.#text.indexOf("\\", start))
+    if (this.#controlAt < start) {
+      control.lastIndex = start
+      this.#controlAt = this.#indexOrEnd(control.test(this.#text) ? control.lastIndex - 1 : -1)
+    }
+    return end < this.#escapeAt && end < this.#controlAt ? end : -1
+  }
+
+  #indexOrEnd(index: number): number {
+    return index < 0 ? this.#text.length : index
+  }
+
   #readString(): string {
+    const end = this.#plainEnd(this.#at + 1)
+    if (end < 0) return this.#readOddString()
+    const plain = this.#text.slice(this.#at + 1, end)
+    this.#at = end + 1
+    return plain
+  }
+
+  #readOddString(): string {
     const start = ++this.#at
     for (;;) {
       const unit = this.#text.charCodeAt(this.#at)
