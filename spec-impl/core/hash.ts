@@ -34,7 +34,8 @@ export const contentHash = (pdu: JsonObject): string =>
 export const isWhole = (pdu: JsonObject): boolean =>
   wholes.get(pdu) ?? wholes.keep(pdu, isJsonObject(pdu.hashes) && pdu.hashes.sha256 === contentHash(pdu))
 
-const wholes = new Recent<JsonObject, boolean>()
+/** Of a large room that is joined each event is asked for when it comes, and once more when its state is summed up. */
+const wholes = new Recent<JsonObject, boolean>(4_096)
 
 /** §Calculating the reference hash for an event. */
 export const referenceHash = (pdu: JsonObject, version: RoomVersion): Uint8Array =>

@@ -6,8 +6,8 @@ import { decodeBase64, encodeBase64 } from "./base64.ts"
 import type { Event } from "./event.ts"
 import { contentHash, protectedText, without } from "./hash.ts"
 import { domainOf } from "./identifiers.ts"
-import { canonicalJsonBytes } from "./json/encode.ts"
-import { isJsonObject, type JsonObject } from "./json/value.ts"
+import { canonicalJsonBytes, compareCodePoints } from "./json/encode.ts"
+import { isJsonObject, type JsonObject, type JsonValue, newObject } from "./json/value.ts"
 import { Recent } from "./recent.ts"
 import type { RoomVersion } from "./room-version.ts"
 
@@ -147,7 +147,10 @@ type Sign = (message: Uint8Array) => Uint8Array
 export const signJson = (object: JsonObject, server: string, keyId: string, sign: Sign): JsonObject =>
   withSignature(object, server, keyId, sign(signingBytes(object)))
 
-/** Adds the content hash and a signature (§Adding hashes and signatures to outgoing events). */
+/**
+ * Adds the content hash and a signature (§Adding hashes and signatures to outgoing events). The keys stand in canonical
+ * order: a room is told to each server that joins it, and what is in order is written as it stands.
+ */
 export const signEvent = (
   pdu: JsonObject,
   version: RoomVersion,
@@ -156,5 +159,11 @@ export const signEvent = (
   sign: Sign,
 ): JsonObject => {
   const hashed = { ...pdu, hashes: { sha256: contentHash(pdu) } }
-  return withSignature(hashed, server, keyId, sign(eventSigningBytes(hashed, version)))
+  return inOrder(withSignature(hashed, server, keyId, sign(eventSigningBytes(hashed, version))))
+}
+
+const inOrder = (object: JsonObject): JsonObject => {
+  const ordered = newObject<JsonValue>()
+  for (const key of Object.keys(object).sort(compareCodePoints)) ordered[key] = object[key]!
+  return ordered
 }

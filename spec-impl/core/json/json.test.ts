@@ -104,6 +104,37 @@ describe("what nobody takes", () => {
   }
 })
 
+describe("a string's end", () => {
+  const inArray = (...texts: readonly string[]): Uint8Array =>
+    Buffer.from(`[${texts.map((text) => `"${text}"`).join(",")}]`)
+
+  it("is where it is, whatever escapes and controls come later", () => {
+    expect(parseJson(inArray("plain", "a\\nb", "plain", '\\"', "plain"), "strict")).toEqual([
+      ...["plain", "a\nb", "plain", '"', "plain"],
+    ])
+    expect(parseJson(Buffer.from('[\n\t"a",\r\n"b\\u0001",\n"c"]'), "strict")).toEqual(["a", "b\u0001", "c"])
+  })
+
+  it("controls are refused wherever they stand, and wherever in memory the bytes are", () => {
+    for (let control = 0; control < 0x20; control++) {
+      for (let at = 0; at < 9; at++) {
+        const text = `${"x".repeat(at)}${String.fromCharCode(control)}${"y".repeat(8 - at)}`
+        const bytes = Buffer.concat([Buffer.alloc(at % 4), inArray("before", text, "after")])
+        expect(problemOf(bytes.subarray(at % 4), "lenient")).toBe("a string does not end")
+      }
+    }
+  })
+
+  it("keys of a long text that look alike stay apart", () => {
+    const objects = Array.from({ length: 500 }, (_, nth) => ({
+      [`k${nth}e`]: nth,
+      [`ke${nth}`]: nth,
+      "": nth,
+    }))
+    expect(canonicalJson(parseJson(JSON.stringify(objects), "strict"))).toBe(canonicalJson(objects))
+  })
+})
+
 describe("depth", () => {
   it("is bounded by memory alone", () => {
     const depth = 1_000_000

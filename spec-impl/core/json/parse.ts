@@ -1,5 +1,7 @@
 /** A JSON parser that keeps what `JSON.parse` hides, and whose depth is bounded by memory alone. */
+import { wordsOf } from "../words.ts"
 import { compareCodePoints } from "./encode.ts"
+import { keyAt } from "./key-table.ts"
 import { JsonFloat, type JsonValue, newObject, repeatedKeys } from "./value.ts"
 
 /** Text that is not JSON, or not the JSON that was asked for. */
@@ -21,7 +23,7 @@ export class MalformedJson extends Error {
  * lenient, and takes lone surrogates. Throws `MalformedJson`.
  */
 export const parseJson = (input: string | Uint8Array, mode: "strict" | "lenient" | "trusted"): JsonValue =>
-  new Parser(typeof input === "string" ? input : decode(input), mode, typeof input !== "string").parse()
+  typeof input === "string" ? new Parser(input, mode).parse() : parserOf(input, mode).parse()
 
 /** What was received, and whether it came in canonical form: then its bytes are those that `canonicalJsonBytes` gives. */
 export interface ReceivedJson {
@@ -31,7 +33,7 @@ export interface ReceivedJson {
 
 /** Parses as `lenient`. */
 export const parseReceived = (bytes: Uint8Array): ReceivedJson => {
-  const parser = new Parser(decode(bytes), "lenient", true)
+  const parser = parserOf(bytes, "lenient")
   const value = parser.parse()
   return { value, isCanonical: parser.isCanonical }
 }
@@ -44,6 +46,20 @@ const decode = (bytes: Uint8Array): string => {
   } catch {
     throw new MalformedJson("invalid UTF-8", 0)
   }
+}
+
+const parserOf = (bytes: Uint8Array, mode: "strict" | "lenient" | "trusted"): Parser =>
+  new Parser(decode(bytes), mode, { hasControls: hasControls(bytes) })
+
+/** Whether there are control characters, be it in strings, where none may be, or between them. */
+const hasControls = (bytes: Uint8Array): boolean => {
+  const { words, others } = wordsOf(bytes)
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!
+    // Where one of its bytes is below 0x20, and only there, this leaves the highest bit of a byte.
+    if (((word - 0x20202020) & ~word & 0x80808080) !== 0) return true
+  }
+  return others.some((byte) => byte < 0x20)
 }
 
 type OpenObject = Record<string | symbol, unknown>
@@ -70,29 +86,33 @@ const escapes: Readonly<Record<string, string>> = {
   t: "\t",
 }
 
-/**
- * Keys are the same again and again. What is a key of some object already need not be cut out of the text, nor looked for
- * among all strings that are.
- */
-const keysKept = 1_024
-const keyUnitsMax = 40
-const knownKeys: string[] = Array(keysKept).fill("")
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids them
+const control = /[\u0000-\u001f]/g
 
 class Parser {
   readonly #text: string
   readonly #strict: boolean
   readonly #trusted: boolean
-  /** The text was decoded, so that what stands in it as it is has no lone surrogate. */
-  readonly #isDecoded: boolean
+  /** Whether strings that are written without escapes need not be asked for lone surrogates. */
+  readonly #isWellFormed: boolean
   readonly #frames: Frame[] = []
   #at = 0
   #isCanonical = true
+  /** Where the next backslash is and the next control character, seen from the string that was read last. */
+  #escapeAt = -1
+  #controlAt: number
 
-  constructor(text: string, mode: "strict" | "lenient" | "trusted", isDecoded: boolean) {
+  /** What is known of a text that was decoded: it has no lone surrogates as they are. */
+  constructor(
+    text: string,
+    mode: "strict" | "lenient" | "trusted",
+    decoded?: { readonly hasControls: boolean },
+  ) {
     this.#text = text
     this.#strict = mode === "strict"
     this.#trusted = mode === "trusted"
-    this.#isDecoded = isDecoded
+    this.#isWellFormed = this.#trusted || decoded !== undefined || text.isWellFormed()
+    this.#controlAt = decoded?.hasControls === false ? text.length : -1
   }
 
   /** Whether what was read so far is the canonical form of what it says. */
@@ -183,43 +203,44 @@ class Parser {
 
   #readKey(): string {
     if (this.#text.charCodeAt(this.#at) !== 0x22) this.#fail("a key is missing")
-    const key = this.#readKnownKey() ?? this.#readString()
+    const start = this.#at + 1
+    const end = this.#plainEnd(start)
+    const key = end < 0 ? this.#readOddString() : keyAt(this.#text, start, end)
+    if (end >= 0) this.#at = end + 1
     this.#skipSpace()
     if (!this.#take(0x3a)) this.#fail("a colon is missing")
     return key
   }
 
-  /** A key that stood elsewhere already, most likely; undefined, and nothing is read, where it is long or has escapes. */
-  #readKnownKey(): string | undefined {
+  #readString(): string {
     const start = this.#at + 1
-    let mark = 0
-    for (let at = start; at <= start + keyUnitsMax; at++) {
-      const unit = this.#text.charCodeAt(at)
-      if (unit === 0x22) {
-        this.#at = at + 1
-        const place = mark & (keysKept - 1)
-        const known = knownKeys[place]!
-        if (known.length === at - start && this.#text.startsWith(known, start)) return known
-        // Of a part of the text the whole would stay in memory.
-        const key = Buffer.from(this.#text.slice(start, at)).toString("latin1")
-        knownKeys[place] = key
-        return key
-      }
-      // Neither NaN nor what is no ASCII is in the range.
-      if (!(unit >= 0x20 && unit < 0x80) || unit === 0x5c) return undefined
-      mark = (Math.imul(mark, 31) + unit) | 0
-    }
-    return undefined
+    const end = this.#plainEnd(start)
+    if (end < 0) return this.#readOddString()
+    this.#at = end + 1
+    return this.#text.slice(start, end)
   }
 
-  #readString(): string {
+  /** Where the string that begins there ends, if all of it stands as it is meant; else -1. */
+  #plainEnd(start: number): number {
+    const end = this.#text.indexOf('"', start)
+    if (end < 0 || !this.#isWellFormed) return -1
+    if (this.#escapeAt < start) this.#escapeAt = this.#indexOrEnd(this.#text.indexOf("\\", start))
+    if (this.#controlAt < start) {
+      control.lastIndex = start
+      this.#controlAt = this.#indexOrEnd(control.test(this.#text) ? control.lastIndex - 1 : -1)
+    }
+    return end < this.#escapeAt && end < this.#controlAt ? end : -1
+  }
+
+  #indexOrEnd(index: number): number {
+    return index < 0 ? this.#text.length : index
+  }
+
+  #readOddString(): string {
     const start = ++this.#at
     for (;;) {
       const unit = this.#text.charCodeAt(this.#at)
-      if (unit === 0x22) {
-        const plain = this.#text.slice(start, this.#at++)
-        return this.#isDecoded ? plain : this.#checked(plain, start)
-      }
+      if (unit === 0x22) return this.#checked(this.#text.slice(start, this.#at++), start)
       if (unit === 0x5c) return this.#readEscaped(start)
       if (unit < 0x20 || Number.isNaN(unit)) this.#fail("a string does not end")
       this.#at++

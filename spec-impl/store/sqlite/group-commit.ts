@@ -3,7 +3,14 @@ import { Effect, Exit, Option } from "effect"
 import type { SqlConnection } from "effect/sql"
 import { StoreFailure, type StoreGroup } from "../event-store.ts"
 import { storeFailureOf } from "./failure.ts"
-import { applyChanges, clearStaged, type EncodedGroup, encodeGroup, stageBlob } from "./rows.ts"
+import {
+  applyChanges,
+  applyChangesWithEvents,
+  clearStaged,
+  type EncodedGroup,
+  encodeGroup,
+  stageBlob,
+} from "./rows.ts"
 
 type Outcome = Exit.Exit<void, StoreFailure>
 
@@ -32,8 +39,12 @@ export const makeGroupCommit = Effect.fnUntraced(function* (connection: SqlConne
     const staged = batch.flatMap(({ encoded }) => encoded.blobs)
     if (staged.length > 0) yield* connection.execute(clearStaged, [], undefined)
     for (const { id, bytes } of staged) yield* connection.execute(stageBlob, [id, asBuffer(bytes)], undefined)
-    const rows = batch.map(({ encoded }) => encoded.rows).filter((text) => text !== "")
-    yield* connection.execute(applyChanges, [`[${rows.join(",")}]`], undefined)
+    const texts = batch.map(({ encoded }) => encoded.rows).filter((text) => text !== "")
+    const rows = `[${texts.join(",")}]`
+    const eventBytes = batch[0]?.encoded.eventBytes
+    yield* eventBytes === undefined
+      ? connection.execute(applyChanges, [rows], undefined)
+      : connection.execute(applyChangesWithEvents, [rows, asBuffer(eventBytes)], undefined)
     if (staged.length > 0) yield* Effect.ignore(connection.execute(clearStaged, [], undefined))
   }, Effect.mapError(storeFailureOf))
 
@@ -66,14 +77,19 @@ export const makeGroupCommit = Effect.fnUntraced(function* (connection: SqlConne
 const notJson = (error: unknown): StoreFailure =>
   new StoreFailure({ reason: "broken", detail: `the group is not JSON: ${error}` })
 
-/** The groups that waited longest; who asks is among the first of them, since permits are given in order. */
+/**
+ * The groups that waited longest; who asks is among the first of them, since permits are given in order. One with many
+ * events is a batch of its own.
+ */
 const takeBatch = (waiting: Waiting[]): readonly Waiting[] => {
   let characters = 0
   let taken = 0
   for (const { encoded } of waiting) {
     characters += encoded.rows.length
-    if (taken > 0 && characters > batchCharactersMax) break
+    const isAlone = encoded.eventBytes !== undefined
+    if (taken > 0 && (isAlone || characters > batchCharactersMax)) break
     taken++
+    if (isAlone) break
   }
   return waiting.splice(0, taken)
 }

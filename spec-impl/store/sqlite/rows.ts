@@ -23,6 +23,15 @@ const changes = {
     INSERT INTO events (room_id, event_id, is_outlier, data) VALUES (NEW.a, NEW.b, NEW.c, NEW.d)
       ON CONFLICT DO UPDATE SET is_outlier = excluded.is_outlier, data = excluded.data
       WHERE excluded.is_outlier <= is_outlier;`,
+  // The same of many, written one after the other in `d`; `b` lists them by id, kind, and where in it each is.
+  events: `
+    SELECT RAISE(ABORT, 'no room ' || NEW.a || ' is kept here')
+      WHERE NOT EXISTS (SELECT 1 FROM rooms WHERE room_id = NEW.a);
+    INSERT INTO events (room_id, event_id, is_outlier, data)
+      SELECT NEW.a, value ->> 0, value ->> 1, CAST(substr(NEW.d, value ->> 2, value ->> 3) AS TEXT)
+      FROM json_each(NEW.b) WHERE true
+      ON CONFLICT DO UPDATE SET is_outlier = excluded.is_outlier, data = excluded.data
+      WHERE excluded.is_outlier <= is_outlier;`,
   extremities: `
     SELECT RAISE(ABORT, 'no room ' || NEW.a || ' is kept here')
       WHERE NOT EXISTS (SELECT 1 FROM rooms WHERE room_id = NEW.a);
@@ -71,6 +80,11 @@ export const changeDefinitions: readonly string[] = [
 export const applyChanges =
   "INSERT INTO change SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)"
 
+/** The same, where `events` finds its bytes beside them. */
+export const applyChangesWithEvents =
+  "INSERT INTO change SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, " +
+  "iif(value ->> 0 = 'events', ?2, value ->> 4) FROM json_each(?1)"
+
 /** Puts bytes where `putBlob` finds them. */
 export const stageBlob = "INSERT INTO staged VALUES (?, ?)"
 export const clearStaged = "DELETE FROM staged"
@@ -82,16 +96,29 @@ export interface EncodedGroup {
   /** Its rows, without the brackets around; empty where nothing changes. */
   readonly rows: string
   readonly blobs: readonly { readonly id: number; readonly bytes: Uint8Array }[]
+  /** The text of events that are many; undefined where they are among the rows. */
+  readonly eventBytes: Uint8Array | undefined
 }
+
+/** So many events are written as bytes, which SQLite need not read as JSON: it takes half the time. */
+const manyEventsMin = 100
 
 /** Throws where a value of the group is not JSON. `blobId` gives a number that no other blob has. */
 export const encodeGroup = (group: StoreGroup, blobId: () => number): EncodedGroup => {
   const blobs = (group.blobs ?? []).flatMap(({ bytes }) => (bytes === null ? [] : [{ id: blobId(), bytes }]))
-  return { rows: JSON.stringify(changesOf(group, blobs)).slice(1, -1), blobs }
+  const { events = [] } = group
+  const many = events.length < manyEventsMin ? undefined : manyEvents(events)
+  const eventChanges = many?.changes ?? events.map(eventChange)
+  const rows = JSON.stringify(changesOf(group, eventChanges, blobs)).slice(1, -1)
+  return { rows, blobs, eventBytes: many?.bytes }
 }
 
 /** In the order of the fields, as the contract has it. */
-const changesOf = (group: StoreGroup, blobs: EncodedGroup["blobs"]): readonly Change[] => {
+const changesOf = (
+  group: StoreGroup,
+  eventChanges: readonly Change[],
+  blobs: EncodedGroup["blobs"],
+): readonly Change[] => {
   const staged = blobs.values()
   return [
     ...(group.forgottenRooms ?? []).map((roomId): Change => ["forgetRoom", writeText(roomId)]),
@@ -106,15 +133,7 @@ const changesOf = (group: StoreGroup, blobs: EncodedGroup["blobs"]): readonly Ch
         JSON.stringify(changes),
       ],
     ),
-    ...(group.events ?? []).map(
-      (event): Change => [
-        "event",
-        writeText(event.roomId),
-        writeText(event.eventId),
-        event.history === undefined ? 1 : 0,
-        eventText(event),
-      ],
-    ),
+    ...eventChanges,
     ...(group.extremities ?? []).map(
       ({ roomId, eventIds }): Change => ["extremities", writeText(roomId), JSON.stringify(eventIds)],
     ),
@@ -151,6 +170,35 @@ const changesOf = (group: StoreGroup, blobs: EncodedGroup["blobs"]): readonly Ch
       : [["forgetAnswers", group.answersForgottenBefore] satisfies Change]),
   ]
 }
+
+const eventChange = (event: EventWrite): Change => [
+  "event",
+  writeText(event.roomId),
+  writeText(event.eventId),
+  isOutlier(event),
+  eventText(event),
+]
+
+/** One change for those of a room that follow one another. */
+const manyEvents = (events: readonly EventWrite[]) => {
+  const texts = events.map(eventText)
+  const bytes = Buffer.allocUnsafeSlow(texts.reduce((length, text) => length + Buffer.byteLength(text), 0))
+  const lists: { readonly roomId: string; readonly places: (string | number)[][] }[] = []
+  let at = 0
+  for (const [nth, event] of events.entries()) {
+    const length = bytes.write(texts[nth]!, at)
+    if (lists.at(-1)?.roomId !== event.roomId) lists.push({ roomId: event.roomId, places: [] })
+    // SQLite counts from one.
+    lists.at(-1)!.places.push([writeText(event.eventId), isOutlier(event), at + 1, length])
+    at += length
+  }
+  const changes = lists.map(
+    ({ roomId, places }): Change => ["events", writeText(roomId), JSON.stringify(places)],
+  )
+  return { changes, bytes }
+}
+
+const isOutlier = ({ history }: EventWrite): 0 | 1 => (history === undefined ? 1 : 0)
 
 const eventText = ({ roomId: _, eventId: __, ...data }: EventWrite): string => writeTyped(data)
 

@@ -1,8 +1,8 @@
 /** What the contract of `EventStore` says, by example: each holds for every layer, now and after the next boot. */
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
-import type { JsonValue } from "../../core/json/value.ts"
-import type { EventStore, StoreFailure, StoreGroup } from "../event-store.ts"
+import { JsonFloat, type JsonValue } from "../../core/json/value.ts"
+import type { EventStore, EventWrite, StoreFailure, StoreGroup } from "../event-store.ts"
 import { type Disk, event, onDisk } from "./disk.ts"
 import { keptRooms } from "./kept-rooms.ts"
 
@@ -85,6 +85,43 @@ export const describeExamples = (makeDisk: () => Disk): void => {
       const told = await Effect.runPromise(onDisk(makeDisk(), asked))
       expect(told).toEqual([[event("$a", odd)], [event("$a", { history })], [event("$\ud800")]])
       expect(await toldAfter([room], (store) => Effect.sync(() => store.eventsNow("!r", ["$b"])))).toEqual([])
+    })
+
+    const many = (count: number, more: (nth: number) => Partial<EventWrite>) =>
+      Array.from({ length: count }, (_, nth) => event(`$${nth}`, more(nth)))
+
+    it("that are many are kept like few, of two rooms and whatever is in them", async () => {
+      const odd = ["é\u0000", "\ud800", '\u{10000}"\\', new JsonFloat(1), 2n ** 70n, "plain"]
+      const events = many(300, (nth) => ({
+        roomId: nth < 200 ? "!r" : "!\ud800é",
+        pdu: { body: odd[nth % odd.length]! },
+        ...(nth % 7 === 0 ? { history, position: nth } : {}),
+      }))
+      const other = { roomId: "!\ud800é", roomVersion: "12" }
+      const kept = await toldAfter([{ rooms: [...room.rooms!, other], events }], keptRooms)
+      const byRoom = (roomId: string) => kept.find((one) => one.roomId === roomId)!.events
+      expect([...byRoom("!r"), ...byRoom(other.roomId)]).toEqual(events)
+    })
+
+    it("that are many replace what is held as few do", async () => {
+      const before = { ...room, events: [event("$0", { history }), event("$1", { pdu: { depth: 2 } })] }
+      const [kept] = await toldAfter([before, { events: many(150, () => ({})) }], keptRooms)
+      expect(kept!.events.slice(0, 3)).toEqual([event("$0", { history }), event("$1"), event("$2")])
+      expect(kept!.events.length).toBe(150)
+    })
+
+    it("that are many are kept with all else of their group, or none of it is", async () => {
+      const record = { collection: "c", key: "k", value: 1 }
+      const told = await toldAfter([{ ...room, records: [record], events: many(120, () => ({})) }], (store) =>
+        Effect.gen(function* () {
+          const strays = many(120, (nth) => ({ roomId: nth === 119 ? "!not-held" : "!r", pdu: { nth } }))
+          const failure = yield* Effect.orDie(
+            Effect.flip(store.commit({ events: strays, records: [{ ...record, value: 2 }] })),
+          )
+          return [failure.reason, yield* store.records("c"), store.eventsNow("!r", ["$0"])]
+        }),
+      )
+      expect(told).toEqual(["broken", [["k", 1]], [event("$0")]])
     })
 
     it("with a state key are told before all others where they are asked for", async () => {
