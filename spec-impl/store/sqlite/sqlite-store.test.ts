@@ -4,6 +4,7 @@ import { dirname } from "node:path"
 import { Effect, type Scope } from "effect"
 import { SqlClient } from "effect/sql"
 import { describe, expect, it } from "vitest"
+import { memoryScratch } from "../../core/paging/pages.ts"
 import { type EventStore, StoreFailure, type StoreGroup } from "../event-store.ts"
 import { describeContract } from "../testing/contract.ts"
 import { type Disk, event, onDisk } from "../testing/disk.ts"
@@ -41,7 +42,8 @@ describe("a full disk", () => {
         const writer = yield* makeSqliteClient({ filename })
         yield* Effect.provideService(migrate, SqlClient.SqlClient, writer)
         yield* writer`PRAGMA max_page_count = 80`
-        const store = yield* storeOn(writer, yield* makeSqliteClient({ filename, readOnly: true }), () => [])
+        const reader = yield* makeSqliteClient({ filename, readOnly: true })
+        const store = yield* storeOn(writer, reader, () => [], memoryScratch())
         const huge = "x".repeat(1_000_000)
         const groups = [record("a", ""), record("b", huge), record("d", ""), record("e", huge)]
         const exits = yield* Effect.forEach(groups, (group) => Effect.result(store.commit(group)), {
