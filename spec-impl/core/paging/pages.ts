@@ -120,7 +120,7 @@ export class Pages {
 export const memoryScratch = (): Scratch => {
   const pages = new Map<number, Uint8Array>()
   return {
-    write: (page, bytes) => void pages.set(page, bytes.slice()),
+    write: (page, bytes) => void pages.set(page, Uint8Array.from(bytes)),
     read: (page, bytes) => {
       const written = pages.get(page)
       if (written === undefined) throw new Error(`page ${page} was never written`)
