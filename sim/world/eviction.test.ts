@@ -9,13 +9,16 @@ import { type Played, play } from "./testing/play.ts"
 
 const path = encodeURIComponent
 const messages = 24
+/** So many that of what is known of them most is out of memory too. */
+const manyMessages = 400
 
 /** Alice (s1) and Bob (s2) in a room; she has said much, and one thing was redacted. */
 const withHistory = <A>(
   heldMessagesMax: number,
   story: (played: Played & Told) => Effect.Effect<A, unknown>,
+  count = messages,
 ): Promise<A> =>
-  play({ settings: { enableRegistration: true, heldMessagesMax } }, (played) =>
+  play({ servers: 3, settings: { enableRegistration: true, heldMessagesMax } }, (played) =>
     Effect.gen(function* () {
       const alice = yield* registerClient(played, "s1", "alice")
       const bob = yield* registerClient(played, "s2", "bob")
@@ -26,7 +29,7 @@ const withHistory = <A>(
       yield* played.stage.quiet
       const since = String((yield* alice.get("/sync")).body.next_batch)
       const ids: string[] = []
-      for (let nth = 0; nth < messages; nth++) {
+      for (let nth = 0; nth < count; nth++) {
         const said = yield* alice.put(`${room}/send/m.room.message/${nth}`, {
           msgtype: "m.text",
           body: `${nth}`,
@@ -144,29 +147,123 @@ describe("messages that are out of memory", () => {
     ))
 
   it("are what a late event builds on: it is judged by the state after them", () =>
-    withHistory(0, (world) =>
-      Effect.gen(function* () {
-        const { servers, roomId, ids, bob } = world
-        const { dag } = servers.get("s1")!.rooms.find(roomId)!
-        expect(dag.held.evicted.find(ids[2]!)).toBeGreaterThanOrEqual(0)
-        const { stateAfter, event } = dag.timeline(ids[2]!)!
-        const draft = { type: "m.room.message", sender: bob.userId, content: { body: "late" } }
-        const pdu = yield* craftPdu(world, "s2", roomId, draft, (complete) => ({
-          ...complete,
-          prev_events: [ids[2]!],
-          depth: Number(event.depth) + 1,
-        }))
-        const eventId = eventIdOf(pdu, dag.rules.version)!
-        const answer = yield* servers
-          .get("s2")!
-          .client.call("s1", (api) =>
-            api.transactions.send({ params: { transactionId: "late" }, payload: { pdus: [pdu] } }),
-          )
-        expect(answer.pdus).toEqual({ [eventId]: {} })
-        const late = dag.timeline(eventId)
-        expect(late?.verdict).toBe("accepted")
-        expect(late?.stateBefore).toBe(stateAfter)
-        expect(dag.held.childrenOf(ids[2]!)).toEqual([ids[3], eventId])
-      }),
-    ))
+    withHistory(0, buildOnEarly))
+})
+
+describe("messages of which what is known is mostly out of memory too", () => {
+  it("are told, sent again and fetched as if all were in it, before a restart and after it", async () => {
+    const told = (heldMessagesMax: number) =>
+      withHistory(
+        heldMessagesMax,
+        (world) =>
+          Effect.gen(function* () {
+            const { pages } = world.servers.get("s1")!.rooms.find(world.roomId)!.dag.held.evicted
+            const counts = [pages.count, pages.held] as const
+            const first = [
+              yield* sendAgain(world, "before"),
+              yield* allMessages(world),
+              yield* pastAsServersGetIt(world),
+            ]
+            const carol = yield* joinAndReadAll(world)
+            yield* world.stage.restart("s1")
+            const again = [
+              yield* sendAgain(world, "after"),
+              yield* allMessages(world),
+              yield* pastAsServersGetIt(world),
+            ]
+            return { told: [first, carol, again], counts }
+          }),
+        manyMessages,
+      )
+    const [limited, whole] = [await told(0), await told(Number.POSITIVE_INFINITY)]
+    expect(whole.counts).toEqual([0, 0])
+    const [count, held] = limited.counts
+    expect(held).toBe(4)
+    expect(count).toBeGreaterThan(held * 2)
+    expect(limited.told).toEqual(whole.told)
+  })
+
+  it("are what a late event builds on", () => withHistory(0, buildOnEarly, manyMessages))
+})
+
+/** Bob's server sends what Alice's sent it once more: some of the oldest, and some in the middle. */
+const sendAgain = Effect.fnUntraced(function* (
+  { servers, roomId, ids }: Played & Told,
+  transactionId: string,
+) {
+  const { dag, timeline } = servers.get("s1")!.rooms.find(roomId)!
+  const before = [timeline.length, dag.held.evicted.size, dag.forwardExtremities()]
+  const again = [0, 1, 2, 150, 151, 300].map((nth) => ids[nth]!)
+  const pdus = again.map((id) => dag.timeline(id)!.event.pdu)
+  const answer = yield* servers
+    .get("s2")!
+    .client.call("s1", (api) => api.transactions.send({ params: { transactionId }, payload: { pdus } }))
+  expect(answer.pdus).toEqual(Object.fromEntries(again.map((id) => [id, {}])))
+  expect([timeline.length, dag.held.evicted.size, dag.forwardExtremities()]).toEqual(before)
+  return answer
+})
+
+/** Page after page from the end of the room to its beginning. */
+const allMessages = Effect.fnUntraced(function* ({ alice, room }: Pick<Told, "alice" | "room">) {
+  const pages: JsonObject[] = []
+  for (let from = ""; ; from = `&from=${String(pages.at(-1)!.end)}`) {
+    const { body } = yield* alice.get(`${room}/messages?dir=b&limit=100${from}`)
+    pages.push(body)
+    if (body.end === undefined) return pages
+  }
+})
+
+/** What Bob's server gets of gaps that it says it has, near and far. */
+const pastAsServersGetIt = Effect.fnUntraced(function* ({ servers, roomId, ids }: Played & Told) {
+  const { client } = servers.get("s2")!
+  const got: unknown[] = []
+  for (const nth of [20, 180, 380]) {
+    const query = { v: [ids[nth]!], limit: 50 }
+    got.push(yield* client.call("s1", (api) => api.history.backfill({ params: { roomId }, query })))
+    const payload = { earliest_events: [ids[nth - 15]!], latest_events: [ids[nth]!], limit: 20, min_depth: 0 }
+    const missing = yield* client.call("s1", (api) =>
+      api.history.getMissingEvents({ params: { roomId }, payload }),
+    )
+    // Among the first ones are a topic and a redaction.
+    expect(missing.events).toHaveLength(nth === 20 ? 16 : 14)
+    got.push(missing)
+  }
+  return got
+})
+
+/** Carol joins on a third server, which fetches the past page by page as she goes back in it. */
+const joinAndReadAll = Effect.fnUntraced(function* (world: Played & Told) {
+  const { ids, room, roomId, stage } = world
+  const carol = yield* registerClient(world, "s3", "carol")
+  yield* carol.post(`/join/${path(roomId)}?via=s1`)
+  yield* stage.quiet
+  const pages = yield* allMessages({ alice: carol, room })
+  const told = pages.flatMap(({ chunk }) => (chunk as readonly JsonObject[]).map((event) => event.event_id))
+  expect(ids.filter((id) => !told.includes(id))).toEqual([])
+  return told
+})
+
+/** Bob sends what follows on one of the first messages. */
+const buildOnEarly = Effect.fnUntraced(function* (world: Played & Told) {
+  const { servers, roomId, ids, bob } = world
+  const { dag } = servers.get("s1")!.rooms.find(roomId)!
+  expect(dag.held.evicted.find(ids[2]!)).toBeGreaterThanOrEqual(0)
+  const { stateAfter, event } = dag.timeline(ids[2]!)!
+  const draft = { type: "m.room.message", sender: bob.userId, content: { body: "late" } }
+  const pdu = yield* craftPdu(world, "s2", roomId, draft, (complete) => ({
+    ...complete,
+    prev_events: [ids[2]!],
+    depth: Number(event.depth) + 1,
+  }))
+  const eventId = eventIdOf(pdu, dag.rules.version)!
+  const answer = yield* servers
+    .get("s2")!
+    .client.call("s1", (api) =>
+      api.transactions.send({ params: { transactionId: "late" }, payload: { pdus: [pdu] } }),
+    )
+  expect(answer.pdus).toEqual({ [eventId]: {} })
+  const late = dag.timeline(eventId)
+  expect(late?.verdict).toBe("accepted")
+  expect(late?.stateBefore).toBe(stateAfter)
+  expect(dag.held.childrenOf(ids[2]!)).toEqual([ids[3], eventId])
 })

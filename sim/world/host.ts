@@ -47,6 +47,7 @@ export class Host {
       },
       events: (which, visit) => read(store.events(which, visit)),
       eventsNow: store.eventsNow,
+      scratch: store.scratch,
       get states() {
         return read(store.states)
       },

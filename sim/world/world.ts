@@ -265,6 +265,7 @@ const fencedStore = (fence: Fence, store: EventStore["Service"]): EventStore["Se
   rooms: fence.guard(store.rooms),
   events: (which, visit) => fence.guard(store.events(which, visit)),
   eventsNow: store.eventsNow,
+  scratch: store.scratch,
   states: fence.guard(store.states),
   destinations: fence.guard(store.destinations),
   records: (collection) => fence.guard(store.records(collection)),

@@ -7,6 +7,7 @@ import type { Event } from "../core/event.ts"
 import { keptEvent } from "../core/event-format.ts"
 import { domainOf } from "../core/identifiers.ts"
 import { isJsonObject } from "../core/json/value.ts"
+import { Pages } from "../core/paging/pages.ts"
 import type { Recall } from "../core/room-dag/held-events.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
@@ -33,6 +34,8 @@ interface Held {
 const keyOf = (roomId: string, eventId: string): string => `${roomId} ${eventId}`
 
 export class Eviction {
+  /** A page for four messages that are held: a sixth of what these take. */
+  readonly pages: Pages
   readonly #serverName: string
   readonly #heldMax: number
   readonly #store: EventStore["Service"]
@@ -47,6 +50,7 @@ export class Eviction {
     this.#serverName = serverName
     this.#heldMax = heldMax
     this.#store = store
+    this.pages = new Pages(store.scratch, heldMax / 4)
   }
 
   /** An event of a room that was evicted, as it is kept. Throws where it cannot be read. */

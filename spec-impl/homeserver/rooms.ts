@@ -125,7 +125,10 @@ export class Rooms extends Context.Service<
               readings: settings.readings,
               resolve,
               verify: signatures.verify,
-              recall: (...asked) => eviction.recall(roomId, version, ...asked),
+              elsewhere: {
+                recall: (...asked) => eviction.recall(roomId, version, ...asked),
+                pages: eviction.pages,
+              },
             }),
             partial: undefined,
             writing: Semaphore.makeUnsafe(1),

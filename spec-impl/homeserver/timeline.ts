@@ -17,6 +17,7 @@
 import type { EventRecord, TimelineRecord } from "../core/room-dag/event-record.ts"
 import type { Ordinal } from "../core/room-dag/evicted-events.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
+import { type Slot, Slots } from "./slots.ts"
 
 /** An event's place in both orders. */
 export interface TimelineEntry {
@@ -103,9 +104,6 @@ interface PlacedRoom {
 const hasPosition = (record: EventRecord): record is TimelineRecord =>
   record.place === "timeline" && record.verdict === "accepted"
 
-/** An entry, or the number of an event that was evicted. */
-type Slot = TimelineEntry | Ordinal
-
 /** The entry of an evicted event: a message. */
 class EvictedEntry implements TimelineEntry {
   readonly #dag: RoomDag
@@ -133,13 +131,22 @@ export const isOfState = (entry: TimelineEntry): boolean =>
 export class RoomTimeline {
   readonly #dagOf: () => RoomDag
   /** Live events in stream order. */
-  #live: Slot[] = []
+  #live: Slots<TimelineEntry, Place>
   /** All events in room order. */
-  #history: Slot[] = []
+  #history: Slots<TimelineEntry, Place>
 
   /** `dagOf` gives the room's events as they are now; without it none is evicted. */
   constructor(dagOf: () => RoomDag = noDag) {
     this.#dagOf = dagOf
+    this.#live = this.#noSlots()
+    this.#history = this.#noSlots()
+  }
+
+  #noSlots(): Slots<TimelineEntry, Place> {
+    return new Slots(
+      () => this.#dagOf().held.evicted.pages,
+      (slot) => this.#placeOf(slot),
+    )
   }
 
   /** The position of the last live event; 0 where there is none. */
@@ -170,25 +177,24 @@ export class RoomTimeline {
 
   /** Live events after position `since`, up to position `upTo`, in stream order. */
   after(since: number, upTo: number): readonly TimelineEntry[] {
-    const first = this.#countWhile(this.#live, ({ position }) => position <= since)
     const slots = this.#live.slice(
-      first,
-      this.#countWhile(this.#live, ({ position }) => position <= upTo),
+      this.#live.countWhile(({ position }) => position <= since),
+      this.#live.countWhile(({ position }) => position <= upTo),
     )
     return slots.map((slot) => this.#entryIn(slot)!)
   }
 
   /** How many events come before `place` in room order: the index of what is there, or comes next. */
   indexOf(place: Place): number {
-    return this.#countWhile(this.#history, (other) => comparePlaces(other, place) < 0)
+    return this.#history.countWhile((other) => comparePlaces(other, place) < 0)
   }
 
   /** The entry of an event of the room; undefined where it has no position. */
   entryOf({ event }: EventRecord): TimelineEntry | undefined {
     const { depth, eventId } = event
-    const start = this.#countWhile(this.#history, (place) => place.depth < depth)
+    const start = this.#history.countWhile((place) => place.depth < depth)
     for (let at = start; at < this.#history.length; at++) {
-      const slot = this.#history[at]!
+      const slot = this.#history.at(at)!
       const id =
         typeof slot === "number" ? this.#dagOf().held.evicted.eventId(slot) : slot.record.event.eventId
       if (id === eventId) return this.#entryIn(slot)
@@ -205,60 +211,47 @@ export class RoomTimeline {
   /** Events that are seen by all from now on. */
   add(entries: readonly TimelineEntry[]): void {
     for (const entry of entries) {
-      if (entry.position > 0) insert(this.#live, entry, this.#indexInStream(entry.position))
+      if (entry.position > 0) this.#live.insert(this.#indexInStream(entry.position), entry)
       const last = this.#history.at(-1)
       const isLast = last === undefined || comparePlaces(this.#placeOf(last), placeOf(entry)) < 0
-      insert(this.#history, entry, isLast ? this.#history.length : this.indexOf(placeOf(entry)))
+      this.#history.insert(isLast ? this.#history.length : this.indexOf(placeOf(entry)), entry)
     }
   }
 
   /** All events of the room, by positions as they were or are from now on; none of them is evicted. */
   replace(entries: readonly TimelineEntry[]): void {
-    this.#live = entries
-      .filter(({ position }) => position > 0)
-      .sort((one, other) => one.position - other.position)
-    this.#history = [...entries].sort((one, other) => comparePlaces(placeOf(one), placeOf(other)))
+    this.#live = this.#noSlots()
+    this.#history = this.#noSlots()
+    for (const entry of [...entries].sort((one, other) => one.position - other.position)) {
+      if (entry.position > 0) this.#live.insert(this.#live.length, entry)
+    }
+    for (const entry of [...entries].sort((one, other) => comparePlaces(placeOf(one), placeOf(other)))) {
+      this.#history.insert(this.#history.length, entry)
+    }
   }
 
   /** Lets go of the event of an entry, which was evicted under that number. */
   evict(entry: TimelineEntry, ordinal: Ordinal): void {
-    this.#history[this.indexOf(placeOf(entry))] = ordinal
-    if (entry.position > 0) this.#live[this.#indexInStream(entry.position)] = ordinal
+    this.#history.set(this.indexOf(placeOf(entry)), ordinal)
+    if (entry.position > 0) this.#live.set(this.#indexInStream(entry.position), ordinal)
   }
 
   /** How many live events come before that position: mostly all. */
   #indexInStream(position: number): number {
     return this.lastPosition < position
       ? this.#live.length
-      : this.#countWhile(this.#live, (place) => place.position < position)
+      : this.#live.countWhile((place) => place.position < position)
   }
 
-  #entryIn(slot: Slot | undefined): TimelineEntry | undefined {
+  #entryIn(slot: Slot<TimelineEntry> | undefined): TimelineEntry | undefined {
     return typeof slot === "number" ? new EvictedEntry(this.#dagOf(), slot) : slot
   }
 
-  #placeOf(slot: Slot): Place {
+  #placeOf(slot: Slot<TimelineEntry>): Place {
     if (typeof slot !== "number") return placeOf(slot)
     const { evicted } = this.#dagOf().held
     return { depth: evicted.depth(slot), position: evicted.position(slot) }
   }
-
-  /** How many slots from the first on `isBefore` holds for, where it holds for none after one that it does not hold for. */
-  #countWhile(slots: readonly Slot[], isBefore: (place: Place) => boolean): number {
-    let low = 0
-    let high = slots.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (isBefore(this.#placeOf(slots[middle]!))) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-}
-
-const insert = (slots: Slot[], slot: Slot, index: number): void => {
-  if (index === slots.length) slots.push(slot)
-  else slots.splice(index, 0, slot)
 }
 
 const noDag = (): never => {

@@ -20,6 +20,7 @@
  */
 import { Context, Data, type Effect } from "effect"
 import type { JsonObject, JsonValue } from "../core/json/value.ts"
+import type { Scratch } from "../core/paging/pages.ts"
 import type { EventRecord } from "../core/room-dag/event-record.ts"
 
 /** The state around an event, by the digest of its content: each state is kept once, as a change to another. */
@@ -191,6 +192,8 @@ export class EventStore extends Context.Service<
      * For what is rarely asked of events that are not in memory. Throws where the store cannot be read.
      */
     readonly eventsNow: (roomId: string, eventIds: readonly string[]) => readonly EventWrite[]
+    /** Room for what can be made again from what is kept: it is not kept, and ends with this service. */
+    readonly scratch: Scratch
     /** All states as they were kept, each after the one that it is based on. */
     readonly states: Effect.Effect<readonly StateWrite[], StoreFailure>
     /** Destinations with something unsent, by name in code-point order. */

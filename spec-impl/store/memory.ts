@@ -1,6 +1,7 @@
 import { Effect, Layer } from "effect"
 import { compareCodePoints } from "../core/json/encode.ts"
 import type { JsonValue } from "../core/json/value.ts"
+import { memoryScratch } from "../core/paging/pages.ts"
 import { Recent } from "../core/recent.ts"
 import { SmallMap } from "../core/small-map.ts"
 import {
@@ -91,6 +92,7 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
         const kept = disk.rooms.get(roomId)?.events.get(eventId)
         return kept === undefined ? [] : eventWriteOf(kept)
       }),
+    scratch: memoryScratch(),
     states: Effect.sync(() => [...disk.states.values()]),
     destinations: Effect.sync(() =>
       [...disk.destinations]

@@ -1,11 +1,15 @@
 /**
- * What a room remembers of messages that are deep in its history, and no longer in memory: by some eighty bytes each
- * where they are in the history and in both orders, and the state around them. What they say is read where it is kept.
+ * What a room knows of messages that are deep in its history, and no longer in memory: where they are in the history
+ * and in both orders, and the state around them. It is in pages (`paging/pages.ts`), of which those used last are in
+ * memory; what else the events say is read where it is kept.
  *
  * An event that is not to be had in these few bytes (an id that a server picked, a depth that is no safe integer) is
  * not evicted.
  */
 import { encodeBase64, encodeBase64Url } from "../base64.ts"
+import { PagedIndex } from "../paging/paged-index.ts"
+import { PagedLists } from "../paging/paged-lists.ts"
+import type { Page, Pages } from "../paging/pages.ts"
 import type { RoomVersion } from "../room-version.ts"
 import { GrowableIntegers } from "../state-resolution/growable.ts"
 import type { StateMap } from "../state-resolution/state-map.ts"
@@ -18,67 +22,81 @@ const idBytes = 32
 /** `$` and 32 bytes in unpadded base64. */
 const idCharacters = 44
 const none = -1
-/** The place of several: they are in a map. */
-const several = -2
+
+/** Of a page: three numbers of each event, then their ids, then three words of each. */
+const eventsOfPage = 60
+const [depthsAt, positionsAt, timesAt] = [0, eventsOfPage, eventsOfPage * 2]
+const idsAt = eventsOfPage * 3 * 8
+const statesAt = (idsAt + eventsOfPage * idBytes) / 4
+/** Of the only parent or child, which is evicted as well, the ordinal; of others a list; −1 where there is none. */
+const [parentsAt, childrenAt] = [statesAt + eventsOfPage, statesAt + eventsOfPage * 2]
+
+const wordOfList = (list: number): number => none - 1 - list
+const listOfWord = (word: number): number => none - 1 - word
 
 export class EvictedEvents {
+  /** Where more of the room may be put. */
+  readonly pages: Pages
   readonly #idKind: RoomVersion["eventId"]
-  #ids = Buffer.alloc(64 * idBytes)
-  /** Depth, position and origin_server_ts of each. */
-  #numbers = new Float64Array(64 * 3)
+  #size = 0
+  readonly #pageNumbers = new GrowableIntegers()
+  /** The first and the last origin_server_ts of each page. */
+  readonly #times: number[] = []
+  readonly #ordinals: PagedIndex
+  readonly #lists: PagedLists
   readonly #states: StateMap[] = []
   readonly #stateNumbers = new Map<StateMap, number>()
-  readonly #stateOf = new GrowableIntegers()
-  /** The one parent that is evicted as well; or `several`. */
-  readonly #parent = new GrowableIntegers()
-  readonly #parents = new Map<Ordinal, readonly string[]>()
-  /** The one child, which is evicted as well; or `none`. */
-  #child = new Int32Array(64)
-  /** Ordinals plus one by the first bytes of the id; at least half of them are 0. */
-  #slots = new Uint32Array(128)
   readonly #sought = Buffer.alloc(idBytes)
   /** What is new is asked for again and again while it is taken in. */
   #absent = ""
 
-  constructor(version: RoomVersion) {
+  constructor(version: RoomVersion, pages: Pages) {
     this.#idKind = version.eventId
+    this.pages = pages
+    this.#ordinals = new PagedIndex(pages)
+    this.#lists = new PagedLists(pages)
   }
 
   get size(): number {
-    return this.#parent.length
+    return this.#size
   }
 
   /** Whether `add` can take the event. */
   fits({ event }: TimelineRecord, position: number): boolean {
     return (
-      this.#readId(event.eventId) &&
       [event.depth, event.originServerTs, position].every(Number.isSafeInteger) &&
-      this.#encode(this.#sought) === event.eventId
+      [event.eventId, ...event.prevEvents].every(
+        (id) => this.#readId(id) && this.#encode(this.#sought) === id,
+      )
     )
   }
 
   /** Takes an event that fits; it must not be there. */
   add({ event, stateBefore }: TimelineRecord, position: number): Ordinal {
-    const ordinal = this.size
+    const ordinal = this.#size
+    const place = ordinal % eventsOfPage
     this.#absent = ""
-    this.#makeRoom(ordinal + 1)
+    const parents = this.#wordOf(event.prevEvents)
+    if (place === 0) this.#pageNumbers.push(this.pages.make())
+    this.#size += 1
+    const { bytes, numbers, words } = this.pages.change(this.#pageNumberOf(ordinal))
     this.#readId(event.eventId)
-    this.#sought.copy(this.#ids, ordinal * idBytes)
-    this.#numbers.set([Number(event.depth), position, Number(event.originServerTs)], ordinal * 3)
-    this.#stateOf.push(this.#numberOf(stateBefore))
-    const [first, ...others] = event.prevEvents
-    const parent = first === undefined || others.length > 0 ? none : this.find(first)
-    this.#parent.push(parent === none ? several : parent)
-    if (parent === none) this.#parents.set(ordinal, event.prevEvents)
-    this.#child[ordinal] = none
-    this.#slots[this.#slotOf(this.#idAt(ordinal))] = ordinal + 1
+    bytes.set(this.#sought, idsAt + place * idBytes)
+    numbers[depthsAt + place] = Number(event.depth)
+    numbers[positionsAt + place] = position
+    numbers[timesAt + place] = Number(event.originServerTs)
+    words[statesAt + place] = this.#numberOf(stateBefore)
+    words[parentsAt + place] = parents
+    words[childrenAt + place] = none
+    this.#noteTime(ordinal, Number(event.originServerTs))
+    this.#ordinals.add(this.#sought.readUInt32LE(0), ordinal)
     return ordinal
   }
 
   /** The event of that id, or −1 where it is not there. */
   find(eventId: string): Ordinal {
-    if (this.size === 0 || eventId === this.#absent || !this.#readId(eventId)) return none
-    const ordinal = this.#slots[this.#slotOf(this.#sought)]! - 1
+    if (this.#size === 0 || eventId === this.#absent || !this.#readId(eventId)) return none
+    const ordinal = this.#ordinals.find(this.#sought.readUInt32LE(0), this.#isSought)
     if (ordinal >= 0 && this.#encode(this.#sought) === eventId) return ordinal
     this.#absent = eventId
     return none
@@ -89,36 +107,66 @@ export class EvictedEvents {
   }
 
   depth(ordinal: Ordinal): number {
-    return this.#numbers[ordinal * 3]!
+    return this.#pageOf(ordinal).numbers[depthsAt + (ordinal % eventsOfPage)]!
   }
 
   position(ordinal: Ordinal): number {
-    return this.#numbers[ordinal * 3 + 1]!
+    return this.#pageOf(ordinal).numbers[positionsAt + (ordinal % eventsOfPage)]!
   }
 
   originServerTs(ordinal: Ordinal): number {
-    return this.#numbers[ordinal * 3 + 2]!
+    return this.#pageOf(ordinal).numbers[timesAt + (ordinal % eventsOfPage)]!
+  }
+
+  /** Those whose origin_server_ts is between these, both included. */
+  *between(from: number | bigint, to: number | bigint): Generator<Ordinal> {
+    for (let first = 0; first < this.#size; first += eventsOfPage) {
+      const page = first / eventsOfPage
+      if (this.#times[page * 2]! > to || this.#times[page * 2 + 1]! < from) continue
+      const beyond = Math.min(first + eventsOfPage, this.#size)
+      for (let ordinal = first; ordinal < beyond; ordinal++) {
+        const time = this.originServerTs(ordinal)
+        if (time >= from && time <= to) yield ordinal
+      }
+    }
   }
 
   /** The state before the event, and after it. */
   state(ordinal: Ordinal): StateMap {
-    return this.#states[this.#stateOf.at(ordinal)]!
+    return this.#states[this.#pageOf(ordinal).words[statesAt + (ordinal % eventsOfPage)]!]!
   }
 
   /** Its prev_events. */
   parentsOf(ordinal: Ordinal): readonly string[] {
-    const parent = this.#parent.at(ordinal)
-    return parent === several ? this.#parents.get(ordinal)! : [this.eventId(parent)]
+    return this.#idsOf(this.#pageOf(ordinal).words[parentsAt + (ordinal % eventsOfPage)]!)
   }
 
-  /** Its child, where that is all that is known of its children. */
-  childOf(ordinal: Ordinal): string | undefined {
-    const child = this.#child[ordinal]!
-    return child === none ? undefined : this.eventId(child)
+  /** Its children, as they were set last. */
+  childrenOf(ordinal: Ordinal): readonly string[] {
+    return this.#idsOf(this.#pageOf(ordinal).words[childrenAt + (ordinal % eventsOfPage)]!)
   }
 
-  setChild(ordinal: Ordinal, child: Ordinal | undefined): void {
-    this.#child[ordinal] = child ?? none
+  /** Keeps its children, which are evicted as well. */
+  setChildren(ordinal: Ordinal, children: readonly string[]): void {
+    const place = childrenAt + (ordinal % eventsOfPage)
+    const before = this.#pageOf(ordinal).words[place]!
+    if (before < none) this.#lists.end(listOfWord(before))
+    const word = this.#wordOf(children)
+    this.pages.change(this.#pageNumberOf(ordinal)).words[place] = word
+  }
+
+  #wordOf(eventIds: readonly string[]): number {
+    const [first, ...others] = eventIds
+    if (first === undefined) return none
+    const only = others.length > 0 ? none : this.find(first)
+    if (only !== none) return only
+    return wordOfList(this.#lists.make(eventIds.map((id) => Buffer.from(id.slice(1), "base64url"))))
+  }
+
+  #idsOf(word: number): readonly string[] {
+    if (word === none) return []
+    if (word > none) return [this.eventId(word)]
+    return this.#lists.read(listOfWord(word)).map((id) => this.#encode(id))
   }
 
   #numberOf(state: StateMap): number {
@@ -126,6 +174,12 @@ export class EvictedEvents {
     if (known !== undefined) return known
     this.#stateNumbers.set(state, this.#states.length)
     return this.#states.push(state) - 1
+  }
+
+  #noteTime(ordinal: Ordinal, time: number): void {
+    const at = Math.floor(ordinal / eventsOfPage) * 2
+    this.#times[at] = Math.min(time, this.#times[at] ?? time)
+    this.#times[at + 1] = Math.max(time, this.#times[at + 1] ?? time)
   }
 
   /** Whether the id is of that form; its bytes are in `#sought` then. */
@@ -137,43 +191,22 @@ export class EvictedEvents {
     )
   }
 
+  readonly #isSought = (ordinal: Ordinal): boolean => this.#sought.equals(this.#idAt(ordinal))
+
   #idAt(ordinal: Ordinal): Buffer {
-    return this.#ids.subarray(ordinal * idBytes, (ordinal + 1) * idBytes)
+    const at = idsAt + (ordinal % eventsOfPage) * idBytes
+    return this.#pageOf(ordinal).bytes.subarray(at, at + idBytes)
   }
 
   #encode(bytes: Uint8Array): string {
     return `$${this.#idKind === "hash-standard" ? encodeBase64(bytes) : encodeBase64Url(bytes)}`
   }
 
-  /** Where that id is, or else the free place where it belongs. */
-  #slotOf(id: Buffer): number {
-    const mask = this.#slots.length - 1
-    let slot = id.readUInt32LE(0) & mask
-    for (let taken = this.#slots[slot]!; taken !== 0; taken = this.#slots[slot]!) {
-      if (id.compare(this.#ids, (taken - 1) * idBytes, taken * idBytes) === 0) break
-      slot = (slot + 1) & mask
-    }
-    return slot
+  #pageOf(ordinal: Ordinal): Page {
+    return this.pages.read(this.#pageNumberOf(ordinal))
   }
 
-  /** A quarter more at a time, and twice the slots. */
-  #makeRoom(size: number): void {
-    if (size > this.#child.length) {
-      const larger = Math.ceil(this.#child.length * 1.25)
-      const ids = Buffer.alloc(larger * idBytes)
-      this.#ids.copy(ids)
-      this.#ids = ids
-      const numbers = new Float64Array(larger * 3)
-      numbers.set(this.#numbers)
-      this.#numbers = numbers
-      const child = new Int32Array(larger)
-      child.set(this.#child)
-      this.#child = child
-    }
-    if (size * 2 <= this.#slots.length) return
-    this.#slots = new Uint32Array(this.#slots.length * 2)
-    for (let ordinal = 0; ordinal < size - 1; ordinal++) {
-      this.#slots[this.#slotOf(this.#idAt(ordinal))] = ordinal + 1
-    }
+  #pageNumberOf(ordinal: Ordinal): number {
+    return this.#pageNumbers.at(Math.floor(ordinal / eventsOfPage))
   }
 }

@@ -1,5 +1,6 @@
 /** The events that a room holds: most of them in memory, messages that are deep in its history elsewhere. */
 import type { Event } from "../event.ts"
+import { memoryScratch, Pages } from "../paging/pages.ts"
 import type { RoomVersion } from "../room-version.ts"
 import type { StateMap } from "../state-resolution/state-map.ts"
 import type { EventRecord, TimelineRecord, Verdict } from "./event-record.ts"
@@ -11,6 +12,12 @@ import type { History } from "./forward-extremities.ts"
  * read anyway.
  */
 export type Recall = (eventId: string, next: () => readonly string[]) => Event
+
+/** Where evicted events go: what they say is recalled, and what a room knows of them is in pages. */
+export interface Elsewhere {
+  readonly recall: Recall
+  readonly pages: Pages
+}
 
 /** Whoever goes through the history gets so many events at a time. */
 const recalledAtOnce = 64
@@ -27,10 +34,10 @@ export class HeldEvents implements History {
   /** Most have one child, which stands for itself; more are an array that has no room for others. */
   readonly #children = new Map<string, string | readonly string[]>()
 
-  /** `recall` gives an evicted event, from where it is kept; without it none is evicted. */
-  constructor(version: RoomVersion, recall: Recall | undefined) {
-    this.evicted = new EvictedEvents(version)
-    this.#recall = recall
+  /** Without `elsewhere` none is evicted. */
+  constructor(version: RoomVersion, elsewhere: Elsewhere | undefined) {
+    this.evicted = new EvictedEvents(version, elsewhere?.pages ?? new Pages(memoryScratch(), 0))
+    this.#recall = elsewhere?.recall
   }
 
   has(eventId: string): boolean {
@@ -95,8 +102,7 @@ export class HeldEvents implements History {
     const known = this.#children.get(eventId)
     if (known !== undefined) return typeof known === "string" ? [known] : known
     const ordinal = this.evicted.find(eventId)
-    const child = ordinal < 0 ? undefined : this.evicted.childOf(ordinal)
-    return child === undefined ? [] : [child]
+    return ordinal < 0 ? [] : this.evicted.childrenOf(ordinal)
   }
 
   put(record: EventRecord): void {
@@ -113,7 +119,13 @@ export class HeldEvents implements History {
   }
 
   removeLastChild(parent: string): void {
-    if (this.#children.has(parent)) this.#children.set(parent, this.childrenOf(parent).slice(0, -1))
+    if (!this.#children.has(parent)) return
+    const left = this.childrenOf(parent).slice(0, -1)
+    const ordinal = this.evicted.find(parent)
+    // Those that are kept with an evicted parent are the first ones that it had.
+    const kept = ordinal < 0 ? 0 : this.evicted.childrenOf(ordinal).length
+    if (left.length === kept) this.#children.delete(parent)
+    else this.#children.set(parent, left)
   }
 
   /** Whether an event can ever be evicted: an accepted message that redacts nothing, before which the state was computed. */
@@ -143,15 +155,15 @@ export class HeldEvents implements History {
     return ordinal
   }
 
-  /** The only child of an evicted event is kept with it, once that is evicted too. */
+  /** The children of an evicted event are kept with it, once all of them are evicted too. */
   #evictChildren(eventId: string): void {
     const parent = this.evicted.find(eventId)
-    const children = this.#children.has(eventId) ? this.childrenOf(eventId) : undefined
-    if (parent < 0 || children === undefined || children.length > 1) return
-    const [only] = children
-    const child = only === undefined ? undefined : this.evicted.find(only)
-    if (child !== undefined && child < 0) return
-    this.evicted.setChild(parent, child)
+    const children = parent >= 0 && this.#children.has(eventId) ? this.childrenOf(eventId) : []
+    // Those that came last are evicted last.
+    const isWhole =
+      children.length > 0 && children.findLast((child) => this.evicted.find(child) < 0) === undefined
+    if (!isWhole) return
+    this.evicted.setChildren(parent, children)
     this.#children.delete(eventId)
   }
 

@@ -18,7 +18,7 @@ import { areCopies, betterCopy } from "./copies.ts"
 import type { Arrival, Claim, EventRecord, Objection, OutlierRecord, TimelineRecord } from "./event-record.ts"
 import { computed } from "./event-record.ts"
 import { extremitiesWith } from "./forward-extremities.ts"
-import { HeldEvents, type Recall } from "./held-events.ts"
+import { type Elsewhere, HeldEvents } from "./held-events.ts"
 import {
   objectionByCitations,
   objectionByPresent,
@@ -35,8 +35,8 @@ export interface RoomRules {
   readonly readings: Readings
   readonly resolve: Resolve
   readonly verify: AuthContext["signatures"]["verify"]
-  /** Where events that were evicted are kept; without it none can be. */
-  readonly recall?: Recall
+  /** Where events go that are evicted; without it none can be. */
+  readonly elsewhere?: Elsewhere
 }
 
 export class RoomDag {
@@ -63,7 +63,7 @@ export class RoomDag {
     this.rules = rules
     this.#signedRestrictedJoins = signedRestrictedJoins
     this.graph = new AuthGraph(rules.version)
-    this.held = new HeldEvents(rules.version, rules.recall)
+    this.held = new HeldEvents(rules.version, rules.elsewhere)
     this.context = {
       version: rules.version,
       readings: rules.readings,

@@ -34,9 +34,10 @@ export const closestEvent = (
   }
   const { evicted } = dag.held
   const candidates: Moment[] = []
-  for (let ordinal = 0; ordinal < evicted.size; ordinal++) {
+  const limit =
+    closest?.event.originServerTs ?? (direction === "f" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY)
+  for (const ordinal of direction === "f" ? evicted.between(ts, limit) : evicted.between(limit, ts)) {
     const originServerTs = evicted.originServerTs(ordinal)
-    if (direction === "f" ? originServerTs < ts : originServerTs > ts) continue
     const moment = { originServerTs, depth: evicted.depth(ordinal), eventId: evicted.eventId(ordinal) }
     if (isCloser(moment)) candidates.push(moment)
   }

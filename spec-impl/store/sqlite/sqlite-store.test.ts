@@ -1,9 +1,18 @@
 /** The layer on SQLite keeps the contract of `EventStore`, and says what is wrong with a database. */
-import { chmodSync, copyFileSync, existsSync, mkdirSync, truncateSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
 import { dirname } from "node:path"
 import { Effect, type Scope } from "effect"
 import { SqlClient } from "effect/sql"
 import { describe, expect, it } from "vitest"
+import { memoryScratch, pageBytes } from "../../core/paging/pages.ts"
 import { type EventStore, StoreFailure, type StoreGroup } from "../event-store.ts"
 import { describeContract } from "../testing/contract.ts"
 import { type Disk, event, onDisk } from "../testing/disk.ts"
@@ -33,6 +42,27 @@ const record = (key: string, value: string): StoreGroup => ({ records: [{ collec
 const keys = (store: EventStore["Service"]) =>
   Effect.map(store.records("c"), (records) => records.map(([key]) => key))
 
+describe("what is not kept", () => {
+  it("is in a file that nobody finds, while it is used and after it", () =>
+    run(
+      Effect.gen(function* () {
+        const filename = newFile()
+        const before = readdirSync(dirname(filename))
+        const { scratch } = yield* diskOf(filename).boot
+        const names = readdirSync(dirname(filename))
+        writeFileSync(`${filename}-scratch`, "of one that was killed in the moment in which it made it")
+        scratch.write(0, new Uint8Array(pageBytes))
+        expect(before).toEqual([])
+        expect(readdirSync(dirname(filename))).toEqual(names)
+      }),
+    ))
+
+  it("is refused once the store is closed", async () => {
+    const { scratch } = await run(diskOf(newFile()).boot)
+    expect(() => scratch.write(0, new Uint8Array(pageBytes))).toThrow(/closed/)
+  })
+})
+
 describe("a full disk", () => {
   it("fails as full; what is smaller is kept, though it came at the same time, and all that was before", () =>
     run(
@@ -41,7 +71,8 @@ describe("a full disk", () => {
         const writer = yield* makeSqliteClient({ filename })
         yield* Effect.provideService(migrate, SqlClient.SqlClient, writer)
         yield* writer`PRAGMA max_page_count = 80`
-        const store = yield* storeOn(writer, yield* makeSqliteClient({ filename, readOnly: true }), () => [])
+        const reader = yield* makeSqliteClient({ filename, readOnly: true })
+        const store = yield* storeOn(writer, reader, () => [], memoryScratch())
         const huge = "x".repeat(1_000_000)
         const groups = [record("a", ""), record("b", huge), record("d", ""), record("e", huge)]
         const exits = yield* Effect.forEach(groups, (group) => Effect.result(store.commit(group)), {

@@ -1,6 +1,7 @@
 /** The contract of `EventStore` on SQLite: one connection writes, another reads, a third reads what is waited for. */
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
+import type { Scratch } from "../../core/paging/pages.ts"
 import { EventStore, StoreFailure } from "../event-store.ts"
 import { storeFailureOf } from "./failure.ts"
 import { makeGroupCommit } from "./group-commit.ts"
@@ -9,6 +10,7 @@ import { makeReadNow } from "./read-now.ts"
 import { eventOf, makeReads } from "./reads.ts"
 import { changeDefinitions } from "./rows.ts"
 import { migrate } from "./schema.ts"
+import { makeScratchFile } from "./scratch-file.ts"
 import { busyTimeoutMsDefault, makeSqliteClient, type SqliteOptions } from "./sqlite-client.ts"
 
 /**
@@ -29,23 +31,30 @@ export const makeSqliteStore = Effect.fnUntraced(function* (options: Omit<Sqlite
     }),
   )
   const { filename, busyTimeoutMs = busyTimeoutMsDefault } = options
-  return yield* storeOn(writer, yield* open({ readOnly: true }), yield* makeReadNow(filename, busyTimeoutMs))
+  return yield* storeOn(
+    writer,
+    yield* open({ readOnly: true }),
+    yield* makeReadNow(filename, busyTimeoutMs),
+    yield* makeScratchFile(`${filename}-scratch`),
+  )
 })
 
 /**
- * The store on a client that writes, whose tables are up to date and whom nobody else uses, one that reads, and one for
- * which all else waits.
+ * The store on a client that writes, whose tables are up to date and whom nobody else uses, one that reads, one for
+ * which all else waits, and a place for what is not kept.
  */
 export const storeOn = Effect.fnUntraced(function* (
   writer: SqlClient.SqlClient,
   reader: SqlClient.SqlClient,
   readNow: Effect.Success<ReturnType<typeof makeReadNow>>,
+  scratch: Scratch,
 ) {
   const connection = yield* Effect.mapError(prepared(writer), storeFailureOf)
   return EventStore.of({
     commit: yield* makeGroupCommit(connection),
     ...makeReads(reader),
     eventsNow: (roomId, eventIds) => readNow(writeText(roomId), eventIds.map(writeText)).map(eventOf),
+    scratch,
   })
 })
 

@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import { JsonFloat, type JsonValue } from "../../core/json/value.ts"
+import { pageBytes } from "../../core/paging/pages.ts"
 import type { EventStore, EventWrite, StoreFailure, StoreGroup } from "../event-store.ts"
 import { type Disk, event, onDisk } from "./disk.ts"
 import { keptRooms } from "./kept-rooms.ts"
@@ -122,6 +123,34 @@ export const describeExamples = (makeDisk: () => Disk): void => {
         }),
       )
       expect(told).toEqual(["broken", [["k", 1]], [event("$0")]])
+    })
+
+    it("leave room for pages, each of which is as it was written last until the store ends", async () => {
+      const disk = makeDisk()
+      const pageOf = (byte: number) => new Uint8Array(pageBytes).fill(byte)
+      const read = (store: EventStore["Service"], page: number) => {
+        const bytes = new Uint8Array(pageBytes)
+        store.scratch.read(page, bytes)
+        return bytes
+      }
+      const use = onDisk(disk, (store) =>
+        Effect.sync(() => {
+          expect(() => read(store, 0)).toThrow()
+          for (const [page, byte] of [
+            [0, 1],
+            [700, 2],
+            [3, 3],
+            [0, 4],
+          ] as const) {
+            const bytes = pageOf(byte)
+            store.scratch.write(page, bytes)
+            bytes.fill(99)
+          }
+          expect([0, 700, 3].map((page) => read(store, page))).toEqual([4, 2, 3].map(pageOf))
+        }),
+      )
+      await Effect.runPromise(use)
+      await Effect.runPromise(use)
     })
 
     it("with a state key are told before all others where they are asked for", async () => {
