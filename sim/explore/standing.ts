@@ -144,7 +144,7 @@ class Standing {
 
   /**
    * Whether nobody holds something between the event and what the server holds before it: who holds what builds on that
-   * has asked for it in vain.
+   * has asked for it in vain, or came into the room by that, and need not hold what was before.
    */
   #isPastLost(server: string, eventId: string): boolean {
     const seen = new Set<string>()
@@ -156,11 +156,22 @@ class Standing {
       const before = this.dagOf(holders[0] ?? "")?.timeline(at)?.event.prevEvents ?? []
       const isLost = (lost: string): boolean =>
         this.#holdersOf(lost).length === 0 &&
-        holders.every((holder) => this.#judged.overheard.hasAskedInVain(holder, lost))
+        holders.every(
+          (holder) => this.#judged.overheard.hasAskedInVain(holder, lost) || this.#hasEnteredBy(holder, at),
+        )
       if (before.some(isLost)) return true
       waiting.push(...before)
     }
     return false
+  }
+
+  #hasEnteredBy(server: string, eventId: string): boolean {
+    const record = this.dagOf(server)?.timeline(eventId)
+    return (
+      record?.stateSource.kind === "claimed" &&
+      record.event.type === "m.room.member" &&
+      domainOf(record.event.sender) === server
+    )
   }
 
   /**
