@@ -57,6 +57,21 @@ const pastBeforeJoin: Plan = {
   core: ["s2", "s3"],
 }
 
+/**
+ * S18, for good by a word that is taken back: Bob's server, whose clock is ahead, signs with a key that by its own word had
+ * expired by then, and has told so. Then it signs with that key once more, and says that it expired later.
+ */
+const expiredOnce = planOf(
+  3,
+  charlieJoins,
+  { id: "ahead", atMs: 4_500, fault: { fault: "clock-skew", servers: ["s2"], aheadMs: 3_000 } },
+  { id: "cut", atMs: 5_000, fault: { fault: "isolation", servers: ["s2"] }, forMs: 5_000 },
+  { id: "cloned", atMs: 5_000, fault: { fault: "key-reuse", server: "s2", of: "s1" }, forMs: 1_000 },
+  { id: "say", atMs: 5_500, do: { act: "message", user: "@bob:s2", room: "r", count: 1 } },
+  { id: "go-on", atMs: 7_000, do: { act: "message", user: "@bob:s2", room: "r", count: 4 } },
+  { id: "again", atMs: 30_000, fault: { fault: "key-reuse", server: "s2", of: "s1" }, forMs: 5_000 },
+)
+
 /** Why Bob's server lacks what it does when the core was whole, as if nobody had asked for anything in vain. */
 const reasonsUnheard = async (plan: Plan): Promise<ReadonlySet<string | null>> => {
   const reasons = new Set<string | null>()
@@ -128,6 +143,12 @@ describe("what a server lacks", () => {
     expect(await shapesIn(pastBeforeJoin)).toEqual(["core-live outage-orphan"])
     const mutant = withMutant(pastBeforeJoin, "s3", { user: "@bob:s2", atMs: 50_000 })
     expect(await shapesIn(mutant)).toEqual(["core-live null", "live null"])
+  })
+
+  test("S18, signed by a key that had expired by the word of its server, which says otherwise now", async () => {
+    expect(await shapesIn(expiredOnce)).toEqual(["live lost-key"])
+    const mutant = withMutant(expiredOnce, "s3", { user: "@bob:s2", atMs: 4_000 })
+    expect(await shapesIn(mutant)).toEqual(["live null"])
   })
 
   test("that it was removed, and what was before that, which it knew and has forgotten", async () => {
