@@ -3,6 +3,7 @@
  * hold at the end. A server drops an event whose history is not to be had, answers so, and is not told of it again
  * (§PUT …/send: a result for each PDU, and nothing of trying again); whether it was to be had only the wire knows.
  */
+import type { OldKey } from "#spec-impl/homeserver/identity.ts"
 import { aclAllows } from "#spec-impl/homeserver/room-acl.ts"
 import type { StoreGroup } from "#spec-impl/store/event-store.ts"
 import { objectionOfState, presentFor, statesOfTips } from "../checks/by-the-rules.ts"
@@ -57,9 +58,10 @@ export class Overheard {
   /** By server and event. */
   readonly #refusals = new Map<string, Refusal[]>()
 
-  /** By server: the keys that it published last, and those that it ceased to publish at some time. */
+  /** By server: the keys that it published last, those that it ceased to publish at some time, and old ones, each time anew. */
   readonly #keys = new Map<string, readonly PublicKey[]>()
   readonly #goneKeys = new Map<string, PublicKey[]>()
+  readonly #oldKeys = new Map<string, OldKey[]>()
   /** Server and event. */
   readonly #spokenAgainst = new Set<string>()
 
@@ -161,6 +163,12 @@ export class Overheard {
     return this.#goneKeys.get(server) ?? []
   }
 
+  /** Keys that the server published as old ones, with each time of which it ever said that they had expired by then. */
+  oldKeysOf(server: string): readonly OldKey[] {
+    this.#noteKeys(server)
+    return this.#oldKeys.get(server) ?? []
+  }
+
   /**
    * Whether the server had asked for the keys of `signer` in vain when it took the event in: it had never heard from that
    * one itself, nor from anybody else after it had asked.
@@ -203,6 +211,7 @@ export class Overheard {
     const keys = [identity.signingKey, ...identity.oldKeys]
     const gone = known.filter(({ publicKey }) => !keys.some((key) => isSame(key.publicKey, publicKey)))
     this.#keys.set(server, keys)
+    this.#oldKeys.set(server, [...(this.#oldKeys.get(server) ?? []), ...identity.oldKeys])
     this.#goneKeys.set(server, [...(this.#goneKeys.get(server) ?? []), ...gone])
   }
 

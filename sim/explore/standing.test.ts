@@ -31,6 +31,47 @@ const lostPast: Plan = {
   core: ["s2", "s3"],
 }
 
+/**
+ * S15, and the past ends where who holds it came in: Bob speaks before he hears that Charlie has joined, and goes on when
+ * he has. Charlie's server, which was cut off, drops the first of that and is told the end. All before it begins with Bob's join, and what was
+ * before that only Alice's server could tell, which is away.
+ */
+const pastBeforeJoin: Plan = {
+  ...planOf(
+    3,
+    { id: "deaf", atMs: 1_500, fault: { fault: "isolation", servers: ["s2"] }, forMs: 8_500 },
+    charlieJoins,
+    { id: "early", atMs: 3_000, do: { act: "message", user: "@bob:s2", room: "r", count: 1 } },
+    { id: "away", atMs: 5_000, fault: { fault: "isolation", servers: ["s1"] } },
+    { id: "hello", atMs: 20_000, do: { act: "message", user: "@charlie:s3", room: "r", count: 1 } },
+    { id: "cut", atMs: 25_000, fault: { fault: "link-cut", between: [["s2", "s3"]] }, forMs: 10_000 },
+    {
+      id: "mute",
+      atMs: 25_000,
+      fault: { fault: "refused-endpoint", servers: ["s2"], endpoints: ["state_ids"] },
+      forMs: 16_850,
+    },
+    { id: "go-on", atMs: 26_000, do: { act: "message", user: "@bob:s2", room: "r", count: 6 } },
+  ),
+  servers: ["s1", "s2", "s3"].map((name) => ({ name, settings: { missingEventsLimit: 1 } })),
+  core: ["s2", "s3"],
+}
+
+/**
+ * S18, for good by a word that is taken back: Bob's server, whose clock is ahead, signs with a key that by its own word had
+ * expired by then, and has told so. Then it signs with that key once more, and says that it expired later.
+ */
+const expiredOnce = planOf(
+  3,
+  charlieJoins,
+  { id: "ahead", atMs: 4_500, fault: { fault: "clock-skew", servers: ["s2"], aheadMs: 3_000 } },
+  { id: "cut", atMs: 5_000, fault: { fault: "isolation", servers: ["s2"] }, forMs: 5_000 },
+  { id: "cloned", atMs: 5_000, fault: { fault: "key-reuse", server: "s2", of: "s1" }, forMs: 1_000 },
+  { id: "say", atMs: 5_500, do: { act: "message", user: "@bob:s2", room: "r", count: 1 } },
+  { id: "go-on", atMs: 7_000, do: { act: "message", user: "@bob:s2", room: "r", count: 4 } },
+  { id: "again", atMs: 30_000, fault: { fault: "key-reuse", server: "s2", of: "s1" }, forMs: 5_000 },
+)
+
 /** Why Bob's server lacks what it does when the core was whole, as if nobody had asked for anything in vain. */
 const reasonsUnheard = async (plan: Plan): Promise<ReadonlySet<string | null>> => {
   const reasons = new Set<string | null>()
@@ -96,6 +137,18 @@ describe("what a server lacks", () => {
     expect(await reasonsUnheard(lostPast)).toEqual(new Set([null, "unheard-departure"]))
     const mutant = withMutant(lostPast, "s3", { user: "@bob:s2", atMs: 15_000 })
     expect(await shapesIn(mutant)).toEqual(["core-live null", "live null"])
+  })
+
+  test("S15, of whose past nobody there holds what was before the join of who holds the rest", async () => {
+    expect(await shapesIn(pastBeforeJoin)).toEqual(["core-live outage-orphan"])
+    const mutant = withMutant(pastBeforeJoin, "s3", { user: "@bob:s2", atMs: 50_000 })
+    expect(await shapesIn(mutant)).toEqual(["core-live null", "live null"])
+  })
+
+  test("S18, signed by a key that had expired by the word of its server, which says otherwise now", async () => {
+    expect(await shapesIn(expiredOnce)).toEqual(["live lost-key"])
+    const mutant = withMutant(expiredOnce, "s3", { user: "@bob:s2", atMs: 4_000 })
+    expect(await shapesIn(mutant)).toEqual(["live null"])
   })
 
   test("that it was removed, and what was before that, which it knew and has forgotten", async () => {

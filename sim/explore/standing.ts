@@ -5,11 +5,11 @@
 import type { Event } from "#spec-impl/core/event.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
-import { eventSignatureChecks, requiredSigners } from "#spec-impl/core/signing.ts"
 import { joinedServersIn } from "#spec-impl/homeserver/room-members.ts"
 import { findLacks, type Lack } from "../checks/liveness.ts"
 import type { VirtualServer } from "../world/world.ts"
 import { isDeparture } from "./departures.ts"
+import { isSignedByLostKey } from "./lost-keys.ts"
 import type { Overheard } from "./overheard.ts"
 
 /** Servers that are to hold the same, and what is known of the run beside. */
@@ -66,7 +66,7 @@ class Standing {
     const isLost =
       dag !== undefined &&
       event !== undefined &&
-      (this.#isSignedByLostKey(dag, event) ||
+      (isSignedByLostKey(this.#judged.overheard, event, dag.rules.version) ||
         this.#missedBy(server, event).some((before) => this.isOfLostKey({ server, eventId: before, heldBy })))
     this.#lost.set(key, isLost)
     return isLost
@@ -78,22 +78,6 @@ class Standing {
     const wasLost = (later: string, _dag: RoomDag, heldBy: string): boolean =>
       this.#judged.overheard.wasRefused(server, later) && this.isOfLostKey({ server, eventId: later, heldBy })
     return this.isOfLostKey(lack) || this.#before("lost", server, wasLost).has(eventId)
-  }
-
-  /**
-   * Whether one of its signers ceased to publish a key of that id, for a while at least or for another one, or says that
-   * the key had expired by then (§Publishing Keys, §Signing Events).
-   */
-  #isSignedByLostKey(dag: RoomDag, event: Event): boolean {
-    const { version } = dag.rules
-    return requiredSigners(event, version).some((signer) => {
-      const oldKeys = this.#judged.everybody.get(signer)?.identity.oldKeys ?? []
-      const expired = oldKeys.filter(({ expiredTs }) => expiredTs < Number(event.originServerTs))
-      const lost = new Set(
-        [...this.#judged.overheard.goneKeysOf(signer), ...expired].map(({ keyId }) => keyId),
-      )
-      return eventSignatureChecks(event, version, signer).some(({ keyId }) => lost.has(keyId))
-    })
   }
 
   /** What the event rests on that the server does not hold, or builds on that is no part of the history there. */
@@ -144,7 +128,7 @@ class Standing {
 
   /**
    * Whether nobody holds something between the event and what the server holds before it: who holds what builds on that
-   * has asked for it in vain.
+   * has asked for it in vain, or came into the room by that, and need not hold what was before.
    */
   #isPastLost(server: string, eventId: string): boolean {
     const seen = new Set<string>()
@@ -156,11 +140,22 @@ class Standing {
       const before = this.dagOf(holders[0] ?? "")?.timeline(at)?.event.prevEvents ?? []
       const isLost = (lost: string): boolean =>
         this.#holdersOf(lost).length === 0 &&
-        holders.every((holder) => this.#judged.overheard.hasAskedInVain(holder, lost))
+        holders.every(
+          (holder) => this.#judged.overheard.hasAskedInVain(holder, lost) || this.#hasEnteredBy(holder, at),
+        )
       if (before.some(isLost)) return true
       waiting.push(...before)
     }
     return false
+  }
+
+  #hasEnteredBy(server: string, eventId: string): boolean {
+    const record = this.dagOf(server)?.timeline(eventId)
+    return (
+      record?.stateSource.kind === "claimed" &&
+      record.event.type === "m.room.member" &&
+      domainOf(record.event.sender) === server
+    )
   }
 
   /**
