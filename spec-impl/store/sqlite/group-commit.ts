@@ -77,10 +77,7 @@ export const makeGroupCommit = Effect.fnUntraced(function* (connection: SqlConne
 const notJson = (error: unknown): StoreFailure =>
   new StoreFailure({ reason: "broken", detail: `the group is not JSON: ${error}` })
 
-/**
- * The groups that waited longest; who asks is among the first of them, since permits are given in order. One with many
- * events is a batch of its own.
- */
+/** The groups that waited longest. One with many events is a batch of its own. */
 const takeBatch = (waiting: Waiting[]): readonly Waiting[] => {
   let characters = 0
   let taken = 0
