@@ -1,0 +1,79 @@
+/** States that were told and differ from what their tellers hold, and why the specification lets them. */
+import type { Event } from "#spec-impl/core/event.ts"
+import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
+import { requiredSigners } from "#spec-impl/core/signing.ts"
+import { differingKeys, stateByKey } from "../checks/agreement.ts"
+import { authChainOf } from "./auth-chains.ts"
+import { isOfLostKey, type Judged, lacksIn } from "./standing.ts"
+
+/** A state that one server told another, beside what it holds itself. */
+interface Told {
+  readonly to: string
+  readonly by: string
+  readonly eventId: string
+  readonly ofTeller: RoomDag
+  readonly keys: readonly (readonly [told: Event | undefined, held: Event | undefined])[]
+}
+
+/** Those that differ from what their teller holds, whoever was told it: who believed it tells it to others in good faith. */
+const toldOtherwise = ({ everybody }: Judged, roomId: string): readonly Told[] =>
+  [...everybody.values()].flatMap(({ name, rooms }) => {
+    const dag = rooms.find(roomId)?.dag
+    return [...(dag?.records() ?? [])].flatMap((record): readonly Told[] => {
+      if (dag === undefined || record.place === "outlier" || record.stateSource.kind === "computed") return []
+      const { by } = record.stateSource
+      const ofTeller = everybody.get(by)?.rooms.find(roomId)?.dag
+      const there = ofTeller?.timeline(record.event.eventId)
+      if (ofTeller === undefined || there === undefined) return []
+      const [told, held] = [stateByKey(dag, record.stateBefore), stateByKey(ofTeller, there.stateBefore)]
+      const keys = differingKeys([told, held]).map(
+        (key) => [dag.record(told[key] ?? "")?.event, ofTeller.record(held[key] ?? "")?.event] as const,
+      )
+      return keys.length === 0 ? [] : [{ to: name, by, eventId: record.event.eventId, ofTeller, keys }]
+    })
+  })
+
+/**
+ * What S01 and S02 start from: a server was told a state that its teller neither holds nor had said so, and in which each
+ * key that is otherwise is of an earlier time or lacking.
+ */
+export const isStaleState = (judged: Judged, roomId: string): boolean =>
+  toldOtherwise(judged, roomId).some(
+    ({ to, by, eventId, ofTeller, keys }) =>
+      judged.overheard.wasStateAltered(to, by, eventId) &&
+      keys.every(
+        ([told, held]) =>
+          told === undefined ||
+          (held !== undefined && ofTeller.record(told.eventId) !== undefined && told.depth < held.depth),
+      ),
+  )
+
+/** S18: what was told in vain, for nobody can verify it any more. */
+export const isUnverifiableState = (judged: Judged, roomId: string): boolean =>
+  toldOtherwise(judged, roomId).some(({ to, by, keys }) =>
+    keys.every(
+      ([, held]) =>
+        held !== undefined && isOfLostKey(judged, roomId, { server: to, eventId: held.eventId, heldBy: by }),
+    ),
+  )
+
+/**
+ * S18, for a while: what was told in vain, for the keys by which it is signed, or something that it rests on, were not to
+ * be had when it was. Such events are dropped, and nobody tells that state again. All else that servers lack is explained.
+ */
+export const isUnheardKey = (judged: Judged, roomId: string): boolean => {
+  const told = toldOtherwise(judged, roomId)
+  const isUnheard = ({ to, eventId, ofTeller }: Told, held: Event): boolean =>
+    [held.eventId, ...authChainOf(ofTeller, [held.eventId])].some((id) => {
+      const event = ofTeller.record(id)?.event
+      const signers = event === undefined ? [] : requiredSigners(event, ofTeller.rules.version)
+      return signers.some((signer) => judged.overheard.wereKeysUnheard(to, eventId, signer))
+    })
+  return (
+    told.length > 0 &&
+    told.every((one) =>
+      one.keys.every(([got, held]) => got === undefined && held !== undefined && isUnheard(one, held)),
+    ) &&
+    lacksIn(judged, roomId).every(([, reason]) => reason !== null)
+  )
+}
