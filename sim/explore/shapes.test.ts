@@ -131,6 +131,42 @@ const keyUnheard = (forMs: number): Plan =>
     charlieJoins,
   )
 
+/**
+ * Charlie's server is refused the key of Bob's, drops his join, and so rejects what he does with power levels. By these it
+ * rejects the name too, which is then no part of the state that it is told after a gap.
+ */
+const keyUnheardThenGap: Plan = {
+  ...planOf(
+    3,
+    {
+      id: "no-key",
+      atMs: 1_500,
+      fault: { fault: "refused-endpoint", servers: ["s2"], towards: ["s3"], endpoints: ["server"] },
+      forMs: 30_000,
+    },
+    {
+      id: "no-notary",
+      atMs: 1_500,
+      fault: { fault: "refused-endpoint", servers: ["s1"], towards: ["s3"], endpoints: ["query"] },
+      forMs: 30_000,
+    },
+    charlieJoins,
+    {
+      id: "levels",
+      atMs: 40_000,
+      do: { act: "set-levels", user: "@bob:s2", room: "r", users: { "@charlie:s3": 25 } },
+    },
+    { id: "away", atMs: 45_000, fault: { fault: "isolation", servers: ["s3"] }, forMs: 8_000 },
+    { id: "name", atMs: 46_000, do: { act: "set-name", user: "@bob:s2", room: "r", text: "ours" } },
+    { id: "say", atMs: 47_000, do: { act: "message", user: "@bob:s2", room: "r", count: 3 } },
+  ),
+  servers: [
+    { name: "s1" },
+    { name: "s2" },
+    { name: "s3", settings: { missingEventsLimit: 0, unfillableGap: "accept" } },
+  ],
+}
+
 /** Bob's server is cut off while the topic changes, and then asks for the state: of each key it is told an earlier event. */
 const stale: Plan = {
   ...planOf(
@@ -185,6 +221,13 @@ describe("what is nobody's fault", () => {
     // As if Charlie's server had left Bob's join out for no reason.
     expect(await shapeOfUnheard(keyUnheard(30_000))).toBeNull()
     const mutant = withMutant(keyUnheard(30_000), "s2", { user: "@alice:s1", atMs: 40_000 })
+    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+
+  test("and what was rejected for want of what is signed by it", async () => {
+    expect(await shapesIn(keyUnheardThenGap)).toEqual(["agree unheard-key", "live unheard-departure"])
+    expect(await shapeOfUnheard(keyUnheardThenGap)).toBeNull()
+    const mutant = withMutant(keyUnheardThenGap, "s2", { user: "@alice:s1", atMs: 55_000 })
     expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
   })
 

@@ -3,6 +3,7 @@ import type { Event } from "#spec-impl/core/event.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import { requiredSigners } from "#spec-impl/core/signing.ts"
 import { differingKeys, stateByKey } from "../checks/agreement.ts"
+import { objectionOfCitations } from "../checks/by-the-rules.ts"
 import { authChainOf } from "./auth-chains.ts"
 import { isOfLostKey, type Judged, lacksIn } from "./standing.ts"
 
@@ -11,6 +12,7 @@ interface Told {
   readonly to: string
   readonly by: string
   readonly eventId: string
+  readonly ofHearer: RoomDag
   readonly ofTeller: RoomDag
   readonly keys: readonly (readonly [told: Event | undefined, held: Event | undefined])[]
 }
@@ -29,7 +31,9 @@ const toldOtherwise = ({ everybody }: Judged, roomId: string): readonly Told[] =
       const keys = differingKeys([told, held]).map(
         (key) => [dag.record(told[key] ?? "")?.event, ofTeller.record(held[key] ?? "")?.event] as const,
       )
-      return keys.length === 0 ? [] : [{ to: name, by, eventId: record.event.eventId, ofTeller, keys }]
+      return keys.length === 0
+        ? []
+        : [{ to: name, by, eventId: record.event.eventId, ofHearer: dag, ofTeller, keys }]
     })
   })
 
@@ -59,7 +63,8 @@ export const isUnverifiableState = (judged: Judged, roomId: string): boolean =>
 
 /**
  * S18, for a while: what was told in vain, for the keys by which it is signed, or something that it rests on, were not to
- * be had when it was. Such events are dropped, and nobody tells that state again. All else that servers lack is explained.
+ * be had when it was. Such events are dropped, and nobody tells that state again. What builds on a state without them
+ * may be rejected there, and is then no part of what is told later (§Rejection). All else that servers lack is explained.
  */
 export const isUnheardKey = (judged: Judged, roomId: string): boolean => {
   const told = toldOtherwise(judged, roomId)
@@ -70,10 +75,19 @@ export const isUnheardKey = (judged: Judged, roomId: string): boolean => {
       return signers.some((signer) => judged.overheard.wereKeysUnheard(to, eventId, signer))
     })
   return (
-    told.length > 0 &&
+    told.some((one) => one.keys.some(([, held]) => held !== undefined && isUnheard(one, held))) &&
     told.every((one) =>
-      one.keys.every(([got, held]) => got === undefined && held !== undefined && isUnheard(one, held)),
+      one.keys.every(
+        ([got, held]) =>
+          got === undefined && held !== undefined && (isUnheard(one, held) || isRejected(one, held)),
+      ),
     ) &&
     lacksIn(judged, roomId).every(([, reason]) => reason !== null)
   )
+}
+
+/** Whether the server holds the event as one that its own auth_events reject, and they do. */
+const isRejected = ({ ofHearer }: Told, { eventId }: Event): boolean => {
+  const record = ofHearer.record(eventId)
+  return record?.verdict === "rejected" && objectionOfCitations(ofHearer, record.event) !== undefined
 }
