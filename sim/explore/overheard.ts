@@ -51,8 +51,13 @@ export class Overheard {
   /** When transactions came whose answer is not kept yet, by receiver, sender and id. */
   readonly #arrived = new Map<string, number>()
   readonly #vain: Vain[] = []
-  /** Questions about keys that were answered. */
-  readonly #keysTold: { readonly by: string; readonly of: string; readonly at: number }[] = []
+  /** Questions about keys that were answered: of the one who was asked alone, or of any that were asked about. */
+  readonly #keysTold: {
+    readonly by: string
+    readonly of: string
+    readonly at: number
+    readonly isOwn: boolean
+  }[] = []
   /** By server and event: when it last took that in as part of the history. */
   readonly #taken = new Map<string, number>()
   /** By server and event. */
@@ -62,6 +67,8 @@ export class Overheard {
   readonly #keys = new Map<string, readonly PublicKey[]>()
   readonly #goneKeys = new Map<string, PublicKey[]>()
   readonly #oldKeys = new Map<string, OldKey[]>()
+  /** By server and key id, of keys in the place of others: since when it is published, at the latest. */
+  readonly #newKeys = new Map<string, number>()
   /** Server and event. */
   readonly #spokenAgainst = new Set<string>()
 
@@ -84,6 +91,7 @@ export class Overheard {
     const request = this.#requests.get(id)
     if (request === undefined) return
     if (kind === "delivered") this.#arrives(request)
+    if (kind === "answer" && isAboutKeys(request.target)) this.#noteKeys(request.of)
     const isAltered = kind === "altered-answer"
     const isError = kind === "answer" && Number(fields[1]) >= 400
     if (isAltered || isError || kind === "failed" || kind === "abandoned") {
@@ -93,7 +101,12 @@ export class Overheard {
       request.isVain = true
     }
     if (kind === "answered" && request.isVain !== true && isAboutKeys(request.target))
-      this.#keysTold.push({ by: request.by, of: request.of, at: this.#now })
+      this.#keysTold.push({
+        by: request.by,
+        of: request.of,
+        at: this.#now,
+        isOwn: isOwnKeys(request.target),
+      })
     if (kind === "failed" || kind === "abandoned" || kind === "answered") this.#requests.delete(id)
   }
 
@@ -171,19 +184,24 @@ export class Overheard {
 
   /**
    * Whether the server had asked for the keys of `signer` in vain when it took the event in: it had never heard from that
-   * one itself, nor from anybody else after it had asked.
+   * one itself since that published the key, nor after it had asked from anybody else who could tell. Of a server's first
+   * keys any notary may know; of one in the place of another, who has heard since.
    */
-  wereKeysUnheard(server: string, eventId: string, signer: string): boolean {
+  wereKeysUnheard(server: string, eventId: string, signer: string, keyId: string): boolean {
     const takenAt = this.#taken.get(`${server} ${eventId}`) ?? 0
     const asked = this.#vain.findLast(
       ({ by, of, target, at }) => by === server && of === signer && at < takenAt && isOwnKeys(target),
     )
-    return (
-      asked !== undefined &&
-      !this.#keysTold.some(
-        ({ by, of, at }) => by === server && at < takenAt && (of === signer || at > asked.at),
-      )
-    )
+    const since = this.#newKeys.get(`${signer} ${keyId}`)
+    if (asked === undefined || asked.at < (since ?? 0)) return false
+    const knowing = new Set([signer])
+    for (const { by, of, at, isOwn } of this.#keysTold) {
+      if (at < (since ?? 0) || at > takenAt) continue
+      const couldTell = of === signer || (!isOwn && (since === undefined || knowing.has(of)))
+      if (couldTell && by === server && (of === signer || at > asked.at)) return false
+      if (couldTell) knowing.add(by)
+    }
+    return true
   }
 
   /** Whether the state before the event, as `by` told it to `to`, was not what it had said. */
@@ -210,6 +228,8 @@ export class Overheard {
     if (identity === undefined || identity.signingKey.publicKey === known[0]?.publicKey) return
     const keys = [identity.signingKey, ...identity.oldKeys]
     const gone = known.filter(({ publicKey }) => !keys.some((key) => isSame(key.publicKey, publicKey)))
+    if (known.length > 0 && !known.some(({ keyId }) => keyId === identity.signingKey.keyId))
+      this.#newKeys.set(`${server} ${identity.signingKey.keyId}`, this.#now)
     this.#keys.set(server, keys)
     this.#oldKeys.set(server, [...(this.#oldKeys.get(server) ?? []), ...identity.oldKeys])
     this.#goneKeys.set(server, [...(this.#goneKeys.get(server) ?? []), ...gone])

@@ -132,6 +132,40 @@ const keyUnheard = (forMs: number): Plan =>
   )
 
 /**
+ * Charlie's server loses its key while Alice's cannot reach it: she knows the old one. His new name, by the new one, is
+ * dropped there, though she hears from Bob's of the keys that s4 had, which cannot reach Charlie's server either.
+ */
+const newKeyUnheard = (canVouch: boolean): Plan => {
+  const cut = (id: string, between: readonly [string, string]): PlanEntry => ({
+    id,
+    atMs: 5_000,
+    fault: { fault: "link-cut", between: [between] },
+    forMs: 40_000,
+  })
+  const plan = planOf(
+    4,
+    charlieJoins,
+    cut("cut", ["s1", "s3"]),
+    ...(canVouch ? [] : [cut("cut-off", ["s3", "s4"])]),
+    { id: "key", atMs: 6_000, fault: { fault: "key-loss", server: "s3" } },
+    {
+      id: "no-notary",
+      atMs: 6_000,
+      fault: { fault: "refused-endpoint", servers: ["s2"], endpoints: ["query"] },
+      forMs: 40_000,
+    },
+    {
+      id: "rename",
+      atMs: 10_000,
+      do: { act: "rename", user: "@charlie:s3", room: "r", displayName: "Chuck" },
+    },
+    { id: "say", atMs: 20_000, do: { act: "message", user: "@bob:s2", room: "r", count: 3 } },
+  )
+  const patient = { name: "s1", settings: { missingEventsLimit: 0, unfillableGap: "accept" } } as const
+  return { ...plan, servers: [patient, ...plan.servers.slice(1)] }
+}
+
+/**
  * Charlie's server is refused the key of Bob's, drops his join, and so rejects what he does with power levels. By these it
  * rejects the name too, which is then no part of the state that it is told after a gap.
  */
@@ -221,6 +255,14 @@ describe("what is nobody's fault", () => {
     // As if Charlie's server had left Bob's join out for no reason.
     expect(await shapeOfUnheard(keyUnheard(30_000))).toBeNull()
     const mutant = withMutant(keyUnheard(30_000), "s2", { user: "@alice:s1", atMs: 40_000 })
+    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+
+  test("a key in the place of another, of which nobody told who was asked", async () => {
+    expect(await shapesIn(newKeyUnheard(false))).toEqual(["agree unheard-key"])
+    expect(await shapeOfUnheard(newKeyUnheard(false))).toBeNull()
+    expect(await shapesIn(newKeyUnheard(true))).toEqual([])
+    const mutant = withMutant(newKeyUnheard(false), "s2", { user: "@alice:s1", atMs: 4_000 })
     expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
   })
 

@@ -1,10 +1,10 @@
 /** States that were told and differ from what their tellers hold, and why the specification lets them. */
 import type { Event } from "#spec-impl/core/event.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
-import { requiredSigners } from "#spec-impl/core/signing.ts"
 import { differingKeys, stateByKey } from "../checks/agreement.ts"
 import { objectionOfCitations } from "../checks/by-the-rules.ts"
 import { authChainOf } from "./auth-chains.ts"
+import { isSignedByUnheardKey } from "./lost-keys.ts"
 import { isOfLostKey, type Judged, lacksIn } from "./standing.ts"
 
 /** A state that one server told another, beside what it holds itself. */
@@ -71,8 +71,8 @@ export const isUnheardKey = (judged: Judged, roomId: string): boolean => {
   const isUnheard = ({ to, eventId, ofTeller }: Told, held: Event): boolean =>
     [held.eventId, ...authChainOf(ofTeller, [held.eventId])].some((id) => {
       const event = ofTeller.record(id)?.event
-      const signers = event === undefined ? [] : requiredSigners(event, ofTeller.rules.version)
-      return signers.some((signer) => judged.overheard.wereKeysUnheard(to, eventId, signer))
+      const { version } = ofTeller.rules
+      return event !== undefined && isSignedByUnheardKey(judged.overheard, event, version, to, eventId)
     })
   return (
     told.some((one) => one.keys.some(([, held]) => held !== undefined && isUnheard(one, held))) &&
