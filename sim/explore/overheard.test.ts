@@ -31,9 +31,12 @@ const signsBy = (nth: number): readonly Line[] => [
   ["event", "s2", "!r:s1", `$by-key-${nth}`, "timeline", "accepted", ""],
 ]
 
-/** Whether s1 had asked for the key of s2 in vain when it took the join in: the second, where s2 has had another. */
-const wereUnheard = async (...lines: readonly Line[]): Promise<boolean> => {
-  let found: boolean | undefined
+/** What `ask` says of all that was heard where the server that is asked for signs as `signsBy` has it. */
+const heard = async <A>(
+  lines: readonly Line[],
+  ask: (overheard: Overheard, nth: number) => A,
+): Promise<A> => {
+  let found: A | undefined
   let nth = 1
   const identity = {
     get signingKey() {
@@ -52,12 +55,20 @@ const wereUnheard = async (...lines: readonly Line[]): Promise<boolean> => {
           nth = Number(/^\$by-key-(\d)$/.exec(fields[2] ?? "")?.[1] ?? nth)
           overheard.onRecord({ step, virtualMs: step, kind, fields })
         }
-        found = overheard.wereKeysUnheard("s1", "$join", "s2", `ed25519:${nth}`)
+        found = ask(overheard, nth)
       },
     },
   )
   return found!
 }
+
+/** Whether s1 had asked for the key of s2 in vain when it took the join in: the second, where s2 has had another. */
+const wereUnheard = (...lines: readonly Line[]): Promise<boolean> =>
+  heard(lines, (overheard, nth) => overheard.wereKeysUnheard("s1", "$join", "s2", `ed25519:${nth}`))
+
+/** Whether s1 had asked for an event when it took the join in, and was never told it. */
+const wasAltered = (...lines: readonly Line[]): Promise<boolean> =>
+  heard(lines, (overheard) => overheard.wasEventAltered("s1", "$name", "$join"))
 
 describe("keys that a server had asked for in vain", () => {
   test("of their own server, and of a notary", async () => {
@@ -100,5 +111,26 @@ describe("keys that a server had asked for in vain", () => {
     )
     // Nor where it had not asked since.
     expect(await wereUnheard(...signsBy(1), ...vain, ...signsBy(2), taken)).toBe(false)
+  })
+})
+
+describe("an event that a server asked for", () => {
+  const asksFor = (id: string, ...end: readonly Line[]): readonly Line[] =>
+    asks(id, "s2", "/_matrix/federation/v1/event/%24name", ...end)
+  const altered = (id: string): readonly Line[] => [["altered-answer", id], ...told(id)]
+
+  test("came otherwise than it was said, each time", async () => {
+    expect(await wasAltered(...asksFor("1", ...altered("1")), taken)).toBe(true)
+    expect(await wasAltered(...asksFor("1", ...altered("1")), ...asksFor("2", inVain("2")), taken)).toBe(true)
+  })
+
+  test("came once as it was said, or not at all, or only later", async () => {
+    expect(await wasAltered(taken)).toBe(false)
+    expect(await wasAltered(...asksFor("1", ...told("1")), taken)).toBe(false)
+    expect(await wasAltered(...asksFor("1", ...altered("1")), ...asksFor("2", ...told("2")), taken)).toBe(
+      false,
+    )
+    expect(await wasAltered(...asksFor("1", ...refused("1")), taken)).toBe(false)
+    expect(await wasAltered(taken, ...asksFor("1", ...altered("1")))).toBe(false)
   })
 })

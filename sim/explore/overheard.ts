@@ -13,6 +13,15 @@ import type { TraceRecord } from "../kernel/trace.ts"
 /** Why a server took an event not in: its sender was denied by the room's ACL, or what it asked for came to nothing. */
 export type Dropped = "denied" | "unanswered"
 
+/** A question under way, and what was seen of its answer. */
+interface Asked {
+  readonly by: string
+  readonly of: string
+  readonly target: string
+  isVain?: boolean
+  isAltered?: boolean
+}
+
 /** A question that came to nothing: its answer was lost, an error, or not what was said. */
 interface Vain {
   readonly by: string
@@ -44,10 +53,7 @@ export class Overheard {
   readonly #world: CheckedWorld
   #now = 0
   /** Requests under way, by their id. */
-  readonly #requests = new Map<
-    string,
-    { readonly by: string; readonly of: string; readonly target: string; isVain?: boolean }
-  >()
+  readonly #requests = new Map<string, Asked>()
   /** When transactions came whose answer is not kept yet, by receiver, sender and id. */
   readonly #arrived = new Map<string, number>()
   readonly #vain: Vain[] = []
@@ -58,6 +64,8 @@ export class Overheard {
     readonly at: number
     readonly isOwn: boolean
   }[] = []
+  /** By server and event: answers to questions for that alone. */
+  readonly #eventsTold = new Map<string, { readonly at: number; readonly isAltered: boolean }[]>()
   /** By server and event: when it last took that in as part of the history. */
   readonly #taken = new Map<string, number>()
   /** By server and event. */
@@ -99,7 +107,9 @@ export class Overheard {
       const { by, of, target } = request
       this.#vain.push({ by, of, target, at: this.#now, isDenied, isAltered })
       request.isVain = true
+      if (isAltered) request.isAltered = true
     }
+    if (kind === "answered") this.#noteEventTold(request)
     if (kind === "answered" && request.isVain !== true && isAboutKeys(request.target))
       this.#keysTold.push({
         by: request.by,
@@ -211,6 +221,20 @@ export class Overheard {
     )
   }
 
+  /** Whether the server had asked for the event when it took `takenId` in, and was never answered with what was said. */
+  wasEventAltered(server: string, eventId: string, takenId: string): boolean {
+    const takenAt = this.#taken.get(`${server} ${takenId}`) ?? 0
+    const told = (this.#eventsTold.get(`${server} ${eventId}`) ?? []).filter(({ at }) => at < takenAt)
+    return told.length > 0 && told.every(({ isAltered }) => isAltered)
+  }
+
+  #noteEventTold({ by, target, isVain, isAltered = false }: Asked): void {
+    const eventId = eventOf(target)
+    if (eventId === undefined || (isVain === true && !isAltered)) return
+    const key = `${by} ${eventId}`
+    this.#eventsTold.set(key, [...(this.#eventsTold.get(key) ?? []), { at: this.#now, isAltered }])
+  }
+
   /** A soft-failed event leaves the extremities, and with them the state that it faced, as they were. */
   #noteObjection(server: string, roomId: string, eventId: string): void {
     const dag = this.#world.servers.get(server)?.rooms.find(roomId)?.dag
@@ -269,6 +293,11 @@ const decoded = (text: string): string => {
 
 const transactionOf = (target: string): string | undefined => {
   const id = /^\/_matrix\/federation\/v1\/send\/([^/?]+)/.exec(target)?.[1]
+  return id === undefined ? undefined : decoded(id)
+}
+
+const eventOf = (target: string): string | undefined => {
+  const id = /^\/_matrix\/federation\/v1\/event\/([^/?]+)/.exec(target)?.[1]
   return id === undefined ? undefined : decoded(id)
 }
 

@@ -214,6 +214,20 @@ const stale: Plan = {
   servers: [{ name: "s1" }, { name: "s2", settings: { missingEventsLimit: 0, unfillableGap: "accept" } }],
 }
 
+/** Bob's server is told a state after a gap, and asks for the name in it: one bit of that is another, in its signature. */
+const damaged: Plan = {
+  ...planOf(
+    2,
+    { id: "cut", atMs: 5_000, fault: { fault: "isolation", servers: ["s2"] }, forMs: 10_000 },
+    { id: "first", atMs: 5_500, do: { act: "message", user: "@alice:s1", room: "r" } },
+    { id: "name", atMs: 6_000, do: { act: "set-name", user: "@alice:s1", room: "r", text: "ours" } },
+    { id: "say", atMs: 7_000, do: { act: "message", user: "@alice:s1", room: "r", count: 3 } },
+    { id: "bits", atMs: 8_000, fault: { fault: "reply-altered", share: 0.5, endpoints: ["event"] } },
+  ),
+  seed: 7,
+  servers: [{ name: "s1" }, { name: "s2", settings: { missingEventsLimit: 0, unfillableGap: "accept" } }],
+}
+
 describe("what is nobody's fault", () => {
   test("S15, an outage orphan", async () => {
     expect(await shapesIn(outage)).toEqual(["agree outage-orphan", "live outage-orphan"])
@@ -270,6 +284,14 @@ describe("what is nobody's fault", () => {
     expect(await shapesIn(keyUnheardThenGap)).toEqual(["agree unheard-key", "live unheard-departure"])
     expect(await shapeOfUnheard(keyUnheardThenGap)).toBeNull()
     const mutant = withMutant(keyUnheardThenGap, "s2", { user: "@alice:s1", atMs: 55_000 })
+    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+
+  test("an event of a told state that did not come as it was said", async () => {
+    expect(await shapesIn(damaged)).toEqual(["agree damaged-event"])
+    // As if it had come whole, and Bob's server had dropped it.
+    expect(await shapeOfUnheard(damaged)).toBeNull()
+    const mutant = withMutant(damaged, "s1", { user: "@bob:s2", atMs: 4_000 })
     expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
   })
 

@@ -12,7 +12,7 @@ import { contextByTheRules, objectionOfState } from "../checks/by-the-rules.ts"
 import type { VirtualServer } from "../world/world.ts"
 import { authChainOf } from "./auth-chains.ts"
 import { type Judged, shapeOfStanding } from "./standing.ts"
-import { isStaleState, isUnheardKey, isUnverifiableState } from "./told-states.ts"
+import { isDamagedEvent, isStaleState, isUnheardKey, isUnverifiableState } from "./told-states.ts"
 
 /** States that one server resolved, and what came out of it. */
 export interface Resolution {
@@ -185,4 +185,5 @@ const disagreements: readonly (readonly [string, (judged: Judged, roomId: string
   ["lost-key", isUnverifiableState],
   ["stale-state", isStaleState],
   ["unheard-key", isUnheardKey],
+  ["damaged-event", isDamagedEvent],
 ]

@@ -63,31 +63,53 @@ export const isUnverifiableState = (judged: Judged, roomId: string): boolean =>
 
 /**
  * S18, for a while: what was told in vain, for the keys by which it is signed, or something that it rests on, were not to
- * be had when it was. Such events are dropped, and nobody tells that state again. What builds on a state without them
- * may be rejected there, and is then no part of what is told later (§Rejection). All else that servers lack is explained.
+ * be had when it was.
  */
-export const isUnheardKey = (judged: Judged, roomId: string): boolean => {
+export const isUnheardKey = (judged: Judged, roomId: string): boolean =>
+  isToldInVain(judged, roomId, isUnheard)
+
+/**
+ * The same where such an event itself did not come as it was said: by what its id stands for it may be that one, but its
+ * signatures do not hold (check 2), for they are no part of what the id is made of (§Calculating the reference hash).
+ */
+export const isDamagedEvent = (judged: Judged, roomId: string): boolean =>
+  isToldInVain(judged, roomId, isDamaged)
+
+type Reason = (judged: Judged, told: Told, held: Event) => boolean
+
+/**
+ * Such events are dropped, and nobody tells that state again. What builds on a state without them may be rejected there,
+ * and is then no part of what is told later (§Rejection). All else that servers lack is explained.
+ */
+const isToldInVain = (judged: Judged, roomId: string, isSo: Reason): boolean => {
+  const reasons: readonly Reason[] = [isUnheard, isDamaged, isRejected]
   const told = toldOtherwise(judged, roomId)
-  const isUnheard = ({ to, eventId, ofTeller }: Told, held: Event): boolean =>
-    [held.eventId, ...authChainOf(ofTeller, [held.eventId])].some((id) => {
-      const event = ofTeller.record(id)?.event
-      const { version } = ofTeller.rules
-      return event !== undefined && isSignedByUnheardKey(judged.overheard, event, version, to, eventId)
-    })
   return (
-    told.some((one) => one.keys.some(([, held]) => held !== undefined && isUnheard(one, held))) &&
+    told.some((one) => one.keys.some(([, held]) => held !== undefined && isSo(judged, one, held))) &&
     told.every((one) =>
       one.keys.every(
         ([got, held]) =>
-          got === undefined && held !== undefined && (isUnheard(one, held) || isRejected(one, held)),
+          got === undefined && held !== undefined && reasons.some((reason) => reason(judged, one, held)),
       ),
     ) &&
     lacksIn(judged, roomId).every(([, reason]) => reason !== null)
   )
 }
 
+/** The event, and what it rests on. */
+const withChain = ({ ofTeller }: Told, { eventId }: Event): readonly Event[] =>
+  [eventId, ...authChainOf(ofTeller, [eventId])].flatMap((id) => ofTeller.record(id)?.event ?? [])
+
+const isUnheard: Reason = ({ overheard }, told, held) =>
+  withChain(told, held).some((event) =>
+    isSignedByUnheardKey(overheard, event, told.ofTeller.rules.version, told.to, told.eventId),
+  )
+
+const isDamaged: Reason = ({ overheard }, told, held) =>
+  withChain(told, held).some(({ eventId }) => overheard.wasEventAltered(told.to, eventId, told.eventId))
+
 /** Whether the server holds the event as one that its own auth_events reject, and they do. */
-const isRejected = ({ ofHearer }: Told, { eventId }: Event): boolean => {
+const isRejected: Reason = (_, { ofHearer }, { eventId }) => {
   const record = ofHearer.record(eventId)
   return record?.verdict === "rejected" && objectionOfCitations(ofHearer, record.event) !== undefined
 }
