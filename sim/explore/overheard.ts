@@ -9,6 +9,7 @@ import type { StoreGroup } from "#spec-impl/store/event-store.ts"
 import { objectionOfState, presentFor, statesOfTips } from "../checks/by-the-rules.ts"
 import type { CheckedWorld } from "../checks/check.ts"
 import type { TraceRecord } from "../kernel/trace.ts"
+import { decoded, eventOf, isAbout, isAboutKeys, isOfState, isOwnKeys, transactionOf } from "./targets.ts"
 
 /** Why a server took an event not in: its sender was denied by the room's ACL, or what it asked for came to nothing. */
 export type Dropped = "denied" | "unanswered"
@@ -282,32 +283,3 @@ export class Overheard {
 }
 
 const isSame = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0
-
-const decoded = (text: string): string => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
-
-const transactionOf = (target: string): string | undefined => {
-  const id = /^\/_matrix\/federation\/v1\/send\/([^/?]+)/.exec(target)?.[1]
-  return id === undefined ? undefined : decoded(id)
-}
-
-const eventOf = (target: string): string | undefined => {
-  const id = /^\/_matrix\/federation\/v1\/event\/([^/?]+)/.exec(target)?.[1]
-  return id === undefined ? undefined : decoded(id)
-}
-
-/** Endpoints that name no room: of one event, whose room is its sender's to say, and of keys. */
-const isAbout = (target: string, roomId: string): boolean =>
-  /\/federation\/v\d+\/event\//.test(target) || decoded(target).includes(roomId)
-
-const isAboutKeys = (target: string): boolean => target.startsWith("/_matrix/key/")
-
-const isOwnKeys = (target: string): boolean => target.startsWith("/_matrix/key/v2/server")
-
-const isOfState = (target: string, eventId: string): boolean =>
-  /\/(?:state|state_ids|send_join)\//.test(target) && decoded(target).includes(eventId)

@@ -69,8 +69,9 @@ export const isUnheardKey = (judged: Judged, roomId: string): boolean =>
   isToldInVain(judged, roomId, isUnheard)
 
 /**
- * The same where such an event itself did not come as it was said: by what its id stands for it may be that one, but its
- * signatures do not hold (check 2), for they are no part of what the id is made of (§Calculating the reference hash).
+ * The same where such an event itself did not come as it was said: it has the id that was asked for, but its signatures do
+ * not hold (check 2). They are no part of what that is made of (§Calculating the reference hash), and in rooms 1 and 2
+ * nothing is.
  */
 export const isDamagedEvent = (judged: Judged, roomId: string): boolean =>
   isToldInVain(judged, roomId, isDamaged)
