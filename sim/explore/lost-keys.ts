@@ -17,3 +17,19 @@ export const isSignedByLostKey = (overheard: Overheard, event: Event, version: R
     const lost = new Set([...overheard.goneKeysOf(signer), ...expired].map(({ keyId }) => keyId))
     return eventSignatureChecks(event, version, signer).some(({ keyId }) => lost.has(keyId))
   })
+
+/** Whether a server had none of the keys by which one of its signers signed it when it took `takenId` in, and could not. */
+export const isSignedByUnheardKey = (
+  overheard: Overheard,
+  event: Event,
+  version: RoomVersion,
+  server: string,
+  takenId: string,
+): boolean =>
+  requiredSigners(event, version).some((signer) => {
+    const checks = eventSignatureChecks(event, version, signer)
+    return (
+      checks.length > 0 &&
+      checks.every(({ keyId }) => overheard.wereKeysUnheard(server, takenId, signer, keyId))
+    )
+  })

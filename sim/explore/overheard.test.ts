@@ -6,6 +6,8 @@ import { runPlan } from "./run-plan.ts"
 const ownKeys = "/_matrix/key/v2/server"
 const notary = "/_matrix/key/v2/query"
 
+const keys = [1, 2].map((nth) => ({ keyId: `ed25519:${nth}`, publicKey: Uint8Array.of(nth) }))
+
 type Line = readonly [kind: string, ...fields: string[]]
 
 /** s1 asks for keys: of whom, where, and what became of it. */
@@ -24,24 +26,49 @@ const told = (id: string): readonly Line[] => [
 ]
 const taken: Line = ["event", "s1", "!r:s1", "$join", "timeline", "accepted", ""]
 
-/** Whether s1 had asked for the keys of s2 in vain when it took the join in. */
-const wereUnheard = async (...lines: readonly Line[]): Promise<boolean> => {
-  let found: boolean | undefined
+/** s2 signs by that key from here on. */
+const signsBy = (nth: number): readonly Line[] => [
+  ["event", "s2", "!r:s1", `$by-key-${nth}`, "timeline", "accepted", ""],
+]
+
+/** What `ask` says of all that was heard where the server that is asked for signs as `signsBy` has it. */
+const heard = async <A>(
+  lines: readonly Line[],
+  ask: (overheard: Overheard, nth: number) => A,
+): Promise<A> => {
+  let found: A | undefined
+  let nth = 1
+  const identity = {
+    get signingKey() {
+      return keys[nth - 1]
+    },
+    oldKeys: [],
+  }
   await runPlan(
     { seed: 1, servers: [], users: [], core: [], faultsMs: 0, entries: [] },
     {
       transport: "direct",
       onEnd: (world) => {
-        const overheard = new Overheard(world)
+        const servers = new Map([["s2", { identity, rooms: { all: () => [], find: () => undefined } }]])
+        const overheard = new Overheard({ ...world, servers: servers as never })
         for (const [step, [kind, ...fields]] of lines.entries()) {
+          nth = Number(/^\$by-key-(\d)$/.exec(fields[2] ?? "")?.[1] ?? nth)
           overheard.onRecord({ step, virtualMs: step, kind, fields })
         }
-        found = overheard.wereKeysUnheard("s1", "$join", "s2")
+        found = ask(overheard, nth)
       },
     },
   )
   return found!
 }
+
+/** Whether s1 had asked for the key of s2 in vain when it took the join in: the second, where s2 has had another. */
+const wereUnheard = (...lines: readonly Line[]): Promise<boolean> =>
+  heard(lines, (overheard, nth) => overheard.wereKeysUnheard("s1", "$join", "s2", `ed25519:${nth}`))
+
+/** Whether s1 had asked for an event when it took the join in, and was never told it. */
+const wasAltered = (...lines: readonly Line[]): Promise<boolean> =>
+  heard(lines, (overheard) => overheard.wasEventAltered("s1", "$name", "$join"))
 
 describe("keys that a server had asked for in vain", () => {
   test("of their own server, and of a notary", async () => {
@@ -63,5 +90,47 @@ describe("keys that a server had asked for in vain", () => {
     expect(await wereUnheard(...asks("1", "s2", ownKeys, ...told("1")), ...vain, taken)).toBe(false)
     expect(await wereUnheard(...vain, ...asks("3", "s3", notary, ...told("3")), taken)).toBe(false)
     expect(await wereUnheard(...vain, taken, ...asks("3", "s2", ownKeys, ...told("3")))).toBe(true)
+  })
+
+  test("not by what another says of its own keys", async () => {
+    const vain = asks("1", "s2", ownKeys, inVain("1"))
+    expect(await wereUnheard(...vain, ...asks("2", "s3", ownKeys, ...told("2")), taken)).toBe(true)
+  })
+
+  test("of a key in the place of another: by its own server since, or by a notary that has heard since", async () => {
+    const before = [...signsBy(1), ...asks("1", "s2", ownKeys, ...told("1")), ...signsBy(2)]
+    const vain = asks("2", "s2", ownKeys, inVain("2"))
+    const asksNotary = asks("3", "s3", notary, ...told("3"))
+    const notaryAsks: readonly Line[] = [["request", "4", "s3", "s2", "GET", ownKeys, ""], ...told("4")]
+    expect(await wereUnheard(...before, ...vain, taken)).toBe(true)
+    expect(await wereUnheard(...before, ...vain, ...asksNotary, taken)).toBe(true)
+    expect(await wereUnheard(...before, ...notaryAsks, ...vain, ...asksNotary, taken)).toBe(false)
+    expect(await wereUnheard(...before, ...vain, ...asksNotary, ...notaryAsks, taken)).toBe(true)
+    expect(await wereUnheard(...before, ...asks("5", "s2", ownKeys, ...told("5")), ...vain, taken)).toBe(
+      false,
+    )
+    // Nor where it had not asked since.
+    expect(await wereUnheard(...signsBy(1), ...vain, ...signsBy(2), taken)).toBe(false)
+  })
+})
+
+describe("an event that a server asked for", () => {
+  const asksFor = (id: string, ...end: readonly Line[]): readonly Line[] =>
+    asks(id, "s2", "/_matrix/federation/v1/event/%24name", ...end)
+  const altered = (id: string): readonly Line[] => [["altered-answer", id], ...told(id)]
+
+  test("came otherwise than it was said, each time", async () => {
+    expect(await wasAltered(...asksFor("1", ...altered("1")), taken)).toBe(true)
+    expect(await wasAltered(...asksFor("1", ...altered("1")), ...asksFor("2", inVain("2")), taken)).toBe(true)
+  })
+
+  test("came once as it was said, or not at all, or only later", async () => {
+    expect(await wasAltered(taken)).toBe(false)
+    expect(await wasAltered(...asksFor("1", ...told("1")), taken)).toBe(false)
+    expect(await wasAltered(...asksFor("1", ...altered("1")), ...asksFor("2", ...told("2")), taken)).toBe(
+      false,
+    )
+    expect(await wasAltered(...asksFor("1", ...refused("1")), taken)).toBe(false)
+    expect(await wasAltered(taken, ...asksFor("1", ...altered("1")))).toBe(false)
   })
 })

@@ -9,9 +9,19 @@ import type { StoreGroup } from "#spec-impl/store/event-store.ts"
 import { objectionOfState, presentFor, statesOfTips } from "../checks/by-the-rules.ts"
 import type { CheckedWorld } from "../checks/check.ts"
 import type { TraceRecord } from "../kernel/trace.ts"
+import { decoded, eventOf, isAbout, isAboutKeys, isOfState, isOwnKeys, transactionOf } from "./targets.ts"
 
 /** Why a server took an event not in: its sender was denied by the room's ACL, or what it asked for came to nothing. */
 export type Dropped = "denied" | "unanswered"
+
+/** A question under way, and what was seen of its answer. */
+interface Asked {
+  readonly by: string
+  readonly of: string
+  readonly target: string
+  isVain?: boolean
+  isAltered?: boolean
+}
 
 /** A question that came to nothing: its answer was lost, an error, or not what was said. */
 interface Vain {
@@ -44,15 +54,19 @@ export class Overheard {
   readonly #world: CheckedWorld
   #now = 0
   /** Requests under way, by their id. */
-  readonly #requests = new Map<
-    string,
-    { readonly by: string; readonly of: string; readonly target: string; isVain?: boolean }
-  >()
+  readonly #requests = new Map<string, Asked>()
   /** When transactions came whose answer is not kept yet, by receiver, sender and id. */
   readonly #arrived = new Map<string, number>()
   readonly #vain: Vain[] = []
-  /** Questions about keys that were answered. */
-  readonly #keysTold: { readonly by: string; readonly of: string; readonly at: number }[] = []
+  /** Questions about keys that were answered: of the one who was asked alone, or of any that were asked about. */
+  readonly #keysTold: {
+    readonly by: string
+    readonly of: string
+    readonly at: number
+    readonly isOwn: boolean
+  }[] = []
+  /** By server and event: answers to questions for that alone. */
+  readonly #eventsTold = new Map<string, { readonly at: number; readonly isAltered: boolean }[]>()
   /** By server and event: when it last took that in as part of the history. */
   readonly #taken = new Map<string, number>()
   /** By server and event. */
@@ -62,6 +76,8 @@ export class Overheard {
   readonly #keys = new Map<string, readonly PublicKey[]>()
   readonly #goneKeys = new Map<string, PublicKey[]>()
   readonly #oldKeys = new Map<string, OldKey[]>()
+  /** By server and key id, of keys in the place of others: since when it is published, at the latest. */
+  readonly #newKeys = new Map<string, number>()
   /** Server and event. */
   readonly #spokenAgainst = new Set<string>()
 
@@ -84,6 +100,7 @@ export class Overheard {
     const request = this.#requests.get(id)
     if (request === undefined) return
     if (kind === "delivered") this.#arrives(request)
+    if (kind === "answer" && isAboutKeys(request.target)) this.#noteKeys(request.of)
     const isAltered = kind === "altered-answer"
     const isError = kind === "answer" && Number(fields[1]) >= 400
     if (isAltered || isError || kind === "failed" || kind === "abandoned") {
@@ -91,9 +108,16 @@ export class Overheard {
       const { by, of, target } = request
       this.#vain.push({ by, of, target, at: this.#now, isDenied, isAltered })
       request.isVain = true
+      if (isAltered) request.isAltered = true
     }
+    if (kind === "answered") this.#noteEventTold(request)
     if (kind === "answered" && request.isVain !== true && isAboutKeys(request.target))
-      this.#keysTold.push({ by: request.by, of: request.of, at: this.#now })
+      this.#keysTold.push({
+        by: request.by,
+        of: request.of,
+        at: this.#now,
+        isOwn: isOwnKeys(request.target),
+      })
     if (kind === "failed" || kind === "abandoned" || kind === "answered") this.#requests.delete(id)
   }
 
@@ -171,19 +195,24 @@ export class Overheard {
 
   /**
    * Whether the server had asked for the keys of `signer` in vain when it took the event in: it had never heard from that
-   * one itself, nor from anybody else after it had asked.
+   * one itself since that published the key, nor after it had asked from anybody else who could tell. Of a server's first
+   * keys any notary may know; of one in the place of another, who has heard since.
    */
-  wereKeysUnheard(server: string, eventId: string, signer: string): boolean {
+  wereKeysUnheard(server: string, eventId: string, signer: string, keyId: string): boolean {
     const takenAt = this.#taken.get(`${server} ${eventId}`) ?? 0
     const asked = this.#vain.findLast(
       ({ by, of, target, at }) => by === server && of === signer && at < takenAt && isOwnKeys(target),
     )
-    return (
-      asked !== undefined &&
-      !this.#keysTold.some(
-        ({ by, of, at }) => by === server && at < takenAt && (of === signer || at > asked.at),
-      )
-    )
+    const since = this.#newKeys.get(`${signer} ${keyId}`)
+    if (asked === undefined || asked.at < (since ?? 0)) return false
+    const knowing = new Set([signer])
+    for (const { by, of, at, isOwn } of this.#keysTold) {
+      if (at < (since ?? 0) || at > takenAt) continue
+      const couldTell = of === signer || (!isOwn && (since === undefined || knowing.has(of)))
+      if (couldTell && by === server && (of === signer || at > asked.at)) return false
+      if (couldTell) knowing.add(by)
+    }
+    return true
   }
 
   /** Whether the state before the event, as `by` told it to `to`, was not what it had said. */
@@ -191,6 +220,20 @@ export class Overheard {
     return this.#vain.some(
       (vain) => vain.isAltered && vain.by === to && vain.of === by && isOfState(vain.target, eventId),
     )
+  }
+
+  /** Whether the server had asked for the event when it took `takenId` in, and was never answered with what was said. */
+  wasEventAltered(server: string, eventId: string, takenId: string): boolean {
+    const takenAt = this.#taken.get(`${server} ${takenId}`) ?? 0
+    const told = (this.#eventsTold.get(`${server} ${eventId}`) ?? []).filter(({ at }) => at < takenAt)
+    return told.length > 0 && told.every(({ isAltered }) => isAltered)
+  }
+
+  #noteEventTold({ by, target, isVain, isAltered = false }: Asked): void {
+    const eventId = eventOf(target)
+    if (eventId === undefined || (isVain === true && !isAltered)) return
+    const key = `${by} ${eventId}`
+    this.#eventsTold.set(key, [...(this.#eventsTold.get(key) ?? []), { at: this.#now, isAltered }])
   }
 
   /** A soft-failed event leaves the extremities, and with them the state that it faced, as they were. */
@@ -210,6 +253,8 @@ export class Overheard {
     if (identity === undefined || identity.signingKey.publicKey === known[0]?.publicKey) return
     const keys = [identity.signingKey, ...identity.oldKeys]
     const gone = known.filter(({ publicKey }) => !keys.some((key) => isSame(key.publicKey, publicKey)))
+    if (known.length > 0 && !known.some(({ keyId }) => keyId === identity.signingKey.keyId))
+      this.#newKeys.set(`${server} ${identity.signingKey.keyId}`, this.#now)
     this.#keys.set(server, keys)
     this.#oldKeys.set(server, [...(this.#oldKeys.get(server) ?? []), ...identity.oldKeys])
     this.#goneKeys.set(server, [...(this.#goneKeys.get(server) ?? []), ...gone])
@@ -238,27 +283,3 @@ export class Overheard {
 }
 
 const isSame = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0
-
-const decoded = (text: string): string => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
-
-const transactionOf = (target: string): string | undefined => {
-  const id = /^\/_matrix\/federation\/v1\/send\/([^/?]+)/.exec(target)?.[1]
-  return id === undefined ? undefined : decoded(id)
-}
-
-/** Endpoints that name no room: of one event, whose room is its sender's to say, and of keys. */
-const isAbout = (target: string, roomId: string): boolean =>
-  /\/federation\/v\d+\/event\//.test(target) || decoded(target).includes(roomId)
-
-const isAboutKeys = (target: string): boolean => target.startsWith("/_matrix/key/")
-
-const isOwnKeys = (target: string): boolean => target.startsWith("/_matrix/key/v2/server")
-
-const isOfState = (target: string, eventId: string): boolean =>
-  /\/(?:state|state_ids|send_join)\//.test(target) && decoded(target).includes(eventId)

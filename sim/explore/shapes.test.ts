@@ -3,27 +3,9 @@
  * the smallest plan, and the same with a mutant in it.
  */
 import { describe, expect, test } from "vitest"
-import type { CheckedWorld } from "../checks/check.ts"
-import { Overheard } from "./overheard.ts"
-import { roomIdsOf } from "./participants.ts"
 import type { Plan, PlanEntry } from "./plan.ts"
 import { runPlan } from "./run-plan.ts"
-import { shapeOfDisagreement } from "./shapes.ts"
-import { charlieJoins, planOf, shapesIn, withMutant } from "./testing/small-plans.ts"
-
-/** The kind of a disagreement about its room where nobody heard what went over the wire: as if servers had made it up. */
-const shapeOfUnheard = async (plan: Plan): Promise<string | null> => {
-  let shape: string | null = ""
-  const onEnd = (world: CheckedWorld): void => {
-    const [roomId] = roomIdsOf(world.servers.values())
-    const within = [...world.servers.values()]
-    const { servers: everybody, rolledBack } = world
-    const judged = { participants: within, within, everybody, rolledBack, overheard: new Overheard(world) }
-    shape = shapeOfDisagreement(judged, roomId!, { cause: "different-inputs", servers: ["s1", "s2"] })
-  }
-  await runPlan(plan, { transport: "direct", onEnd })
-  return shape
-}
+import { charlieJoins, planOf, shapeOfUnheard, shapesIn, withMutant } from "./testing/small-plans.ts"
 
 /** S15: Bob's last word comes while nobody can be asked for what it builds on, and he says nothing more. */
 const outage = planOf(
@@ -117,20 +99,6 @@ const keyGone = (fault: "key-loss" | "key-rotation"): Plan =>
     { ...charlieJoins, atMs: 20_000 },
   )
 
-/** Charlie comes when the key of Bob's server is not to be had, of that one or of another: Bob's join is dropped there. */
-const keyUnheard = (forMs: number): Plan =>
-  planOf(
-    3,
-    { id: "cut", atMs: 1_500, fault: { fault: "link-cut", between: [["s2", "s3"]] }, forMs },
-    {
-      id: "no-notary",
-      atMs: 1_500,
-      fault: { fault: "refused-endpoint", servers: ["s1"], endpoints: ["query"] },
-      forMs,
-    },
-    charlieJoins,
-  )
-
 /** Bob's server is cut off while the topic changes, and then asks for the state: of each key it is told an earlier event. */
 const stale: Plan = {
   ...planOf(
@@ -177,15 +145,6 @@ describe("what is nobody's fault", () => {
     expect(await shapesIn(keyGone("key-rotation"))).toEqual([])
     const mutant = withMutant(keyGone("key-rotation"), "s1", { user: "@bob:s2", atMs: 4_000 })
     expect(await shapesIn(mutant)).toEqual(["live null"])
-  })
-
-  test("a key that was not to be had for a while", async () => {
-    expect(await shapesIn(keyUnheard(30_000))).toEqual(["agree unheard-key", "live unheard-departure"])
-    expect(await shapesIn(keyUnheard(400))).toEqual([])
-    // As if Charlie's server had left Bob's join out for no reason.
-    expect(await shapeOfUnheard(keyUnheard(30_000))).toBeNull()
-    const mutant = withMutant(keyUnheard(30_000), "s2", { user: "@alice:s1", atMs: 40_000 })
-    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
   })
 
   test("S01 and S02 begin so: a stale state was told", async () => {

@@ -2,17 +2,17 @@
  * Kinds of disagreement that the specification itself allows, recognised by what servers did: from the events and
  * states that they hold, never from a plan or its faults.
  */
-import type { Event } from "#spec-impl/core/event.ts"
 import { compareCodePoints } from "#spec-impl/core/json/encode.ts"
 import type { TimelineRecord } from "#spec-impl/core/room-dag/event-record.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
-import { requiredSigners } from "#spec-impl/core/signing.ts"
 import { resolve } from "#spec-impl/core/state-resolution/resolve.ts"
 import type { StateMap } from "#spec-impl/core/state-resolution/state-map.ts"
 import { differingKeys, type Parting, stateByKey } from "../checks/agreement.ts"
 import { contextByTheRules, objectionOfState } from "../checks/by-the-rules.ts"
 import type { VirtualServer } from "../world/world.ts"
-import { isOfLostKey, type Judged, lacksIn, shapeOfStanding } from "./standing.ts"
+import { authChainOf } from "./auth-chains.ts"
+import { type Judged, shapeOfStanding } from "./standing.ts"
+import { isDamagedEvent, isStaleState, isUnheardKey, isUnverifiableState } from "./told-states.ts"
 
 /** States that one server resolved, and what came out of it. */
 export interface Resolution {
@@ -81,19 +81,6 @@ const previousLevels = (dag: RoomDag, eventId: string): string | undefined =>
     .record(eventId)
     ?.event.authEvents.find((cited) => dag.record(cited)?.event.type === "m.room.power_levels")
 
-const authChainOf = (dag: RoomDag, eventIds: readonly string[]): ReadonlySet<string> => {
-  const chain = new Set<string>()
-  const waiting = [...eventIds]
-  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-    for (const cited of dag.record(at)?.event.authEvents ?? []) {
-      if (chain.has(cited)) continue
-      chain.add(cited)
-      waiting.push(cited)
-    }
-  }
-  return chain
-}
-
 /** The first resolution in which a state was reset (MSC4297), on any of the servers, with its kind. */
 export const findReset = (
   servers: readonly VirtualServer[],
@@ -143,78 +130,6 @@ export const shapeOfDisagreement = (
         null
       )
   }
-}
-
-/** A state that one server told another, beside what it holds itself. */
-interface Told {
-  readonly to: string
-  readonly by: string
-  readonly eventId: string
-  readonly ofTeller: RoomDag
-  readonly keys: readonly (readonly [told: Event | undefined, held: Event | undefined])[]
-}
-
-/** Those that differ from what their teller holds, whoever was told it: who believed it tells it to others in good faith. */
-const toldOtherwise = ({ everybody }: Judged, roomId: string): readonly Told[] =>
-  [...everybody.values()].flatMap(({ name, rooms }) => {
-    const dag = rooms.find(roomId)?.dag
-    return [...(dag?.records() ?? [])].flatMap((record): readonly Told[] => {
-      if (dag === undefined || record.place === "outlier" || record.stateSource.kind === "computed") return []
-      const { by } = record.stateSource
-      const ofTeller = everybody.get(by)?.rooms.find(roomId)?.dag
-      const there = ofTeller?.timeline(record.event.eventId)
-      if (ofTeller === undefined || there === undefined) return []
-      const [told, held] = [stateByKey(dag, record.stateBefore), stateByKey(ofTeller, there.stateBefore)]
-      const keys = differingKeys([told, held]).map(
-        (key) => [dag.record(told[key] ?? "")?.event, ofTeller.record(held[key] ?? "")?.event] as const,
-      )
-      return keys.length === 0 ? [] : [{ to: name, by, eventId: record.event.eventId, ofTeller, keys }]
-    })
-  })
-
-/**
- * What S01 and S02 start from: a server was told a state that its teller neither holds nor had said so, and in which each
- * key that is otherwise is of an earlier time or lacking.
- */
-const isStaleState = (judged: Judged, roomId: string): boolean =>
-  toldOtherwise(judged, roomId).some(
-    ({ to, by, eventId, ofTeller, keys }) =>
-      judged.overheard.wasStateAltered(to, by, eventId) &&
-      keys.every(
-        ([told, held]) =>
-          told === undefined ||
-          (held !== undefined && ofTeller.record(told.eventId) !== undefined && told.depth < held.depth),
-      ),
-  )
-
-/** S18: what was told in vain, for nobody can verify it any more. */
-const isUnverifiableState = (judged: Judged, roomId: string): boolean =>
-  toldOtherwise(judged, roomId).some(({ to, by, keys }) =>
-    keys.every(
-      ([, held]) =>
-        held !== undefined && isOfLostKey(judged, roomId, { server: to, eventId: held.eventId, heldBy: by }),
-    ),
-  )
-
-/**
- * S18, for a while: what was told in vain, for the keys by which it is signed, or something that it rests on, were not to
- * be had when it was. Such events are dropped, and nobody tells that state again. All else that servers lack is explained.
- */
-const isUnheardKey = (judged: Judged, roomId: string): boolean => {
-  const told = toldOtherwise(judged, roomId)
-  const isUnheard = ({ to, eventId, ofTeller }: Told, held: Event): boolean =>
-    [held.eventId, ...authChainOf(ofTeller, [held.eventId])].some((id) => {
-      const event = ofTeller.record(id)?.event
-      const signers = event === undefined ? [] : requiredSigners(event, ofTeller.rules.version)
-      return signers.some((signer) => judged.overheard.wereKeysUnheard(to, eventId, signer))
-    })
-  return (
-    told.length > 0 &&
-    told.every((one) =>
-      one.keys.every(([got, held]) => got === undefined && held !== undefined && isUnheard(one, held)),
-    ) &&
-    lacksIn(judged, roomId).every(([, reason]) => reason !== null)
-  )
 }
 
 /**
@@ -270,4 +185,5 @@ const disagreements: readonly (readonly [string, (judged: Judged, roomId: string
   ["lost-key", isUnverifiableState],
   ["stale-state", isStaleState],
   ["unheard-key", isUnheardKey],
+  ["damaged-event", isDamagedEvent],
 ]

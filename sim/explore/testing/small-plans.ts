@@ -1,6 +1,10 @@
 /** Small plans of Alice's room on s1, with Bob of s2 in it, and what checks say of them. */
+import type { CheckedWorld } from "../../checks/check.ts"
+import { Overheard } from "../overheard.ts"
+import { roomIdsOf } from "../participants.ts"
 import type { Plan, PlanEntry } from "../plan.ts"
 import { runPlan } from "../run-plan.ts"
+import { shapeOfDisagreement } from "../shapes.ts"
 
 const opening: readonly PlanEntry[] = [
   {
@@ -24,6 +28,20 @@ export const planOf = (servers: number, ...entries: readonly PlanEntry[]): Plan 
 export const shapesIn = async (plan: Plan): Promise<readonly string[]> => {
   const { failures } = await runPlan(plan, { transport: "direct" })
   return [...new Set(failures.map(({ check, shape }) => `${check} ${shape}`))].sort()
+}
+
+/** The kind of a disagreement about its room where nobody heard what went over the wire: as if servers had made it up. */
+export const shapeOfUnheard = async (plan: Plan): Promise<string | null> => {
+  let shape: string | null = ""
+  const onEnd = (world: CheckedWorld): void => {
+    const [roomId] = roomIdsOf(world.servers.values())
+    const within = [...world.servers.values()]
+    const { servers: everybody, rolledBack } = world
+    const judged = { participants: within, within, everybody, rolledBack, overheard: new Overheard(world) }
+    shape = shapeOfDisagreement(judged, roomId!, { cause: "different-inputs", servers: ["s1", "s2"] })
+  }
+  await runPlan(plan, { transport: "direct", onEnd })
+  return shape
 }
 
 /** The plan with a server in it that refuses all that comes with a topic, and with a topic. */

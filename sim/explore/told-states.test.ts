@@ -1,0 +1,139 @@
+/**
+ * What a state that was told lacks without anybody's fault is recognised, and by nothing that a faulty server does: of each
+ * kind the smallest plan, and the same with a mutant in it.
+ */
+import { describe, expect, test } from "vitest"
+import type { Plan, PlanEntry } from "./plan.ts"
+import { charlieJoins, planOf, shapeOfUnheard, shapesIn, withMutant } from "./testing/small-plans.ts"
+
+/** Charlie comes when the key of Bob's server is not to be had, of that one or of another: Bob's join is dropped there. */
+const keyUnheard = (forMs: number): Plan =>
+  planOf(
+    3,
+    { id: "cut", atMs: 1_500, fault: { fault: "link-cut", between: [["s2", "s3"]] }, forMs },
+    {
+      id: "no-notary",
+      atMs: 1_500,
+      fault: { fault: "refused-endpoint", servers: ["s1"], endpoints: ["query"] },
+      forMs,
+    },
+    charlieJoins,
+  )
+
+/**
+ * Charlie's server loses its key while Alice's cannot reach it: she knows the old one. His new name, by the new one, is
+ * dropped there, though she hears from Bob's of the keys that s4 had, which cannot reach Charlie's server either.
+ */
+const newKeyUnheard = (canVouch: boolean): Plan => {
+  const cut = (id: string, between: readonly [string, string]): PlanEntry => ({
+    id,
+    atMs: 5_000,
+    fault: { fault: "link-cut", between: [between] },
+    forMs: 40_000,
+  })
+  const plan = planOf(
+    4,
+    charlieJoins,
+    cut("cut", ["s1", "s3"]),
+    ...(canVouch ? [] : [cut("cut-off", ["s3", "s4"])]),
+    { id: "key", atMs: 6_000, fault: { fault: "key-loss", server: "s3" } },
+    {
+      id: "no-notary",
+      atMs: 6_000,
+      fault: { fault: "refused-endpoint", servers: ["s2"], endpoints: ["query"] },
+      forMs: 40_000,
+    },
+    {
+      id: "rename",
+      atMs: 10_000,
+      do: { act: "rename", user: "@charlie:s3", room: "r", displayName: "Chuck" },
+    },
+    { id: "say", atMs: 20_000, do: { act: "message", user: "@bob:s2", room: "r", count: 3 } },
+  )
+  const patient = { name: "s1", settings: { missingEventsLimit: 0, unfillableGap: "accept" } } as const
+  return { ...plan, servers: [patient, ...plan.servers.slice(1)] }
+}
+
+/**
+ * Charlie's server is refused the key of Bob's, drops his join, and so rejects what he does with power levels. By these it
+ * rejects the name too, which is then no part of the state that it is told after a gap.
+ */
+const keyUnheardThenGap: Plan = {
+  ...planOf(
+    3,
+    {
+      id: "no-key",
+      atMs: 1_500,
+      fault: { fault: "refused-endpoint", servers: ["s2"], towards: ["s3"], endpoints: ["server"] },
+      forMs: 30_000,
+    },
+    {
+      id: "no-notary",
+      atMs: 1_500,
+      fault: { fault: "refused-endpoint", servers: ["s1"], towards: ["s3"], endpoints: ["query"] },
+      forMs: 30_000,
+    },
+    charlieJoins,
+    {
+      id: "levels",
+      atMs: 40_000,
+      do: { act: "set-levels", user: "@bob:s2", room: "r", users: { "@charlie:s3": 25 } },
+    },
+    { id: "away", atMs: 45_000, fault: { fault: "isolation", servers: ["s3"] }, forMs: 8_000 },
+    { id: "name", atMs: 46_000, do: { act: "set-name", user: "@bob:s2", room: "r", text: "ours" } },
+    { id: "say", atMs: 47_000, do: { act: "message", user: "@bob:s2", room: "r", count: 3 } },
+  ),
+  servers: [
+    { name: "s1" },
+    { name: "s2" },
+    { name: "s3", settings: { missingEventsLimit: 0, unfillableGap: "accept" } },
+  ],
+}
+
+/** Bob's server is told a state after a gap, and asks for the name in it: one bit of that is another, in its signature. */
+const damaged: Plan = {
+  ...planOf(
+    2,
+    { id: "cut", atMs: 5_000, fault: { fault: "isolation", servers: ["s2"] }, forMs: 10_000 },
+    { id: "first", atMs: 5_500, do: { act: "message", user: "@alice:s1", room: "r" } },
+    { id: "name", atMs: 6_000, do: { act: "set-name", user: "@alice:s1", room: "r", text: "ours" } },
+    { id: "say", atMs: 7_000, do: { act: "message", user: "@alice:s1", room: "r", count: 3 } },
+    { id: "bits", atMs: 8_000, fault: { fault: "reply-altered", share: 0.5, endpoints: ["event"] } },
+  ),
+  seed: 7,
+  servers: [{ name: "s1" }, { name: "s2", settings: { missingEventsLimit: 0, unfillableGap: "accept" } }],
+}
+
+describe("what was told in vain", () => {
+  test("a key that was not to be had for a while", async () => {
+    expect(await shapesIn(keyUnheard(30_000))).toEqual(["agree unheard-key", "live unheard-departure"])
+    expect(await shapesIn(keyUnheard(400))).toEqual([])
+    // As if Charlie's server had left Bob's join out for no reason.
+    expect(await shapeOfUnheard(keyUnheard(30_000))).toBeNull()
+    const mutant = withMutant(keyUnheard(30_000), "s2", { user: "@alice:s1", atMs: 40_000 })
+    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+
+  test("a key in the place of another, of which nobody told who was asked", async () => {
+    expect(await shapesIn(newKeyUnheard(false))).toEqual(["agree unheard-key"])
+    expect(await shapeOfUnheard(newKeyUnheard(false))).toBeNull()
+    expect(await shapesIn(newKeyUnheard(true))).toEqual([])
+    const mutant = withMutant(newKeyUnheard(false), "s2", { user: "@alice:s1", atMs: 4_000 })
+    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+
+  test("and what was rejected for want of what is signed by it", async () => {
+    expect(await shapesIn(keyUnheardThenGap)).toEqual(["agree unheard-key", "live unheard-departure"])
+    expect(await shapeOfUnheard(keyUnheardThenGap)).toBeNull()
+    const mutant = withMutant(keyUnheardThenGap, "s2", { user: "@alice:s1", atMs: 55_000 })
+    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+
+  test("an event of a told state that did not come as it was said", async () => {
+    expect(await shapesIn(damaged)).toEqual(["agree damaged-event"])
+    // As if it had come whole, and Bob's server had dropped it.
+    expect(await shapeOfUnheard(damaged)).toBeNull()
+    const mutant = withMutant(damaged, "s1", { user: "@bob:s2", atMs: 4_000 })
+    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+})
