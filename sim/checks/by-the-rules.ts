@@ -28,13 +28,15 @@ const judging = (dag: RoomDag) => {
 
 /**
  * What its own auth_events speak against it by (check 4). Those that `stoodThen` names count as accepted, whatever
- * became of them since.
+ * became of them since. By some that are not held nobody can judge it.
  */
 export const objectionOfCitations = (
   dag: RoomDag,
   event: Event,
   stoodThen: (eventId: string) => boolean = () => false,
 ): Objection | undefined => {
+  const missing = event.authEvents.find((cited) => !dag.holds(cited))
+  if (missing !== undefined) return { check: 4, rule: "auth_events", reason: `${missing} is not held` }
   const record = (eventId: string): EventRecord | undefined => {
     const held = dag.record(eventId)
     return held?.verdict === "rejected" && stoodThen(eventId) ? { ...held, verdict: "accepted" } : held

@@ -67,11 +67,18 @@ const idProblems = (dag: RoomDag, { event }: EventRecord): readonly string[] => 
     : [`${event.eventId} is neither what its hash says nor redacted`]
 }
 
-/** What states are resolved by is what is held, and kept: the same copy of each event. */
-const graphProblems = (dag: RoomDag, { event, index }: EventRecord): readonly string[] =>
-  index < 0 || (dag.graph.indexOf(event.eventId) === index && dag.graph.event(index) === event)
+/** What states are resolved by is what is held, and kept: the same copy of each event, and all that it cites. */
+const graphProblems = ({ graph }: RoomDag, { event, index }: EventRecord): readonly string[] => {
+  if (index < 0) return []
+  if (graph.indexOf(event.eventId) !== index || graph.event(index) !== event)
+    return [`${event.eventId} is resolved by another copy than the one that is held`]
+  const cited = [...graph.citedBy(index)].map((at) => graph.event(at).eventId)
+  return cited.length === event.authEvents.length
     ? []
-    : [`${event.eventId} is resolved by another copy than the one that is held`]
+    : [
+        `${event.eventId} is resolved as if it cited ${cited.length} of its ${event.authEvents.length} auth events`,
+      ]
+}
 
 const citationProblems = (dag: RoomDag, record: EventRecord): readonly string[] => {
   const { eventId, authEvents, prevEvents } = record.event

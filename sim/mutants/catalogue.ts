@@ -7,6 +7,7 @@ import { anybodyRedacts } from "./anybody-redacts.ts"
 import { authEventsOfAnyRoom } from "./auth-events-of-any-room.ts"
 import { backportedResolution } from "./backported-resolution.ts"
 import { bootsRemembered } from "./boots-remembered.ts"
+import { chainsCutShort } from "./chains-cut-short.ts"
 import { chainsHoldThemselves } from "./chains-hold-themselves.ts"
 import { claimsFromCache } from "./claims-from-cache.ts"
 import { creatorsByContent } from "./creators-by-content.ts"
@@ -16,6 +17,7 @@ import { edusPassedOver } from "./edus-passed-over.ts"
 import { endsAtObjection } from "./ends-at-objection.ts"
 import { federatesAnyway } from "./federates-anyway.ts"
 import { givesUp } from "./gives-up.ts"
+import { holesInChains } from "./holes-in-chains.ts"
 import { keysGivenAgain } from "./keys-given-again.ts"
 import { laterTimeFirst } from "./later-time-first.ts"
 import { leavesArePower } from "./leaves-are-power.ts"
@@ -70,6 +72,8 @@ export const mutants: readonly Mutant[] = [
   signaturesUnverified,
   symmetricDifference,
   chainsHoldThemselves,
+  chainsCutShort,
+  holesInChains,
   positionZero,
   creatorsByContent,
   noSubgraph,
