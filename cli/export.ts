@@ -3,12 +3,14 @@ import { Argument, Command, Flag } from "effect/cli"
 import { writeCaseTest } from "./export/case-test-file.ts"
 import { runCase } from "./export/run-case.ts"
 import { writeText } from "./export/write-text.ts"
+import { givenCase } from "./given-case.ts"
 import { UsageError } from "./outcome.ts"
-import { loadCase } from "./sweep/case-files.ts"
 
 const parameters = {
-  file: Argument.String("case-file").pipe(
-    Argument.withDescription("A case that a sweep or a shrink wrote, or a plan"),
+  given: Argument.String("case").pipe(
+    Argument.withDescription(
+      "A case that a sweep or a shrink wrote, a plan, or the id of a result: 17, or 17.2 of several",
+    ),
   ),
   to: Flag.Literals("to", ["tardis", "ndjson", "test"]).pipe(
     Flag.withDescription(
@@ -43,8 +45,8 @@ const titleOf = ({ check, shape, why }: { check: string; shape: string | null; w
 export const exportCase = Command.make(
   "export",
   parameters,
-  Effect.fnUntraced(function* ({ file, to, server, room, out, holds }) {
-    const found = yield* loadCase(file)
+  Effect.fnUntraced(function* ({ given, to, server, room, out, holds }) {
+    const { found, file } = yield* givenCase(given)
     const path = Option.getOrUndefined(out)
     if (to === "test") return yield* Console.log(yield* writeCaseTest(found, { file, out: path, holds }))
     if (holds)

@@ -6,6 +6,7 @@ import type { Failure, PlanRun } from "#sim/explore/run-plan.ts"
 import { runPlan } from "#sim/explore/run-plan.ts"
 import { Engine } from "./engine.ts"
 import { integerFlag } from "./flags.ts"
+import { givenCase } from "./given-case.ts"
 import { jsonFlag } from "./json-flag.ts"
 import { NotAsExpected } from "./outcome.ts"
 import { presentReport } from "./present-report.ts"
@@ -13,11 +14,12 @@ import { type Recording, recorded } from "./recording/recorded.ts"
 import { runRows } from "./recording/run-rows.ts"
 import { findScenario } from "./run.ts"
 import { exitCodeOfReport, reportToJson } from "./run-json.ts"
-import { loadCase } from "./sweep/case-files.ts"
 
 const parameters = {
-  file: Argument.String("case-file").pipe(
-    Argument.withDescription("A case that a sweep or a shrink wrote, or a plan"),
+  given: Argument.String("case").pipe(
+    Argument.withDescription(
+      "A case that a sweep or a shrink wrote, a plan, or the id of a result: 17, or 17.2 of several",
+    ),
   ),
   until: integerFlag("until", 1).pipe(
     Flag.withMetavar("STEP"),
@@ -125,11 +127,11 @@ const present = Effect.fnUntraced(function* ({ plan }: PlanCase, run: PlanRun, v
 export const replay = Command.make(
   "replay",
   parameters,
-  Effect.fnUntraced(function* ({ file, until, json }) {
-    const found = yield* loadCase(file)
+  Effect.fnUntraced(function* ({ given, until, json }) {
+    const { found } = yield* givenCase(given)
     const step = Option.getOrUndefined(until)
     const seed = "plan" in found ? found.plan.seed : found.seed
-    yield* recorded({ command: "replay", seed, options: { file, until: step } }, (recording) =>
+    yield* recorded({ command: "replay", seed, options: { case: given, until: step } }, (recording) =>
       "plan" in found
         ? replayPlan(recording, found, step, json)
         : replayScenario(recording, found, step, json),

@@ -131,6 +131,30 @@ describe("results that cannot be kept", () => {
   })
 })
 
+describe("netsplit replay", () => {
+  test("of a run that was kept, by its id", async () => {
+    const filename = newFile()
+    await runIn(filename, "run small-split --seed 5")
+    expect(await runIn(filename, "replay 1")).toMatchObject({
+      exitCode: 64,
+      stderr: "netsplit: result 1 has parts: name one, from 1.1 to 1.2\n",
+    })
+    await runIn(filename, "replay 1.2")
+    const { command, runs } = JSON.parse((await runIn(filename, "results show 2 --json")).stdout)
+    expect(command).toMatchObject({ command: "replay", seed: 5, options: { case: "1.2" } })
+    expect(runs).toMatchObject([{ scenario: "small-split", room_version: "12", seed: 5 }])
+  })
+
+  test("not of what ran nothing", async () => {
+    const filename = newFile()
+    await runIn(filename, "bench hash")
+    expect(await runIn(filename, "replay 1")).toMatchObject({
+      exitCode: 64,
+      stderr: `netsplit: there is nothing in result 1 to run again: it was ./netsplit bench hash --results ${filename}\n`,
+    })
+  })
+})
+
 describe("netsplit results", () => {
   test("list: a table, newest first, with filters", async () => {
     const filename = newFile()

@@ -1,43 +1,11 @@
-import { existsSync } from "node:fs"
-import { Clock, Console, Effect, Option, Predicate } from "effect"
+import { Clock, Console, Effect, Option } from "effect"
 import { Argument, Command, Flag, TerminalCapabilities } from "effect/cli"
-import type { SqlClient } from "effect/sql"
 import { tableNames } from "#results/database/tables.ts"
 import { integerFlag } from "./flags.ts"
 import { jsonFlag } from "./json-flag.ts"
 import { UsageError } from "./outcome.ts"
-import { resultsFilename } from "./recording/results-file.ts"
 import { parseSince } from "./results/since.ts"
-
-/** Does something with the results database, which must be there. */
-const withResults = <A, E, R>(use: (sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const filename = yield* resultsFilename
-      if (filename === undefined) {
-        return yield* new UsageError({
-          message: "there is no results database: name one with --results FILE",
-        })
-      }
-      if (!existsSync(filename)) {
-        return yield* new UsageError({
-          message: `there are no results yet in ${filename}; each 'netsplit run' is kept`,
-        })
-      }
-      const { openForReading } = yield* Effect.promise(() => import("#results/database/open.ts"))
-      return yield* use(yield* openForReading(filename)).pipe(
-        Effect.mapError((error) =>
-          Predicate.isTagged(error, "SqlError")
-            ? new UsageError({ message: `${filename}: ${String(error)}` })
-            : error,
-        ),
-      )
-    }),
-  ).pipe(
-    Effect.mapError((error) =>
-      Predicate.isTagged(error, "ResultsFailure") ? new UsageError({ message: error.message }) : error,
-    ),
-  )
+import { withResults } from "./results/with-results.ts"
 
 const list = Command.make(
   "list",
@@ -79,7 +47,7 @@ const show = Command.make(
   {
     id: Argument.String("id").pipe(
       Argument.withDescription(
-        "17 is a command that ran, 17.2 its second run; `netsplit results list` has them",
+        "17 is a command that ran, 17.2 its second run or failure; `netsplit results list` has them",
       ),
     ),
     json: jsonFlag,
@@ -94,7 +62,7 @@ const show = Command.make(
   }),
 ).pipe(
   Command.withDescription(
-    "Tell everything of one command, or of one run of it: verdicts, reason, trace, machine.",
+    "Tell everything of one command, or of one run or failure of it: verdicts, reason, trace, machine.",
   ),
 )
 

@@ -6,6 +6,7 @@ import { isFault, type Plan } from "#sim/explore/plan.ts"
 import { failsFor, failureOfCase, isEndless } from "#sim/explore/reason.ts"
 import { shrinkPlan } from "#sim/explore/shrink.ts"
 import { durationFlag, integerFlag } from "./flags.ts"
+import { givenCase } from "./given-case.ts"
 import { jsonFlag } from "./json-flag.ts"
 import { NotAsExpected, UsageError } from "./outcome.ts"
 import { caseRow } from "./recording/case-row.ts"
@@ -17,8 +18,10 @@ import { showProgress } from "./sweep/progress.ts"
 import type { Trial, Tried } from "./sweep/shrink-worker.ts"
 
 const parameters = {
-  file: Argument.String("case-file").pipe(
-    Argument.withDescription("A case that a sweep wrote, or a plan that fails"),
+  given: Argument.String("case").pipe(
+    Argument.withDescription(
+      "A case that a sweep wrote, a plan that fails, or the id of a result: 17, or 17.2 of several",
+    ),
   ),
   workers: integerFlag("workers", 1).pipe(
     Flag.withDescription("How many threads; one for each core unless given"),
@@ -114,18 +117,18 @@ export const shrink = Command.make(
   "shrink",
   parameters,
   Effect.fnUntraced(function* (input) {
-    const found = yield* loadCase(input.file)
+    const { found, file } = yield* givenCase(input.given)
     if (!("plan" in found)) {
       return yield* new UsageError({
-        message: `${JSON.stringify(input.file)} is a case of the scenario ${found.scenario}: only plans are shrunk`,
+        message: `${JSON.stringify(input.given)} is a case of the scenario ${found.scenario}: only plans are shrunk`,
       })
     }
     const parallel = Option.getOrElse(input.workers, availableParallelism)
-    const options = { file: input.file, threads: parallel, timeLimitMs: input.timeLimit }
+    const options = { case: input.given, threads: parallel, timeLimitMs: input.timeLimit }
     yield* recorded(
       { command: "shrink", seed: found.plan.seed, options },
       Effect.fnUntraced(function* (recording) {
-        const { file, timeLimit: timeLimitMs } = input
+        const { timeLimit: timeLimitMs } = input
         const shrunk = yield* Effect.scoped(
           Effect.gen(function* () {
             const interrupted = yield* Effect.forkScoped(yield* stopSignal)
@@ -138,7 +141,7 @@ export const shrink = Command.make(
         )
         if (shrunk === undefined) {
           return yield* new UsageError({
-            message: `${JSON.stringify(input.file)} does not fail, so there is nothing to shrink`,
+            message: `${JSON.stringify(input.given)} does not fail, so there is nothing to shrink`,
           })
         }
         yield* keepShrunk(recording, shrunk)

@@ -111,7 +111,8 @@ describe("netsplit replay", () => {
 })
 
 test("netsplit shrink finds the smallest plan that fails in the same way, which replays to the same failure", async () => {
-  const { exitCode, stdout } = await line(`shrink ${file} --workers 2 --json`)
+  const results = join(folder, "results.sqlite")
+  const { exitCode, stdout } = await line(`shrink ${file} --workers 2 --json --results ${results}`)
   expect(exitCode).toBe(0)
   const shrunk = JSON.parse(stdout)
   expect(Object.keys(shrunk)).toEqual(["before", "after", "seconds", "caseFile", "sameFailure"])
@@ -122,4 +123,8 @@ test("netsplit shrink finds the smallest plan that fails in the same way, which 
   expect({ check, shape }).toEqual({ check: "live", shape: "outage-orphan" })
   expect((await line(`replay ${shrunk.caseFile}`)).exitCode).toBe(1)
   rmSync(shrunk.caseFile)
+  // The results database has it still.
+  const again = await line(`replay 1 --results ${results}`)
+  expect(again.exitCode).toBe(1)
+  expect(again.stdout).toContain("live (outage-orphan): ")
 }, 60_000)

@@ -100,14 +100,15 @@ export const presentResult = (result: CommandResults, colours: boolean): readonl
   ]),
   ...presentSweeps(result),
   ...section([
-    ["case", "check", "shape", "events", "servers", "faults"],
-    ...result.cases.map((kept) => [
-      kept.case_file ?? `${kept.id}`,
+    ["case", "check", "shape", "events", "servers", "faults", "file"],
+    ...result.cases.map((kept, at) => [
+      `${result.command.id}.${at + 1}`,
       kept.check,
       kept.shape ?? "—",
       `${kept.events}`,
       `${kept.servers}`,
       `${kept.faults}`,
+      kept.case_file ?? "—",
     ]),
   ]),
 ]

@@ -16,6 +16,7 @@ export const roomVersionsOf = (found: Case): readonly string[] =>
 
 const mutantsIn = ({ plan }: PlanCase): readonly string[] => plan.servers.flatMap(({ mutant = [] }) => mutant)
 
+/** What its file is called, without the extension. */
 const nameOf = (found: Case): string => {
   const story = "plan" in found ? ["random", ...mutantsIn(found)].join("-") : found.scenario
   return [
@@ -33,6 +34,9 @@ const write = async (name: string, found: Case): Promise<string> => {
   await writeFile(file, `${JSON.stringify(found, undefined, 2)}\n`)
   return relative(process.cwd(), file)
 }
+
+/** Where a case of no file of its own would stand. */
+export const fileOf = (found: Case): string => `${nameOf(found)}.json`
 
 /** Writes a case; gives its path from here. */
 export const writeCase = (found: Case): Promise<string> => write(nameOf(found), found)

@@ -31,4 +31,8 @@ export const migrations: Migrations = {
     "CREATE INDEX cases_by_command ON cases (command_id)",
   ),
   "2_seeds_left": statements("ALTER TABLE sweeps ADD COLUMN seeds_left TEXT"),
+  "3_whole_cases": statements(
+    "ALTER TABLE cases ADD COLUMN why TEXT",
+    "ALTER TABLE cases ADD COLUMN transport TEXT",
+  ),
 }

@@ -124,6 +124,8 @@ export const tables = {
       servers: ["integer", "How many take part"],
       faults: ["integer", "How many it has"],
       plan: ["packed", "The plan itself"],
+      why: ["text?", "What the check said"],
+      transport: ["text?", "`http` or `direct`, where it is known"],
     },
   },
 } as const satisfies Readonly<Record<string, Table>>

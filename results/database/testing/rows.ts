@@ -42,5 +42,6 @@ export const oneOfEach: { readonly [T in TableName]: NewRow<T> } = {
   cases: {
     ...{ command_id: 1, failure_id: 1, check: "agree", shape: "phantom-join-rules", case_file: "case.json" },
     ...{ events: 12, servers: 3, faults: 1, plan: { actions: [] } },
+    ...{ why: "they differ in m.room.topic|", transport: "direct" },
   },
 }
