@@ -1,9 +1,9 @@
 /**
- * Random plans in which all servers are as they should be: no checker trips, and what fails is recognised as a weakness
- * of the specification. Says how often each check failed, by what it is recognised as; exit code 1 where one failed by
+ * Random plans in which all servers are as they should be, or with --hostile all but one or more that sign what the rules
+ * forbid: no checker trips of the others, and what fails is recognised as a weakness of the specification. Says how often each check failed, by what it is recognised as; exit code 1 where one failed by
  * nothing that is known, or not all seeds were run.
  *
- *     node .ci/honest-sweep.ts [--first 1] [--count 100000] [--workers N]
+ *     node .ci/honest-sweep.ts [--first 1] [--count 100000] [--workers N] [--hostile]
  */
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     first: { type: "string", default: "1" },
     count: { type: "string", default: "100000" },
     workers: { type: "string" },
+    hostile: { type: "boolean", default: false },
   },
 })
 const first = Number(values.first)
@@ -26,6 +27,7 @@ const sweep = async (): Promise<SweepSummary> => {
   const seeds = `${first}..${first + count - 1}`
   const workers = values.workers === undefined ? [] : ["--workers", values.workers]
   const flags = ["--seeds", seeds, "--failures-max", String(Number.MAX_SAFE_INTEGER), "--no-record", "--json"]
+  if (values.hostile) flags.push("--hostile")
   const args = ["sweep", "random", ...flags, ...workers]
   const options = { cwd: repository, maxBuffer: 2 ** 30 }
   const printed = await promisify(execFile)("./netsplit", args, options).catch(
