@@ -1,7 +1,8 @@
 /**
  * Random plans in which all servers are as they should be, or with --hostile all but one or more that sign what the rules
- * forbid: no checker trips of the others, and what fails is recognised as a weakness of the specification. Says how often each check failed, by what it is recognised as; exit code 1 where one failed by
- * nothing that is known, or not all seeds were run.
+ * forbid: no checker trips of the others, and what fails is recognised as a weakness of the specification. Says how often
+ * each check failed, by what it is recognised as; exit code 1 where one failed by nothing that is known, or not all seeds
+ * were run.
  *
  *     node .ci/honest-sweep.ts [--first 1] [--count 100000] [--workers N] [--hostile]
  */
