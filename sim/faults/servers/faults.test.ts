@@ -234,6 +234,24 @@ describe("keys", () => {
       }),
     )
   })
+
+  it("key-reuse, of one and then of another: two keys have two ids", async () => {
+    await inRoom({ servers: 3 }, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const ids: string[] = []
+        for (const of of ["s1", "s3"]) {
+          const undo = yield* stage.fault({ fault: "key-reuse", server: "s2", of })
+          ids.push(identityOf(played, "s2").signingKey.keyId)
+          const said = yield* say(played, "s2", roomId, `by the key of ${of}`)
+          yield* stage.quiet
+          expect(shows(played, "s1", roomId, said)).toBe(true)
+          yield* undo
+        }
+        expect(new Set(ids).size).toBe(2)
+      }),
+    )
+  })
 })
 
 describe("disks", () => {

@@ -87,11 +87,13 @@ export const keyReuse = defineFault({
       Effect.gen(function* () {
         const { host, identity } = serverNamed(world, fault.server)
         const { keyId, seed } = serverNamed(world, fault.of).identity.signingKey
-        // Of its own there may be one of that id.
-        const ownId = `ed25519:shared_${keyId.slice("ed25519:".length)}`
         const value = { seed: encodeBase64(seed), nth: identity.oldKeys.length + 2 }
         yield* crashed(world, fault.server)
         const records = host.disk.records.get(collection) ?? new Map()
+        // Of its own there may be one of that id, and it may have shared another's before: who knows that one would not
+        // believe a second one of the same id.
+        const shared = `ed25519:shared_${keyId.slice("ed25519:".length)}`
+        const ownId = records.has(shared) ? `${shared}_${records.size}` : shared
         host.disk.records.set(collection, records.set(ownId, value))
         yield* world.restart(fault.server)
       }),
