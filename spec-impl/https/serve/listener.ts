@@ -67,6 +67,8 @@ const makeServer = ({ tls, limits }: ListenOptions): Server => {
     keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: Math.min(1_000, limits.headersMsMax),
     noDelay: true,
+    // A request without a body is whole with its headers: no stream is read to its end for it.
+    optimizeEmptyRequests: true,
   }
   const server: Server =
     tls === undefined
@@ -88,6 +90,7 @@ const makeServer = ({ tls, limits }: ListenOptions): Server => {
 
 /** Whoever it is that asks: an IPv4 address, or an IPv6 network of the size that one subscriber has. */
 const askerOf = ({ remoteAddress = "" }: Socket): string => {
+  if (!remoteAddress.includes(":")) return remoteAddress
   const address = remoteAddress.replace(/^::ffff:/, "")
   if (!address.includes(":")) return address
   const [head = "", tail] = address.split("::") as [string, string?]
@@ -100,6 +103,8 @@ const askerOf = ({ remoteAddress = "" }: Socket): string => {
 const targetOf = (url: string): string => (url.startsWith("/") ? url : url.replace(/^https?:\/\/[^/?]*/i, ""))
 
 const headersOf = ({ headers }: IncomingMessage): Readonly<Record<string, string>> => {
+  // Node has joined all others to strings.
+  if (headers["set-cookie"] === undefined) return headers as Readonly<Record<string, string>>
   const joined: Record<string, string> = Object.create(null)
   for (const [name, value] of Object.entries(headers)) {
     if (value !== undefined) joined[name] = typeof value === "string" ? value : value.join(", ")
@@ -119,7 +124,7 @@ export const listen = Effect.fnUntraced(function* (
   const slots = new Slots(limits.requestsMax, limits.requestsOfAddressMax)
   const inWork = new Set<Work>()
   const budget = { weight: 0 }
-  const answering = new WeakSet<Socket>()
+  const answering = new Set<Socket>()
   let isDraining = false
 
   const take = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void => {

@@ -1,4 +1,5 @@
 /** Answers, as they leave for the real network. */
+import { isAscii } from "node:buffer"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { MatrixError, matrixErrorResponse } from "../../federation/matrix-error.ts"
@@ -44,6 +45,10 @@ export const sendUnparsed = (error: NodeJS.ErrnoException, socket: Socket): void
   socket.destroySoon()
 }
 
+/** RFC 9112 §6.3: a request has a body where one of these says so. */
+export const announcesBody = ({ headers }: IncomingMessage): boolean =>
+  headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0"
+
 const isBodiless = (status: number): boolean => status === 204 || status === 304
 
 /** Sends an answer; the last one where the server stops. */
@@ -54,7 +59,18 @@ export const endWith = (outgoing: ServerResponse, response: WireResponse, isLast
       : response
   const length = isBodiless(status) ? {} : { "content-length": body.length }
   outgoing.writeHead(status, { ...headers, ...length, ...(isLast ? { connection: "close" } : {}) })
-  outgoing.end(body)
+  const text = shortText(body)
+  if (text === undefined) outgoing.end(body)
+  else outgoing.end(text, "latin1")
+}
+
+/** A text leaves with the headers as one string, bytes after them: that takes a write more. */
+const shortBytesMax = 4_096
+
+/** The body as a string of as many characters as bytes, where it is such a text and worth it. */
+const shortText = (body: Uint8Array): string | undefined => {
+  if (body.length === 0 || body.length > shortBytesMax || !isAscii(body)) return undefined
+  return Buffer.from(body.buffer, body.byteOffset, body.length).toString("latin1")
 }
 
 /** How long somebody who is refused may go on sending before the connection is cut. */
@@ -66,7 +82,7 @@ const refusedMsMax = 1_000
  */
 export const refuse = (incoming: IncomingMessage, outgoing: ServerResponse, error: MatrixError): void => {
   const { status, headers, body } = toWire(matrixErrorResponse(error))
-  const isWhole = incoming.complete
+  const isWhole = incoming.complete || !announcesBody(incoming)
   outgoing.writeHead(status, {
     ...headers,
     "content-length": body.length,
