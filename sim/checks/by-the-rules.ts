@@ -14,16 +14,19 @@ export const contextByTheRules = (dag: RoomDag): AuthContext => {
   return version === dag.rules.version ? dag.context : { ...dag.context, version }
 }
 
-const judging = (dag: RoomDag) => {
+const judgingBy = (dag: RoomDag, context: AuthContext) => ({
+  rules: { version: context.version },
+  graph: dag.graph,
+  context,
+  presumedServers: dag.presumedServers,
+  record: (eventId: string) => dag.record(eventId),
+  create: () => dag.create(),
+})
+
+/** The room itself where its server reads the rules as they are written. */
+const judging = (dag: RoomDag): Parameters<typeof objectionByCitations>[0] => {
   const context = contextByTheRules(dag)
-  return {
-    rules: { version: context.version },
-    graph: dag.graph,
-    context,
-    presumedServers: dag.presumedServers,
-    record: (eventId: string) => dag.record(eventId),
-    create: () => dag.create(),
-  }
+  return context === dag.context ? dag : judgingBy(dag, context)
 }
 
 /**
@@ -33,15 +36,16 @@ const judging = (dag: RoomDag) => {
 export const objectionOfCitations = (
   dag: RoomDag,
   event: Event,
-  stoodThen: (eventId: string) => boolean = () => false,
+  stoodThen?: (eventId: string) => boolean,
 ): Objection | undefined => {
   const missing = event.authEvents.find((cited) => !dag.holds(cited))
   if (missing !== undefined) return { check: 4, rule: "auth_events", reason: `${missing} is not held` }
+  if (stoodThen === undefined) return objectionByCitations(judging(dag), event)
   const record = (eventId: string): EventRecord | undefined => {
     const held = dag.record(eventId)
     return held?.verdict === "rejected" && stoodThen(eventId) ? { ...held, verdict: "accepted" } : held
   }
-  return objectionByCitations({ ...judging(dag), record }, event)
+  return objectionByCitations({ ...judgingBy(dag, contextByTheRules(dag)), record }, event)
 }
 
 /** What that state speaks against it by: the one before it (check 5), or the current one (check 6). */

@@ -49,22 +49,25 @@ export const findStateProblems = (
 ]
 
 /** What has a place in a state, and no right to it. */
-export const findUnauthorisedStates = (dag: RoomDag): readonly string[] =>
-  [...dag.records()].flatMap((record) => rejectionProblems(dag, record))
+export const findUnauthorisedStates = (dag: RoomDag): readonly string[] => {
+  const rejected = new RejectedByCitations(dag)
+  return [...dag.records()].flatMap((record) => rejectionProblems(rejected, record))
+}
 
 /** What is shown redacted, and what is not. */
-export const findRedactionProblems = (dag: RoomDag): readonly string[] =>
-  [...dag.records()].flatMap((record) => redactionProblems(dag, record))
+export const findRedactionProblems = (dag: RoomDag): readonly string[] => {
+  const records = [...dag.records()]
+  const byTarget = Map.groupBy(records, ({ event }) => event.redacts)
+  return records.flatMap(({ event }) => redactionProblems(dag, event, byTarget.get(event.eventId) ?? []))
+}
 
 const idProblems = (dag: RoomDag, { event }: EventRecord): readonly string[] => {
   const { version, readings } = dag.rules
   const parsed = parseEvent(event.pdu, version, { checkReferenceCounts: false, ...readings })
   if ("problem" in parsed) return [`${event.eventId} is kept, and is no event: ${parsed.problem}`]
   if (parsed.event.eventId !== event.eventId) return [`${event.eventId} is kept as ${parsed.event.eventId}`]
-  const isRedacted = canonicalJson(redact(event.pdu, version)) === canonicalJson(event.pdu)
-  return isWhole(event.pdu) || isRedacted
-    ? []
-    : [`${event.eventId} is neither what its hash says nor redacted`]
+  if (isWhole(event.pdu) || canonicalJson(redact(event.pdu, version)) === canonicalJson(event.pdu)) return []
+  return [`${event.eventId} is neither what its hash says nor redacted`]
 }
 
 /** What states are resolved by is what is held, and kept: the same copy of each event, and all that it cites. */
@@ -132,26 +135,42 @@ const stateAfterAll = (dag: RoomDag, resolve: Resolve, eventIds: readonly string
   return states.every((state) => state === first) ? first : resolve(dag.graph, states, contextByTheRules(dag))
 }
 
-const rejectionProblems = (dag: RoomDag, record: EventRecord): readonly string[] =>
+const rejectionProblems = (rejected: RejectedByCitations, record: EventRecord): readonly string[] =>
   record.place === "outlier"
     ? []
-    : [...rejectedIn(dag, record.stateBefore), ...rejectedIn(dag, record.stateAfter)].map(
+    : [...rejected.in(record.stateBefore), ...rejected.in(record.stateAfter)].map(
         (eventId) =>
           `the state at ${record.event.eventId} holds ${eventId}, which its own auth_events reject`,
       )
 
 const soundStates = new WeakSet<StateMap>()
 
-/** States are shared by many events: each is looked through once. */
-const rejectedIn = (dag: RoomDag, state: StateMap): readonly string[] => {
-  if (soundStates.has(state)) return []
-  const rejected = dag.eventIdsIn(state).filter((eventId) => {
-    const event = dag.record(eventId)?.event
-    if (event === undefined) return true
-    return objectionOfCitations(dag, event) !== undefined && !restsOnRejectedSince(dag, event)
-  })
-  if (rejected.length === 0) soundStates.add(state)
-  return rejected
+/** States are shared by many events, and events by many states: each is looked at once. */
+class RejectedByCitations {
+  readonly #dag: RoomDag
+  readonly #isRejected = new Map<string, boolean>()
+
+  constructor(dag: RoomDag) {
+    this.#dag = dag
+  }
+
+  in(state: StateMap): readonly string[] {
+    if (soundStates.has(state)) return []
+    const rejected = this.#dag.eventIdsIn(state).filter((eventId) => this.#has(eventId))
+    if (rejected.length === 0) soundStates.add(state)
+    return rejected
+  }
+
+  #has(eventId: string): boolean {
+    const known = this.#isRejected.get(eventId)
+    if (known !== undefined) return known
+    const event = this.#dag.record(eventId)?.event
+    const isRejected =
+      event === undefined ||
+      (objectionOfCitations(this.#dag, event) !== undefined && !restsOnRejectedSince(this.#dag, event))
+    this.#isRejected.set(eventId, isRejected)
+    return isRejected
+  }
 }
 
 /** An outlier may be rejected once its place is known: the verdicts on what rested on it by then stand. */
@@ -159,13 +178,15 @@ const restsOnRejectedSince = (dag: RoomDag, { authEvents }: Event): boolean =>
   authEvents.some((cited) => dag.record(cited)?.objection?.check === 5)
 
 /** By definition: rooms §Redactions, rooms/v3 §Handling redactions. */
-const redactionProblems = (dag: RoomDag, { event }: EventRecord): readonly string[] => {
-  const { version } = dag.rules
-  const isRedacted = [...dag.records()].some(
-    (record) => record.event.redacts === event.eventId && mayRedact(dag, record, event.sender),
-  )
-  const wanted = canonicalJson(isRedacted ? redact(event.pdu, version) : event.pdu)
-  if (canonicalJson(dag.redactions.shown(event).pdu) === wanted) return []
+const redactionProblems = (
+  dag: RoomDag,
+  event: Event,
+  redactions: readonly EventRecord[],
+): readonly string[] => {
+  const isRedacted = redactions.some((record) => mayRedact(dag, record, event.sender))
+  const shown = dag.redactions.shown(event).pdu
+  const wanted = isRedacted ? redact(event.pdu, dag.rules.version) : event.pdu
+  if (shown === wanted || canonicalJson(shown) === canonicalJson(wanted)) return []
   return [`${event.eventId} is shown ${isRedacted ? "whole, and is redacted" : "otherwise than it is"}`]
 }
 

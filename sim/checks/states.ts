@@ -16,8 +16,9 @@ export const states: Check = {
       `${server} ${roomId} ${event.eventId} ${stateBefore.digest}`
     return {
       onRecord: ({ kind, fields }) => {
-        const [server, roomId, eventId, place] = fields.map(String) as [string, string, string, string]
-        if (kind !== "event" || place !== "timeline" || !world.honest.includes(server)) return []
+        if (kind !== "event" || fields[3] !== "timeline") return []
+        const [server, roomId, eventId] = fields.map(String) as [string, string, string]
+        if (!world.honest.includes(server)) return []
         const dag = world.servers.get(server)?.rooms.find(roomId)?.dag
         const record = dag?.timeline(eventId)
         if (dag === undefined || record === undefined) return []

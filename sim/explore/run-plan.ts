@@ -156,14 +156,15 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
   const watches = checks
     .filter(({ name }) => isAsked(name))
     .map(({ name, watch }) => ({ name, ...watch(world) }))
+  const watchers = watches.filter(({ onRecord }) => onRecord !== undefined)
   const goals = watchGoals()
   if (lookFor === undefined) kernel.trace.listen(goals.onRecord)
   const overheard = new Overheard(world)
   kernel.trace.listen((record) => {
     overheard.onRecord(record)
     if (record.kind === "rollback") rolledBack.add(String(record.fields[0]))
-    for (const { name, onRecord } of watches) {
-      for (const why of onRecord?.(record) ?? []) fail({ check: name, why, shape: null })
+    for (const { name, onRecord } of watchers) {
+      for (const why of onRecord!(record)) fail({ check: name, why, shape: null })
     }
   })
   const onCommit = (server: string, group: StoreGroup): void => {

@@ -7,6 +7,7 @@
  * itself, which holds virtual time until all outstanding ones are settled, and delivers them in order of issue.
  */
 import { Context, Effect, Exit, Latch, Layer } from "effect"
+import { provideOften } from "#spec-impl/homeserver/provide-often.ts"
 import { AmbientSource, whileGuarded } from "./guard.ts"
 import { KernelExhausted, KernelStalled, StoppedAtStep } from "./kernel-failures.ts"
 import { hashParts, KeyedChance } from "./keyed-chance.ts"
@@ -127,7 +128,7 @@ export class Kernel {
 
   /** Gives an effect that server's scheduler, clock and chance. */
   within(server: string): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> {
-    return Effect.provideContext(this.services(server))
+    return this.#server(server).within
   }
 
   /** Builds a layer as that server's, with a memo map that neither another server shares nor its next boot. */
@@ -378,6 +379,7 @@ export class Kernel {
       draw,
       preempts,
       services,
+      within: provideOften(services),
       wire: makeWireServices(makeScheduler(self, sink(true)), wireClock),
       clockOffsetMs: 0,
       clockErrors: new Set(),

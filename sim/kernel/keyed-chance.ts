@@ -45,7 +45,8 @@ export const hashParts = (
   parts: readonly KeyPart[],
 ): readonly [number, number] => {
   const lanes: Lanes = { a: start[0], b: start[1] }
-  for (const part of parts) addPart(lanes, part)
+  // By index: an iterator for each draw is a good part of a run's garbage.
+  for (let at = 0; at < parts.length; at++) addPart(lanes, parts[at]!)
   return [mixed(lanes.a ^ lanes.b), mixed(Math.imul(lanes.b, 0x27d4eb2f) + lanes.a)]
 }
 
@@ -67,23 +68,27 @@ export class KeyedChance {
 
   /** From 0, included, to 1, not included; 53 bits of it are drawn. */
   unit(...key: readonly KeyPart[]): number {
-    const [a, b] = this.words(...key)
-    return ((a >>> 5) * 0x400_0000 + (b >>> 6)) / 2 ** 53
+    return this.#unitOf(key)
+  }
+
+  #unitOf(key: readonly KeyPart[]): number {
+    const words = hashParts(this.#start, key)
+    return ((words[0] >>> 5) * 0x400_0000 + (words[1] >>> 6)) / 2 ** 53
   }
 
   /** From 0 to `endExclusive` − 1. */
   integer(endExclusive: number, ...key: readonly KeyPart[]): number {
-    return Math.floor(this.unit(...key) * endExclusive)
+    return Math.floor(this.#unitOf(key) * endExclusive)
   }
 
   /** True in that share of all keys. */
   chance(probability: number, ...key: readonly KeyPart[]): boolean {
-    return this.unit(...key) < probability
+    return this.#unitOf(key) < probability
   }
 
   bytes(length: number, ...key: readonly KeyPart[]): Uint8Array {
     const bytes = new Uint8Array(length)
-    const start = this.words(...key)
+    const start = hashParts(this.#start, key)
     for (let at = 0; at < length; at += 8) {
       const [a, b] = hashParts(start, [at])
       for (let byte = 0; byte < 8 && at + byte < length; byte++) {
@@ -95,6 +100,6 @@ export class KeyedChance {
 
   /** One of `items`, of which there is at least one. */
   pick<A>(items: readonly A[], ...key: readonly KeyPart[]): A {
-    return items[this.integer(items.length, ...key)]!
+    return items[Math.floor(this.#unitOf(key) * items.length)]!
   }
 }

@@ -4,6 +4,7 @@ import {
   Clock as ClockModule,
   Console,
   Context,
+  type Effect,
   type Fiber,
   Logger,
   Metric,
@@ -28,6 +29,8 @@ export interface ServerRuntime extends TaskKeeper, ServerDraws {
   /** Of the name: it stands for the server in the trace. */
   readonly hash: number
   readonly services: Context.Context<never>
+  /** Gives an effect these. */
+  readonly within: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** The scheduler and clock of what it has sent, which is on its way though the server be paused. */
   readonly wire: Context.Context<never>
   /** What is wrong with its clock, beside the offset. */

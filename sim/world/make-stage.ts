@@ -74,9 +74,16 @@ export const makeStage = (parts: StageParts): Stage => {
     if (server === undefined) throw new Error(`${name} is no identity server of this stage`)
     return server
   }
+  /** By boot of a server, and user: what one can do there is said once. */
+  const actors = new WeakMap<VirtualServer, Map<string, Actor>>()
   const actorOf = (userId: string): Actor => {
     const server = serverNamed(domainOf(userId) ?? "")
-    return makeActor({ server, userId, roomVersion: parts.roomVersion, identityServerOf })
+    const known = actors.get(server) ?? new Map<string, Actor>()
+    actors.set(server, known)
+    const actor =
+      known.get(userId) ?? makeActor({ server, userId, roomVersion: parts.roomVersion, identityServerOf })
+    known.set(userId, actor)
+    return actor
   }
   /** Acts through whichever boot of the user's server is up at the time. */
   const act = (userId: string, verb: keyof Actor, given: readonly never[]): unknown => {

@@ -2,16 +2,17 @@
  * The errors that Matrix servers answer each other with: a status and `{errcode, error, …}`
  * (client-server API §Standard error response, used by the server-server API as well).
  */
-import { Data, Effect, Schema, SchemaTransformation } from "effect"
+import { Effect, Schema, SchemaTransformation } from "effect"
 import { HttpServerRespondable, HttpServerResponse } from "effect/http"
 import { HttpApiSchema } from "effect/http-api"
 import { canonicalJsonBytes } from "../core/json/encode.ts"
 import { isJsonObject, type JsonObject } from "../core/json/value.ts"
+import { ErrorWithoutStack } from "./error-without-stack.ts"
 import { AnyJsonObject, readJson } from "./json-body.ts"
 
 /** A standard error, as a server means to answer it or as one was answered. */
 export class MatrixError
-  extends Data.TaggedError("MatrixError")<{
+  extends ErrorWithoutStack("MatrixError")<{
     /** The HTTP status. */
     readonly status: number
     /** One of the specification's codes, or whatever the other server made up. */

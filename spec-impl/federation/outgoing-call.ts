@@ -2,7 +2,7 @@
  * Calls to other servers: one client, derived from the API and shared by all servers of the process (each would
  * take 27 to 75 KB), and the service that tells it who calls whom.
  */
-import { Context, Data, Effect, Option } from "effect"
+import { Context, Effect, Option } from "effect"
 import {
   HttpClient,
   type HttpClientError,
@@ -16,13 +16,14 @@ import type { Signatures } from "../homeserver/signatures/signatures.ts"
 import type { SigningKey } from "../homeserver/signatures/signing-key.ts"
 import { FederationApi } from "./api.ts"
 import { Authentication } from "./authentication.ts"
+import { ErrorWithoutStack } from "./error-without-stack.ts"
 import { AnswerWithin, CalledEndpoint, MatrixEndpoint } from "./matrix-endpoint.ts"
 import { type MatrixError, matrixErrorFromAnswer } from "./matrix-error.ts"
 import { WireError } from "./wire.ts"
 import { formatXMatrix, requestSigningBytes } from "./x-matrix.ts"
 
 /** Why a call had no answer, or one that makes no sense, or could not be made at all. */
-export class FederationUnreachable extends Data.TaggedError("FederationUnreachable")<{
+export class FederationUnreachable extends ErrorWithoutStack("FederationUnreachable")<{
   readonly destination: string
   readonly reason: WireError["reason"] | "malformed-answer" | "unsendable"
   /** What else is known: which name led nowhere, what is wrong with a certificate. */

@@ -1,5 +1,6 @@
 /** What crosses the wire of the `http` transport. */
-import { Data, type Effect } from "effect"
+import type { Effect } from "effect"
+import { ErrorWithoutStack } from "./error-without-stack.ts"
 
 /** A request as it crosses the network. */
 export interface WireRequest {
@@ -27,7 +28,7 @@ export interface WireResponse {
 export type WireHandler = (request: WireRequest) => Effect.Effect<WireResponse>
 
 /** Why a request got no answer. A client of the real network gives it as the cause of its error, too. */
-export class WireError extends Data.TaggedError("WireError")<{
+export class WireError extends ErrorWithoutStack("WireError")<{
   /** The last two: its name led nowhere, or whoever answered there did not prove to be that server. */
   readonly reason: "refused" | "reset" | "timed-out" | "unreachable" | "unresolved" | "bad-certificate"
   /** What else is known of it. */

@@ -19,6 +19,7 @@ import { type Draft, sendLocalEvent, type WithEvent } from "./local-events.ts"
 import { joinRoom } from "./local-joins.ts"
 import type { Outside } from "./outside.ts"
 import { knockOnRoom, leaveRoom } from "./own-memberships.ts"
+import { provideOften } from "./provide-often.ts"
 import { redactEventOf } from "./redacting.ts"
 import type { Resyncs } from "./resyncs.ts"
 import { CreationSerials, createRoom, type RoomWishes } from "./room-creation.ts"
@@ -100,13 +101,13 @@ export class LocalUsers extends Context.Service<
     Effect.gen(function* () {
       const { serverName } = yield* ServerIdentity
       const rooms = yield* Rooms
-      const services = yield* Effect.context<Services>()
+      const provided = provideOften(yield* Effect.context<Services>())
 
       const serials = new CreationSerials()
 
       const act = <A>(userId: string, action: Effect.Effect<A, ActionError, Services>): Action<A> =>
         domainOf(userId) === serverName
-          ? Effect.provide(action, services)
+          ? provided(action)
           : Effect.fail(forbidden(`${userId} is not a user of ${serverName}`))
 
       const inviteTo = (sender: string, roomId: string, target: string, content: JsonObject): Action<Event> =>

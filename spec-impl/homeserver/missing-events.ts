@@ -2,19 +2,20 @@
  * What a server does about the events that a received one builds on and that it does not have, as servers do
  * it: `/get_missing_events`; then, for each parent still missing, the state there as the sender tells it.
  */
-import { Data, Effect } from "effect"
+import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { eventIdOf } from "../core/event-id.ts"
 import { claimedState } from "../core/room-dag/decide-anew.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
 import { FederationClient } from "../federation/client.ts"
+import { ErrorWithoutStack } from "../federation/error-without-stack.ts"
 import { admit, admitOutliers } from "./admission.ts"
 import type { Room } from "./rooms.ts"
 import { Settings } from "./settings.ts"
 import { vetAnswered } from "./vetting.ts"
 
 /** An event that cannot be taken in, since what it builds on is not to be had. */
-export class MissingHistory extends Data.TaggedError("MissingHistory")<{ readonly why: string }> {}
+export class MissingHistory extends ErrorWithoutStack("MissingHistory")<{ readonly why: string }> {}
 
 /**
  * Fills the gap before `event`, which `origin` sent. Adds to `claimed` the parents that were taken in with a claimed

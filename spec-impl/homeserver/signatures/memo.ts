@@ -24,8 +24,10 @@ export const memoised = (functions: SignatureFunctions, countMax = 200_000): Mem
   const asked = new Recent<Uint8Array, Question>()
   let hits = 0
   const keep = (key: string, verdict: boolean): boolean => {
-    const oldest = verdicts.keys().next()
-    if (verdicts.size >= countMax && !oldest.done) verdicts.delete(oldest.value)
+    if (verdicts.size >= countMax) {
+      const [oldest] = verdicts.keys()
+      if (oldest !== undefined) verdicts.delete(oldest)
+    }
     verdicts.set(key, verdict)
     return verdict
   }
