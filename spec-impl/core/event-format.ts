@@ -3,7 +3,7 @@
 import type { Event } from "./event.ts"
 import { eventIdOf, roomIdOfCreate } from "./event-id.ts"
 import { without } from "./hash.ts"
-import { isEventId, isRoomId, isUserId, utf8Length } from "./identifiers.ts"
+import { isEventId, isLongerThan, isRoomId, isUserId } from "./identifiers.ts"
 import { canonicalProblem } from "./json/canonical.ts"
 import { canonicalJson, encodedBytesMax } from "./json/encode.ts"
 import { isJsonArray, isJsonInteger, isJsonObject, type JsonObject, type JsonValue } from "./json/value.ts"
@@ -121,7 +121,7 @@ const formProblem = (
 
 /** Most events are so small that nobody has to write them to know that. */
 const isTooLarge = (pdu: JsonObject): boolean =>
-  encodedBytesMax(pdu) > pduBytesMax && utf8Length(canonicalJson(pdu)) > pduBytesMax
+  encodedBytesMax(pdu) > pduBytesMax && isLongerThan(canonicalJson(pdu), pduBytesMax)
 
 const fieldProblem = (pdu: JsonObject, countsBytes: boolean): string | undefined => {
   for (const field of ["type", "sender"] as const) {
@@ -131,7 +131,7 @@ const fieldProblem = (pdu: JsonObject, countsBytes: boolean): string | undefined
     const value = pdu[field]
     if (value === undefined) continue
     if (typeof value !== "string") return `${field} is not a string`
-    if ((countsBytes ? utf8Length(value) : codePointLength(value)) > identifierBytesMax) {
+    if (countsBytes ? isLongerThan(value, identifierBytesMax) : codePointLength(value) > identifierBytesMax) {
       return `${field} is longer than ${identifierBytesMax} ${countsBytes ? "bytes" : "code points"}`
     }
   }

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest"
 import { decodeBase64, encodeBase64, encodeBase64Url } from "./base64.ts"
 import {
   domainOf,
+  isLongerThan,
   isServerName,
   isStrictUserId,
   isUserId,
@@ -75,6 +76,16 @@ it("lengths are counted in bytes of UTF-8", () => {
       expect(utf8Length(text)).toBe(new TextEncoder().encode(text).length)
     }),
   )
+})
+
+it("a text is longer than so many bytes where its UTF-8 is, whatever a character takes", () => {
+  for (const character of ["a", "é", "€", "😀"]) {
+    for (let count = 0; count < 12; count++) {
+      const text = character.repeat(count)
+      expect(isLongerThan(text, 12)).toBe(new TextEncoder().encode(text).length > 12)
+    }
+  }
+  expect(isLongerThan("a".repeat(13), 12)).toBe(true)
 })
 
 describe("base64", () => {

@@ -24,6 +24,13 @@ export const utf8Length = (text: string): number => {
   return bytes
 }
 
+/** A UTF-16 unit takes three bytes at most: two of them, a pair of surrogates, take four. */
+const unitBytesMax = 3
+
+/** Whether `text` takes more than so many bytes in UTF-8; short texts need not be counted to know that. */
+export const isLongerThan = (text: string, bytesMax: number): boolean =>
+  text.length * unitBytesMax > bytesMax && utf8Length(text) > bytesMax
+
 const isLowSurrogate = (unit: number): boolean => unit >= 0xdc00 && unit < 0xe000
 
 /** What follows the first colon: the server of a user, of a room of versions 1–11, of an event of 1–2. */
@@ -91,7 +98,7 @@ export const isUserId = (text: string): boolean => {
     !text.includes("\0") &&
     text.isWellFormed() &&
     isServerName(text.slice(colon + 1)) &&
-    utf8Length(text) <= identifierBytesMax
+    !isLongerThan(text, identifierBytesMax)
   )
 }
 
@@ -100,7 +107,7 @@ export const isStrictUserId = (text: string): boolean => isUserId(text) && /^@[a
 
 /** §Room IDs, with the domain that rooms 1–11 have, or the hash of room 12. */
 export const isRoomId = (text: string, version: RoomVersion): boolean => {
-  if (!text.startsWith("!") || utf8Length(text) > identifierBytesMax) return false
+  if (!text.startsWith("!") || isLongerThan(text, identifierBytesMax)) return false
   if (version.roomIdIsCreateHash) return urlSafeHash.test(text)
   const domain = domainOf(text)
   return domain !== undefined && !text.includes("\0") && text.isWellFormed() && isServerName(domain)
@@ -111,7 +118,7 @@ const urlSafeHash = /^.[A-Za-z0-9_-]{43}$/
 
 /** §Event IDs, in the form of that room version. */
 export const isEventId = (text: string, version: RoomVersion): boolean => {
-  if (!text.startsWith("$") || utf8Length(text) > identifierBytesMax) return false
+  if (!text.startsWith("$") || isLongerThan(text, identifierBytesMax)) return false
   switch (version.eventId) {
     case "opaque": {
       const domain = domainOf(text)
@@ -133,7 +140,7 @@ export const isRoomAlias = (text: string): boolean => {
     !text.includes("\0") &&
     text.isWellFormed() &&
     isServerName(domain) &&
-    utf8Length(text) <= identifierBytesMax
+    !isLongerThan(text, identifierBytesMax)
   )
 }
 
