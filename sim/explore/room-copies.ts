@@ -50,6 +50,20 @@ export class RoomCopies {
     return this.lackedFrom("gap", server, isBeforeHeld).has(eventId)
   }
 
+  /** All that builds on the event, or on what does, as any of them holds it. */
+  builtOn(eventId: string): readonly string[] {
+    const found = new Set<string>()
+    const waiting = [eventId]
+    for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+      for (const server of this.holdersOf(at)) {
+        const later = this.dagOf(server)?.held.childrenOf(at) ?? []
+        waiting.push(...later.filter((child) => !found.has(child)))
+        for (const child of later) found.add(child)
+      }
+    }
+    return [...found]
+  }
+
   /** What the server lacks of what anybody holds: the events of which that is true, and all before these. */
   lackedFrom(
     about: string,

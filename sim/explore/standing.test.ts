@@ -147,6 +147,23 @@ const forgotten = planOf(
   { id: "backup", atMs: 10_000, fault: { fault: "store-rollback", server: "s2", afterMs: 40_000 } },
 )
 
+/** Bob's server comes back on a backup of before Alice took the word from all, and so nobody says anything on top of that. */
+const forgottenEnd = planOf(
+  2,
+  { id: "backup", atMs: 4_000, fault: { fault: "store-rollback", server: "s2", afterMs: 20_000 } },
+  {
+    id: "silence",
+    atMs: 5_000,
+    do: {
+      act: "set-levels",
+      user: "@alice:s1",
+      room: "r",
+      users: { "@alice:s1": 0, "@bob:s2": 0 },
+      asked: { events_default: 50 },
+    },
+  },
+)
+
 /**
  * Charlie's server is told a state without Alice and rejects her power levels, and with these that Bob leaves and knocks.
  * So it takes his server to be in the room, which Alice's, where he knocked, owes nothing.
@@ -203,6 +220,13 @@ describe("what a server lacks", () => {
     // It has not forgotten what it never took in.
     const mutant = withMutant(forgotten, "s2", { user: "@alice:s1", atMs: 3_500 })
     expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+
+  test("what it knew and has forgotten, on which nobody has built since", async () => {
+    expect(await shapesIn(forgottenEnd)).toEqual(["live forgotten"])
+    // It has not forgotten what it never took in.
+    const mutant = withMutant(forgottenEnd, "s2", { user: "@alice:s1", atMs: 3_000 })
+    expect(await shapesIn(mutant)).toEqual(["live null"])
   })
 
   test("what its own user gave to a server that owes it nothing, though one that rejected it takes it to be in", async () => {

@@ -207,7 +207,8 @@ class Standing {
 
   /**
    * What its own server has forgotten, which came back on a backup, that server tells nobody any more. Nor is a server
-   * told once more that it is out of the room, or what was before that, which it knew and has forgotten.
+   * told once more what it knew and has forgotten: that it is out of the room, or what was before that, or what nobody has
+   * said anything since that builds on.
    */
   isForgotten({ server, eventId, heldBy }: Lack): boolean {
     const { rolledBack, overheard } = this.#judged
@@ -218,8 +219,13 @@ class Standing {
       (rolledBack.has(origin) && !this.#copies.isHeld(origin, eventId)) ||
       (rolledBack.has(server) &&
         overheard.hasTaken(server, eventId) &&
-        this.#copies.lackedFrom("forgotten", server, hasKnownDeparture).has(eventId))
+        (this.#copies.lackedFrom("forgotten", server, hasKnownDeparture).has(eventId) ||
+          this.#copies.builtOn(eventId).every((later) => this.#isKnownOnce(server, later))))
     )
+  }
+
+  #isKnownOnce(server: string, eventId: string): boolean {
+    return this.#judged.overheard.hasTaken(server, eventId) && !this.#copies.isHeld(server, eventId)
   }
 
   /**
