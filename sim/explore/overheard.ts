@@ -57,6 +57,7 @@ export class Overheard {
   readonly #eventsTold = new Map<string, { readonly at: number; readonly isAltered: boolean }[]>()
   /** By server and event: when it last took that in as part of the history. */
   readonly #taken = new Map<string, number>()
+  readonly #takenAgain = new Set<string>()
   /** By server and event. */
   readonly #refusals = new Map<string, Refusal[]>()
   /** Server and event, of joins that another server let in, and said so. */
@@ -73,7 +74,7 @@ export class Overheard {
     this.#now++
     const id = String(fields[0])
     if (kind === "event" || kind === "crash") this.keys.note(id)
-    if (kind === "event" && fields[3] === "timeline") this.#taken.set(`${id} ${fields[2]}`, this.#now)
+    if (kind === "event" && fields[3] === "timeline") this.#noteTaken(`${id} ${fields[2]}`)
     if (kind === "event" && fields[4] === "soft-failed")
       this.#noteObjection(id, String(fields[1]), String(fields[2]))
     if (kind === "request") {
@@ -141,6 +142,11 @@ export class Overheard {
     return this.#taken.has(`${server} ${eventId}`)
   }
 
+  /** Whether the server took the event in as part of the history more than once, as who comes back on a backup does. */
+  hasTakenAgain(server: string, eventId: string): boolean {
+    return this.#takenAgain.has(`${server} ${eventId}`)
+  }
+
   /** When the server last took the event in as part of the history; 0 where it never did. */
   takenAt(server: string, eventId: string): number {
     return this.#taken.get(`${server} ${eventId}`) ?? 0
@@ -184,6 +190,11 @@ export class Overheard {
     const takenAt = this.takenAt(server, takenId)
     const told = (this.#eventsTold.get(`${server} ${eventId}`) ?? []).filter(({ at }) => at < takenAt)
     return told.length > 0 && told.every(({ isAltered }) => isAltered)
+  }
+
+  #noteTaken(key: string): void {
+    if (this.#taken.has(key)) this.#takenAgain.add(key)
+    this.#taken.set(key, this.#now)
   }
 
   #noteTold(request: Asked): void {

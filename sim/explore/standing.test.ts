@@ -165,6 +165,23 @@ const forgottenEnd = planOf(
 )
 
 /**
+ * Bob's server has forgotten what he said, and hears of that again from Alice's, which removes him and goes away. Charlie's
+ * was cut off: nobody tells it what Bob said.
+ */
+const heardAgain: Plan = {
+  ...planOf(
+    3,
+    charlieJoins,
+    { id: "backup", atMs: 4_000, fault: { fault: "store-rollback", server: "s2", afterMs: 6_000 } },
+    { id: "cut", atMs: 4_500, fault: { fault: "isolation", servers: ["s3"] } },
+    { id: "say", atMs: 5_000, do: { act: "message", user: "@bob:s2", room: "r", count: 2 } },
+    { id: "answer", atMs: 15_000, do: { act: "message", user: "@alice:s1", room: "r" } },
+    { id: "ban", atMs: 20_000, do: { act: "ban", user: "@alice:s1", room: "r", target: "@bob:s2" } },
+  ),
+  core: ["s2", "s3"],
+}
+
+/**
  * Charlie's server is told a state without Alice and rejects her power levels, and with these that Bob leaves and knocks.
  * So it takes his server to be in the room, which Alice's, where he knocked, owes nothing.
  */
@@ -227,6 +244,12 @@ describe("what a server lacks", () => {
     // It has not forgotten what it never took in.
     const mutant = withMutant(forgottenEnd, "s2", { user: "@alice:s1", atMs: 3_000 })
     expect(await shapesIn(mutant)).toEqual(["live null"])
+  })
+
+  test("what its own server has forgotten, and heard of again from another", async () => {
+    expect(await shapesIn(heardAgain)).toEqual(["core-live unheard-departure"])
+    const mutant = withMutant(heardAgain, "s3", { user: "@bob:s2", atMs: 3_000 })
+    expect(await shapesIn(mutant)).toEqual(["core-live null"])
   })
 
   test("what its own user gave to a server that owes it nothing, though one that rejected it takes it to be in", async () => {

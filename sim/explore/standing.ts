@@ -206,7 +206,8 @@ class Standing {
   }
 
   /**
-   * What its own server has forgotten, which came back on a backup, that server tells nobody any more. Nor is a server
+   * What its own server has forgotten, which came back on a backup, that server tells nobody any more, also where it has
+   * heard of it again. Nor is a server
    * told once more what it knew and has forgotten: that it is out of the room, or what was before that, or what nobody has
    * said anything since that builds on.
    */
@@ -216,7 +217,8 @@ class Standing {
     const hasKnownDeparture = (later: string, dag: RoomDag): boolean =>
       overheard.hasTaken(server, later) && isDeparture(dag, server, later)
     return (
-      (rolledBack.has(origin) && !this.#copies.isHeld(origin, eventId)) ||
+      (rolledBack.has(origin) &&
+        (!this.#copies.isHeld(origin, eventId) || overheard.hasTakenAgain(origin, eventId))) ||
       (rolledBack.has(server) &&
         overheard.hasTaken(server, eventId) &&
         (this.#copies.lackedFrom("forgotten", server, hasKnownDeparture).has(eventId) ||
