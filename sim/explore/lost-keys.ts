@@ -11,25 +11,24 @@ import type { Overheard } from "./overheard.ts"
  */
 export const isSignedByLostKey = (overheard: Overheard, event: Event, version: RoomVersion): boolean =>
   requiredSigners(event, version).some((signer) => {
-    const expired = overheard
-      .oldKeysOf(signer)
+    const expired = overheard.keys
+      .oldOf(signer)
       .filter(({ expiredTs }) => expiredTs < Number(event.originServerTs))
-    const lost = new Set([...overheard.goneKeysOf(signer), ...expired].map(({ keyId }) => keyId))
+    const lost = new Set([...overheard.keys.goneOf(signer), ...expired].map(({ keyId }) => keyId))
     return eventSignatureChecks(event, version, signer).some(({ keyId }) => lost.has(keyId))
   })
 
-/** Whether a server had none of the keys by which one of its signers signed it when it took `takenId` in, and could not. */
+/** Whether a server had none of the keys by which one of its signers signed it by then, and could not. */
 export const isSignedByUnheardKey = (
   overheard: Overheard,
   event: Event,
   version: RoomVersion,
   server: string,
-  takenId: string,
+  by: number,
 ): boolean =>
   requiredSigners(event, version).some((signer) => {
     const checks = eventSignatureChecks(event, version, signer)
     return (
-      checks.length > 0 &&
-      checks.every(({ keyId }) => overheard.wereKeysUnheard(server, takenId, signer, keyId))
+      checks.length > 0 && checks.every(({ keyId }) => overheard.keys.wereUnheard(server, by, signer, keyId))
     )
   })

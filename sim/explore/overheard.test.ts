@@ -64,7 +64,9 @@ const heard = async <A>(
 
 /** Whether s1 had asked for the key of s2 in vain when it took the join in: the second, where s2 has had another. */
 const wereUnheard = (...lines: readonly Line[]): Promise<boolean> =>
-  heard(lines, (overheard, nth) => overheard.wereKeysUnheard("s1", "$join", "s2", `ed25519:${nth}`))
+  heard(lines, (overheard, nth) =>
+    overheard.keys.wereUnheard("s1", overheard.takenAt("s1", "$join"), "s2", `ed25519:${nth}`),
+  )
 
 /** Whether s1 had asked for an event when it took the join in, and was never told it. */
 const wasAltered = (...lines: readonly Line[]): Promise<boolean> =>
@@ -132,5 +134,35 @@ describe("an event that a server asked for", () => {
     )
     expect(await wasAltered(...asksFor("1", ...refused("1")), taken)).toBe(false)
     expect(await wasAltered(taken, ...asksFor("1", ...altered("1")))).toBe(false)
+  })
+})
+
+describe("a join of its own that a server sent to another", () => {
+  const joins = (id: string, ...end: readonly Line[]): readonly Line[] => [
+    [
+      "request",
+      id,
+      "s1",
+      "s2",
+      "PUT",
+      "/_matrix/federation/v2/send_join/!r%3As2/%24join?omit_members=true",
+      "",
+    ],
+    ...end,
+  ]
+  const inVainOf = (...lines: readonly Line[]): Promise<boolean> =>
+    heard(lines, (overheard) => overheard.hasJoinedInVain("s1", "$join"))
+
+  test("and was never told that it was let in", async () => {
+    expect(await inVainOf(...joins("1", inVain("1")), ...joins("2", ...refused("2")))).toBe(true)
+    expect(await inVainOf(...joins("1", ["altered-answer", "1"], ...told("1")))).toBe(true)
+  })
+
+  test("and was told once, or did not send", async () => {
+    expect(await inVainOf(...joins("1", inVain("1")), ...joins("2", ...told("2")))).toBe(false)
+    expect(await inVainOf()).toBe(false)
+    expect(await inVainOf(...asks("1", "s2", "/_matrix/federation/v1/event/%24join", inVain("1")))).toBe(
+      false,
+    )
   })
 })

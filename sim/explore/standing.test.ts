@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest"
 import type { CheckedWorld } from "../checks/check.ts"
 import { Overheard } from "./overheard.ts"
 import { roomIdsOf } from "./participants.ts"
-import type { Plan } from "./plan.ts"
+import type { Plan, PlanEntry } from "./plan.ts"
 import { runPlan } from "./run-plan.ts"
 import { lacksIn } from "./standing.ts"
 import { charlieJoins, planOf, shapesIn, withMutant } from "./testing/small-plans.ts"
@@ -72,6 +72,53 @@ const expiredOnce = planOf(
   { id: "again", atMs: 30_000, fault: { fault: "key-reuse", server: "s2", of: "s1" }, forMs: 5_000 },
 )
 
+/**
+ * S15 by a key: Bob's server cannot hear of the one that Charlie's has in the place of another, and asks ever more rarely.
+ * What Alice says in the end on top of what he said, when it could hear of that from her server, comes within its wait.
+ */
+const keyAwaited: Plan = {
+  ...planOf(
+    3,
+    charlieJoins,
+    { id: "cut", atMs: 5_000, fault: { fault: "link-cut", between: [["s2", "s3"]] } },
+    {
+      id: "no-notary",
+      atMs: 5_000,
+      fault: { fault: "refused-endpoint", servers: ["s1"], endpoints: ["query"] },
+    },
+    { id: "key", atMs: 6_000, fault: { fault: "key-loss", server: "s3" } },
+    ...[10_000, 12_500, 16_000, 22_000, 32_000, 50_000, 83_000].flatMap((atMs, at): readonly PlanEntry[] => [
+      { id: `say-${at}`, atMs, do: { act: "message", user: "@charlie:s3", room: "r" } },
+      { id: `answer-${at}`, atMs: atMs + 500, do: { act: "message", user: "@alice:s1", room: "r" } },
+    ]),
+    { id: "last", atMs: 84_500, do: { act: "message", user: "@charlie:s3", room: "r" } },
+  ),
+  servers: [{ name: "s1" }, { name: "s2", settings: { missingEventsLimit: 1 } }, { name: "s3" }],
+  core: ["s1", "s2"],
+  faultsMs: 85_000,
+}
+
+/** Charlie comes back, his server is not answered, and nobody may say anything that would bring his join to it. */
+const joinUnanswered = (share: number): Plan =>
+  planOf(
+    3,
+    charlieJoins,
+    {
+      id: "silence",
+      atMs: 5_000,
+      do: {
+        act: "set-levels",
+        user: "@alice:s1",
+        room: "r",
+        users: { "@alice:s1": 0, "@bob:s2": 0 },
+        asked: { events_default: 50 },
+      },
+    },
+    { id: "leave", atMs: 6_000, do: { act: "leave", user: "@charlie:s3", room: "r" } },
+    { id: "lost", atMs: 7_000, fault: { fault: "reply-loss", endpoints: ["send_join"], share } },
+    { id: "back", atMs: 8_000, do: { act: "join", user: "@charlie:s3", room: "r", via: ["s1"] } },
+  )
+
 /** Why Bob's server lacks what it does when the core was whole, as if nobody had asked for anything in vain. */
 const reasonsUnheard = async (plan: Plan): Promise<ReadonlySet<string | null>> => {
   const reasons = new Set<string | null>()
@@ -99,6 +146,40 @@ const forgotten = planOf(
   { id: "kick", atMs: 5_000, do: { act: "kick", user: "@alice:s1", room: "r", target: "@bob:s2" } },
   { id: "backup", atMs: 10_000, fault: { fault: "store-rollback", server: "s2", afterMs: 40_000 } },
 )
+
+/** Bob's server comes back on a backup of before Alice took the word from all, and so nobody says anything on top of that. */
+const forgottenEnd = planOf(
+  2,
+  { id: "backup", atMs: 4_000, fault: { fault: "store-rollback", server: "s2", afterMs: 20_000 } },
+  {
+    id: "silence",
+    atMs: 5_000,
+    do: {
+      act: "set-levels",
+      user: "@alice:s1",
+      room: "r",
+      users: { "@alice:s1": 0, "@bob:s2": 0 },
+      asked: { events_default: 50 },
+    },
+  },
+)
+
+/**
+ * Bob's server has forgotten what he said, and hears of that again from Alice's, which removes him and goes away. Charlie's
+ * was cut off: nobody tells it what Bob said.
+ */
+const heardAgain: Plan = {
+  ...planOf(
+    3,
+    charlieJoins,
+    { id: "backup", atMs: 4_000, fault: { fault: "store-rollback", server: "s2", afterMs: 6_000 } },
+    { id: "cut", atMs: 4_500, fault: { fault: "isolation", servers: ["s3"] } },
+    { id: "say", atMs: 5_000, do: { act: "message", user: "@bob:s2", room: "r", count: 2 } },
+    { id: "answer", atMs: 15_000, do: { act: "message", user: "@alice:s1", room: "r" } },
+    { id: "ban", atMs: 20_000, do: { act: "ban", user: "@alice:s1", room: "r", target: "@bob:s2" } },
+  ),
+  core: ["s2", "s3"],
+}
 
 /**
  * Charlie's server is told a state without Alice and rejects her power levels, and with these that Bob leaves and knocks.
@@ -158,9 +239,37 @@ describe("what a server lacks", () => {
     expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
   })
 
+  test("what it knew and has forgotten, on which nobody has built since", async () => {
+    expect(await shapesIn(forgottenEnd)).toEqual(["live forgotten"])
+    // It has not forgotten what it never took in.
+    const mutant = withMutant(forgottenEnd, "s2", { user: "@alice:s1", atMs: 3_000 })
+    expect(await shapesIn(mutant)).toEqual(["live null"])
+  })
+
+  test("what its own server has forgotten, and heard of again from another", async () => {
+    expect(await shapesIn(heardAgain)).toEqual(["core-live unheard-departure"])
+    const mutant = withMutant(heardAgain, "s3", { user: "@bob:s2", atMs: 3_000 })
+    expect(await shapesIn(mutant)).toEqual(["core-live null"])
+  })
+
   test("what its own user gave to a server that owes it nothing, though one that rejected it takes it to be in", async () => {
     expect(await shapesIn(rejectedKnock)).toEqual(["agree unheard-departure", "live unheard-departure"])
     const mutant = withMutant(rejectedKnock, "s3", { user: "@alice:s1", atMs: 25_000 })
     expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+
+  test("S15, for the key of what it builds on was asked for in vain just before", async () => {
+    expect(await shapesIn(keyAwaited)).toEqual(["core-live outage-orphan"])
+    // What Charlie said himself his server, which is away, owed.
+    expect(await reasonsUnheard(keyAwaited)).toEqual(new Set([null, "unheard-departure"]))
+    const mutant = withMutant(keyAwaited, "s2", { user: "@alice:s1", atMs: 3_000 })
+    expect(await shapesIn(mutant)).toEqual(["core-live null", "live null"])
+  })
+
+  test("its own join, of which nobody told it that they let it in", async () => {
+    expect(await shapesIn(joinUnanswered(1))).toEqual(["live unanswered-join"])
+    expect(await shapesIn(joinUnanswered(0))).toEqual([])
+    const mutant = withMutant(joinUnanswered(1), "s2", { user: "@alice:s1", atMs: 4_000 })
+    expect(await shapesIn(mutant)).toEqual(["live null"])
   })
 })

@@ -3,14 +3,14 @@
  * the servers hold and what became of their questions. What is not explained so is a fault of somebody.
  */
 import type { Event } from "#spec-impl/core/event.ts"
-import { domainOf } from "#spec-impl/core/identifiers.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import { joinedServersIn } from "#spec-impl/homeserver/room-members.ts"
 import { findLacks, type Lack } from "../checks/liveness.ts"
 import type { VirtualServer } from "../world/world.ts"
 import { isDeparture } from "./departures.ts"
-import { isSignedByLostKey } from "./lost-keys.ts"
+import { isSignedByLostKey, isSignedByUnheardKey } from "./lost-keys.ts"
 import type { Overheard } from "./overheard.ts"
+import { RoomCopies } from "./room-copies.ts"
 
 /** Servers that are to hold the same, and what is known of the run beside. */
 export interface Judged {
@@ -24,28 +24,23 @@ export interface Judged {
   readonly overheard: Overheard
 }
 
-/** The room, as all within hold it. */
+/** The room as all within hold it, and why one lacks what another holds. */
 class Standing {
   readonly #judged: Judged
-  readonly #servers: ReadonlyMap<string, VirtualServer>
   readonly #roomId: string
+  readonly #copies: RoomCopies
   readonly #lost = new Map<string, boolean>()
-  readonly #closures = new Map<string, ReadonlySet<string>>()
 
   constructor(judged: Judged, roomId: string) {
     this.#judged = judged
-    this.#servers = new Map(judged.within.map((server) => [server.name, server]))
     this.#roomId = roomId
-  }
-
-  dagOf(server: string): RoomDag | undefined {
-    return this.#servers.get(server)?.rooms.find(this.#roomId)?.dag
+    this.#copies = new RoomCopies(judged.within, roomId)
   }
 
   lacks(): readonly Lack[] {
     return findLacks(
       this.#judged.participants.flatMap(({ name }) => {
-        const dag = this.dagOf(name)
+        const dag = this.#copies.dagOf(name)
         return dag === undefined ? [] : [{ server: name, dag }]
       }),
     )
@@ -60,8 +55,8 @@ class Standing {
     const known = this.#lost.get(key)
     if (known !== undefined) return known
     this.#lost.set(key, false)
-    const [holder = heldBy] = this.#holdersOf(eventId)
-    const dag = this.dagOf(holder)
+    const [holder = heldBy] = this.#copies.holdersOf(eventId)
+    const dag = this.#copies.dagOf(holder)
     const event = dag?.record(eventId)?.event
     const isLost =
       dag !== undefined &&
@@ -76,16 +71,17 @@ class Standing {
   isBeforeLostKey(lack: Lack): boolean {
     const { server, eventId } = lack
     const wasLost = (later: string, _dag: RoomDag, heldBy: string): boolean =>
-      this.#judged.overheard.wasRefused(server, later) && this.isOfLostKey({ server, eventId: later, heldBy })
-    return this.isOfLostKey(lack) || this.#before("lost", server, wasLost).has(eventId)
+      this.#judged.overheard.refusedAt(server, later).length > 0 &&
+      this.isOfLostKey({ server, eventId: later, heldBy })
+    return this.isOfLostKey(lack) || this.#copies.lackedFrom("lost", server, wasLost).has(eventId)
   }
 
   /** What the event rests on that the server does not hold, or builds on that is no part of the history there. */
   #missedBy(server: string, { authEvents, prevEvents }: Event): readonly string[] {
-    const dag = this.dagOf(server)
+    const dag = this.#copies.dagOf(server)
     return [
       ...authEvents.filter((eventId) => dag?.record(eventId) === undefined),
-      ...prevEvents.filter((eventId) => !this.#isHeld(server, eventId)),
+      ...prevEvents.filter((eventId) => !this.#copies.isHeld(server, eventId)),
     ]
   }
 
@@ -98,32 +94,46 @@ class Standing {
     const roomId = this.#roomId
     const wasDenied = (later: string): boolean => overheard.dropped(server, roomId, later) === "denied"
     return (
-      this.#before("denied", server, wasDenied).has(eventId) ||
-      (this.#isBehindGap(server, eventId) &&
-        this.#holdersOf(eventId).some((holder) => overheard.wasDeniedHistory(server, roomId, holder)))
+      this.#copies.lackedFrom("denied", server, wasDenied).has(eventId) ||
+      (this.#copies.isBehindGap(server, eventId) &&
+        this.#copies.holdersOf(eventId).some((holder) => overheard.wasDeniedHistory(server, roomId, holder)))
     )
   }
 
   /**
-   * S15: it was pushed, or what builds on it was, and what the server asked for then came to nothing. It was dropped, and
-   * nobody has said anything since that builds on it. Or the server was told the state before what builds on it, and of
-   * what came before the event itself nobody holds all: no history leads from there to what the server holds.
+   * S15: it was pushed, or what builds on it was, and what the server asked for then came to nothing, or a key had before.
+   * It was dropped, and nobody has said anything since that builds on it. Or the server was told the state before what
+   * builds on it, and of what came before the event itself nobody holds all: no history leads from there to what the server
+   * holds.
    */
   isOutageOrphan({ server, eventId }: Lack): boolean {
     const { overheard } = this.#judged
-    const wasDropped = (later: string): boolean =>
-      overheard.dropped(server, this.#roomId, later) === "unanswered"
+    const wasDropped = (later: string, dag: RoomDag): boolean =>
+      overheard.dropped(server, this.#roomId, later) === "unanswered" ||
+      overheard.refusedAt(server, later).some((at) => this.#isOfUnheardKey(server, dag, later, at))
     return (
-      this.#before("unanswered", server, wasDropped).has(eventId) ||
-      (this.#isBehindGap(server, eventId) && this.#isPastLost(server, eventId))
+      this.#copies.lackedFrom("unanswered", server, wasDropped).has(eventId) ||
+      (this.#copies.isBehindGap(server, eventId) && this.#isPastLost(server, eventId))
     )
   }
 
-  /** Whether the server holds what builds on the event, or on what builds on it. */
-  #isBehindGap(server: string, eventId: string): boolean {
-    const isBeforeHeld = (later: string, dag: RoomDag): boolean =>
-      dag.held.childrenOf(later).some((child) => this.#isHeld(server, child))
-    return this.#before("gap", server, isBeforeHeld).has(eventId)
+  /**
+   * Whether a key was not to be had by then by which the event is signed, or what it rests on that the server had not taken
+   * in. Who was asked for a key in vain is not asked again at once (§Querying Keys).
+   */
+  #isOfUnheardKey(server: string, dag: RoomDag, eventId: string, by: number): boolean {
+    const { overheard } = this.#judged
+    const seen = new Set<string>()
+    const waiting = [eventId]
+    for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+      const event = dag.record(at)?.event
+      const takenAt = overheard.takenAt(server, at)
+      if (event === undefined || seen.has(at) || (takenAt > 0 && takenAt < by)) continue
+      seen.add(at)
+      if (isSignedByUnheardKey(overheard, event, dag.rules.version, server, by)) return true
+      waiting.push(...event.prevEvents, ...event.authEvents)
+    }
+    return false
   }
 
   /**
@@ -134,28 +144,20 @@ class Standing {
     const seen = new Set<string>()
     const waiting = [eventId]
     for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-      if (seen.has(at) || this.#isHeld(server, at)) continue
+      if (seen.has(at) || this.#copies.isHeld(server, at)) continue
       seen.add(at)
-      const holders = this.#holdersOf(at)
-      const before = this.dagOf(holders[0] ?? "")?.timeline(at)?.event.prevEvents ?? []
+      const holders = this.#copies.holdersOf(at)
+      const before = this.#copies.dagOf(holders[0] ?? "")?.timeline(at)?.event.prevEvents ?? []
       const isLost = (lost: string): boolean =>
-        this.#holdersOf(lost).length === 0 &&
+        this.#copies.holdersOf(lost).length === 0 &&
         holders.every(
-          (holder) => this.#judged.overheard.hasAskedInVain(holder, lost) || this.#hasEnteredBy(holder, at),
+          (holder) =>
+            this.#judged.overheard.hasAskedInVain(holder, lost) || this.#copies.hasEnteredBy(holder, at),
         )
       if (before.some(isLost)) return true
       waiting.push(...before)
     }
     return false
-  }
-
-  #hasEnteredBy(server: string, eventId: string): boolean {
-    const record = this.dagOf(server)?.timeline(eventId)
-    return (
-      record?.stateSource.kind === "claimed" &&
-      record.event.type === "m.room.member" &&
-      domainOf(record.event.sender) === server
-    )
   }
 
   /**
@@ -167,45 +169,10 @@ class Standing {
     const { server } = lack
     const isUnheardDeparture = (eventId: string, dag: RoomDag, heldBy: string): boolean =>
       isDeparture(dag, server, eventId) && this.#isUnowed({ server, eventId, heldBy })
-    return this.#isUnowed(lack) || this.#before("departure", server, isUnheardDeparture).has(lack.eventId)
-  }
-
-  #isHeld(server: string, eventId: string): boolean {
-    return this.dagOf(server)?.timeline(eventId) !== undefined
-  }
-
-  #holdersOf(eventId: string): readonly string[] {
-    return [...this.#servers.keys()].filter((server) => this.#isHeld(server, eventId))
-  }
-
-  /** What the server lacks of what anybody holds: the events of which that is true, and all before these. */
-  #before(
-    about: string,
-    server: string,
-    isOne: (eventId: string, dag: RoomDag, heldBy: string) => boolean,
-  ): ReadonlySet<string> {
-    const key = `${about} ${server}`
-    const known = this.#closures.get(key)
-    if (known !== undefined) return known
-    const dags = [...this.#servers.keys()].flatMap((heldBy) => {
-      const dag = this.dagOf(heldBy)
-      return dag === undefined || heldBy === server ? [] : [{ heldBy, dag }]
-    })
-    const found = new Set<string>()
-    const waiting = dags.flatMap(({ heldBy, dag }) =>
-      [...dag.records()].flatMap(({ place, event: { eventId } }) =>
-        place === "timeline" && !this.#isHeld(server, eventId) && isOne(eventId, dag, heldBy)
-          ? [eventId]
-          : [],
-      ),
+    return (
+      this.#isUnowed(lack) ||
+      this.#copies.lackedFrom("departure", server, isUnheardDeparture).has(lack.eventId)
     )
-    for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
-      if (found.has(eventId) || this.#isHeld(server, eventId)) continue
-      found.add(eventId)
-      for (const { dag } of dags) waiting.push(...(dag.timeline(eventId)?.event.prevEvents ?? []))
-    }
-    this.#closures.set(key, found)
-    return found
   }
 
   /**
@@ -213,10 +180,10 @@ class Standing {
    * took it from a server outside (§Leaving Rooms).
    */
   #isUnowed({ server, eventId, heldBy }: Lack): boolean {
-    const origin = this.#originOf(eventId, heldBy)
-    if (!this.#servers.has(origin)) return true
+    const origin = this.#copies.originOf(eventId, heldBy)
+    if (!this.#copies.isOn(origin)) return true
     return this.#tellersOf(eventId, origin).every((teller) => {
-      const dag = this.dagOf(teller)
+      const dag = this.#copies.dagOf(teller)
       const record = dag?.timeline(eventId)
       if (dag === undefined || record === undefined) return true
       return ![record.stateBefore, record.stateAfter].some((state) => joinedServersIn(dag, state).has(server))
@@ -228,35 +195,52 @@ class Standing {
    * rejected: that is not what it let in.
    */
   #tellersOf(eventId: string, origin: string): readonly string[] {
-    const record = this.dagOf(origin)?.timeline(eventId)
+    const record = this.#copies.dagOf(origin)?.timeline(eventId)
     if (record === undefined)
-      return this.#holdersOf(eventId).filter(
-        (holder) => this.dagOf(holder)?.timeline(eventId)?.verdict !== "rejected",
-      )
+      return this.#copies
+        .holdersOf(eventId)
+        .filter((holder) => this.#copies.dagOf(holder)?.timeline(eventId)?.verdict !== "rejected")
     const { stateSource, event } = record
     const isHandshake = stateSource.kind === "claimed" && event.content.membership === "join"
     return [isHandshake ? stateSource.by : origin]
   }
 
   /**
-   * What its own server has forgotten, which came back on a backup, that server tells nobody any more. Nor is a server
-   * told once more that it is out of the room, or what was before that, which it knew and has forgotten.
+   * What its own server has forgotten, which came back on a backup, that server tells nobody any more, also where it has
+   * heard of it again. Nor is a server
+   * told once more what it knew and has forgotten: that it is out of the room, or what was before that, or what nobody has
+   * said anything since that builds on.
    */
   isForgotten({ server, eventId, heldBy }: Lack): boolean {
     const { rolledBack, overheard } = this.#judged
-    const origin = this.#originOf(eventId, heldBy)
+    const origin = this.#copies.originOf(eventId, heldBy)
     const hasKnownDeparture = (later: string, dag: RoomDag): boolean =>
       overheard.hasTaken(server, later) && isDeparture(dag, server, later)
     return (
-      (rolledBack.has(origin) && !this.#isHeld(origin, eventId)) ||
+      (rolledBack.has(origin) &&
+        (!this.#copies.isHeld(origin, eventId) || overheard.hasTakenAgain(origin, eventId))) ||
       (rolledBack.has(server) &&
         overheard.hasTaken(server, eventId) &&
-        this.#before("forgotten", server, hasKnownDeparture).has(eventId))
+        (this.#copies.lackedFrom("forgotten", server, hasKnownDeparture).has(eventId) ||
+          this.#copies.builtOn(eventId).every((later) => this.#isKnownOnce(server, later))))
     )
   }
 
-  #originOf(eventId: string, heldBy: string): string {
-    return domainOf(this.dagOf(heldBy)?.record(eventId)?.event.sender ?? "") ?? ""
+  #isKnownOnce(server: string, eventId: string): boolean {
+    return this.#judged.overheard.hasTaken(server, eventId) && !this.#copies.isHeld(server, eventId)
+  }
+
+  /**
+   * The server's own join, of which nobody told it that they let it in: whoever did tells all others of it (§Joining Rooms),
+   * and nobody has said anything since that builds on it.
+   */
+  isUnansweredJoin({ server, eventId, heldBy }: Lack): boolean {
+    const { overheard } = this.#judged
+    return (
+      this.#copies.originOf(eventId, heldBy) === server &&
+      overheard.hasJoinedInVain(server, eventId) &&
+      !overheard.hasTaken(server, eventId)
+    )
   }
 }
 
@@ -266,6 +250,7 @@ const reasons: readonly (readonly [string, (standing: Standing, lack: Lack) => b
   ["outage-orphan", (standing, lack) => standing.isOutageOrphan(lack)],
   ["unheard-departure", (standing, lack) => standing.isUnheardOf(lack)],
   ["forgotten", (standing, lack) => standing.isForgotten(lack)],
+  ["unanswered-join", (standing, lack) => standing.isUnansweredJoin(lack)],
 ]
 
 /** All that servers lack, with why; null where none of these explains it. */

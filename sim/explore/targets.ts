@@ -18,6 +18,12 @@ export const eventOf = (target: string): string | undefined => {
   return id === undefined ? undefined : decoded(id)
 }
 
+/** The event by which a server asks to be let in. */
+export const joinOf = (target: string): string | undefined => {
+  const id = /^\/_matrix\/federation\/v\d+\/send_join\/[^/]+\/([^/?]+)/.exec(target)?.[1]
+  return id === undefined ? undefined : decoded(id)
+}
+
 /** Endpoints that name no room: of one event, whose room is its sender's to say, and of keys. */
 export const isAbout = (target: string, roomId: string): boolean =>
   /\/federation\/v\d+\/event\//.test(target) || decoded(target).includes(roomId)

@@ -101,10 +101,12 @@ const isToldInVain = (judged: Judged, roomId: string, isSo: Reason): boolean => 
 const withChain = ({ ofTeller }: Told, { eventId }: Event): readonly Event[] =>
   [eventId, ...authChainOf(ofTeller, [eventId])].flatMap((id) => ofTeller.record(id)?.event ?? [])
 
-const isUnheard: Reason = ({ overheard }, told, held) =>
-  withChain(told, held).some((event) =>
-    isSignedByUnheardKey(overheard, event, told.ofTeller.rules.version, told.to, told.eventId),
+const isUnheard: Reason = ({ overheard }, told, held) => {
+  const takenAt = overheard.takenAt(told.to, told.eventId)
+  return withChain(told, held).some((event) =>
+    isSignedByUnheardKey(overheard, event, told.ofTeller.rules.version, told.to, takenAt),
   )
+}
 
 const isDamaged: Reason = ({ overheard }, told, held) =>
   withChain(told, held).some(({ eventId }) => overheard.wasEventAltered(told.to, eventId, told.eventId))

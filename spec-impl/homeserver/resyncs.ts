@@ -97,6 +97,8 @@ export class Resyncs extends Context.Service<
           yield* wait({ roomId: room.roomId, what: "whole state", servers }, failures)
         }
         partial.whole.openUnsafe()
+        // What was missing behind claims while the state was partial can be taken in now.
+        for (const [server, from] of gapsIn(room, serverName)) yield* later(backfill(room, server, from))
       })
 
       const backfill = Effect.fnUntraced(function* (room: Room, server: string, from: readonly string[]) {
@@ -219,14 +221,4 @@ const takeOmitted = Effect.fnUntraced(function* (room: Room, partial: PartialSta
       .pipe(Effect.andThen(Effect.sync(() => outside.note(writes))), Effect.uninterruptible)
   })
   yield* replace.pipe(Semaphore.withPermits(room.writing, 1), Semaphore.withPermits(room.receiving, 1))
-  yield* fillGapsOf(room, partial)
-})
-
-/** History that was missing behind claims while the state was partial: it is taken in now. */
-const fillGapsOf = Effect.fnUntraced(function* (room: Room, { joinId, journal }: PartialState) {
-  for (const [eventId] of journal) {
-    const record = room.dag.timeline(eventId)
-    if (eventId === joinId || record?.stateSource.kind !== "claimed") continue
-    yield* Effect.ignore(backfillBefore(room, record.stateSource.by, [eventId]))
-  }
 })
