@@ -82,7 +82,10 @@ const historyOf = (dag: RoomDag): readonly TimelineRecord[] =>
           : compareCodePoints(a.event.eventId, b.event.eventId),
     )
 
-/** How two servers see one event differently, if its parents do not explain it. */
+/**
+ * How two servers see one event differently, if its parents do not explain it. Whether one rejected a message says nothing
+ * of the state: that before it and that after it are one.
+ */
 const differenceAt = (
   one: HeldRoom,
   other: HeldRoom,
@@ -101,6 +104,7 @@ const differenceAt = (
       ? { cause: "different-resolution", claimedBy: undefined, keys }
       : undefined
   }
+  if (seenByOne.event.stateKey === undefined) return undefined
   const isRejected = ({ verdict }: TimelineRecord): boolean => verdict === "rejected"
   return isRejected(seenByOne) === isRejected(seenByOther)
     ? undefined

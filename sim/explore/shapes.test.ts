@@ -25,6 +25,28 @@ const outage = planOf(
 )
 
 /**
+ * The same, of a room of version 1 in which Charlie redacts his own redaction meanwhile: what is left of that names no event,
+ * so Bob's server rejects it (rule 11.3). That is no reason why states differ.
+ */
+const outageOverRedaction: Plan = {
+  ...outage,
+  servers: ["s1", "s2", "s3"].map((name) => ({ name })),
+  users: [...outage.users, "@charlie:s3"],
+  entries: [
+    ...outage.entries.map((entry): PlanEntry => {
+      if ("do" in entry && entry.do.act === "create") return { ...entry, do: { ...entry.do, version: "1" } }
+      return entry.id === "cut" ? { ...entry, fault: { fault: "isolation", servers: ["s2"] } } : entry
+    }),
+    charlieJoins,
+    { id: "away", atMs: 2_500, fault: { fault: "isolation", servers: ["s2"] }, forMs: 1_500 } as const,
+    { id: "word", atMs: 2_700, do: { act: "message", user: "@charlie:s3", room: "r" } } as const,
+    { id: "unsay", atMs: 2_900, do: { act: "redact", user: "@charlie:s3", room: "r", of: "word" } } as const,
+    { id: "again", atMs: 3_100, do: { act: "redact", user: "@charlie:s3", room: "r", of: "unsay" } } as const,
+    { id: "seen", atMs: 4_500, do: { act: "message", user: "@charlie:s3", room: "r" } } as const,
+  ].toSorted((a, b) => a.atMs - b.atMs),
+}
+
+/**
  * S16: Bob and Dan are removed while theirs is cut off. He comes back there, they leave, and Alice's hears of that first:
  * he has nothing to leave. Then it fetches what was before, by which he is there.
  */
@@ -115,6 +137,7 @@ const stale: Plan = {
 describe("what is nobody's fault", () => {
   test("S15, an outage orphan", async () => {
     expect(await shapesIn(outage)).toEqual(["agree outage-orphan", "live outage-orphan"])
+    expect(await shapesIn(outageOverRedaction)).toEqual(["agree outage-orphan", "live outage-orphan"])
     const mutant = withMutant(outage, "s1", { user: "@bob:s2", atMs: 4_000 })
     expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
   })
