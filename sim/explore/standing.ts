@@ -207,9 +207,8 @@ class Standing {
 
   /**
    * What its own server has forgotten, which came back on a backup, that server tells nobody any more, also where it has
-   * heard of it again. Nor is a server
-   * told once more what it knew and has forgotten: that it is out of the room, or what was before that, or what nobody has
-   * said anything since that builds on.
+   * heard of it again. Nor is a server told once more what it knew and has forgotten: that it is out of the room, or what
+   * was before that, or what nobody has said anything since that builds on.
    */
   isForgotten({ server, eventId, heldBy }: Lack): boolean {
     const { rolledBack, overheard } = this.#judged
