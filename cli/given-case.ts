@@ -12,8 +12,10 @@ export interface GivenCase {
 
 /** The case that a word of the command line names: a file, or the id of a result. One line says what is wrong, if so. */
 export const givenCase = Effect.fnUntraced(function* (word: string) {
-  if (!isResultId(word) || existsSync(word)) return { found: yield* loadCase(word), file: word } as GivenCase
+  if (!isResultId(word) || existsSync(word)) return asGiven(yield* loadCase(word), word)
   const { caseOfResult } = yield* Effect.promise(() => import("./results/result-case.ts"))
   const found = yield* caseOfResult(word)
-  return { found, file: fileOf(found) } as GivenCase
+  return asGiven(found, fileOf(found))
 })
+
+const asGiven = (found: Case, file: string): GivenCase => ({ found, file })

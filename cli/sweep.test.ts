@@ -128,3 +128,19 @@ test("netsplit shrink finds the smallest plan that fails in the same way, which 
   expect(again.exitCode).toBe(1)
   expect(again.stdout).toContain("live (outage-orphan): ")
 }, 60_000)
+
+test("failures of a sweep have ids, by which each is shown and replayed", async () => {
+  const results = join(folder, "sweeps.sqlite")
+  const recorded = (words: string) => line(`${words} --results ${results}`)
+  await recorded("sweep random --seeds 1..4 --mutant one-refuses-all --workers 1 --json")
+  const { cases } = JSON.parse((await recorded("results show 1 --json")).stdout)
+  const last = cases.at(-1)
+  expect(cases.length).toBeGreaterThan(1)
+  const shown = (await recorded(`results show 1.${cases.length}`)).stdout
+  expect(shown).toMatch(new RegExp(`^1\\.${cases.length} +${last.check}`, "m"))
+  expect(shown).not.toMatch(/^1\.1 /m)
+  const again = await recorded(`replay 1.${cases.length}`)
+  expect(again.exitCode).toBe(1)
+  expect(again.stdout).toContain(last.check)
+  for (const { case_file } of cases) rmSync(case_file, { force: true })
+}, 60_000)

@@ -73,8 +73,9 @@ const presentSweeps = ({ command, sweeps }: CommandResults): readonly string[] =
     ...(sweep.seeds_left === undefined ? [] : [`Go on with: ${resumeLine(command.line, sweep.seeds_left)}`]),
     ...section([["goal", "times"], ...sweep.goals.map(({ goal, count }) => [goal, `${count}`])]),
     ...section([
-      ["seed", "room version", "check", "shape", "why"],
-      ...sweep.failures.map(({ seed, room_version, check, shape, why }) => [
+      ["id", "seed", "room version", "check", "shape", "why"],
+      ...sweep.failures.map(({ number, seed, room_version, check, shape, why }) => [
+        `${command.id}.${number}`,
         `${seed}`,
         room_version,
         check,
@@ -101,8 +102,8 @@ export const presentResult = (result: CommandResults, colours: boolean): readonl
   ...presentSweeps(result),
   ...section([
     ["case", "check", "shape", "events", "servers", "faults", "file"],
-    ...result.cases.map((kept, at) => [
-      `${result.command.id}.${at + 1}`,
+    ...result.cases.map((kept) => [
+      `${result.command.id}.${kept.number}`,
       kept.check,
       kept.shape ?? "—",
       `${kept.events}`,

@@ -28,6 +28,11 @@ export const listCommands = (
     Effect.map(readRows("commands")),
   )
 
+/** Of several of one command: 2 of command 17 is called `17.2`, as a run is. */
+interface Numbered {
+  readonly number: number
+}
+
 /** A command with what came of it. */
 export interface CommandResults {
   readonly command: Row<"commands">
@@ -35,9 +40,9 @@ export interface CommandResults {
   readonly samples: readonly Row<"samples">[]
   readonly sweeps: readonly (Row<"sweeps"> & {
     readonly goals: readonly Row<"goals">[]
-    readonly failures: readonly Row<"failures">[]
+    readonly failures: readonly (Row<"failures"> & Numbered)[]
   })[]
-  readonly cases: readonly Row<"cases">[]
+  readonly cases: readonly (Row<"cases"> & Numbered)[]
 }
 
 const childrenOf = <T extends TableName>(
@@ -50,6 +55,9 @@ const childrenOf = <T extends TableName>(
     sql<object>`SELECT * FROM ${sql(table)} WHERE ${sql(parent)} = ${id} ORDER BY id`,
     readRows(table),
   )
+
+const numbered = <R extends object>(rows: readonly R[]): readonly (R & Numbered)[] =>
+  rows.map((row, at) => ({ ...row, number: at + 1 }))
 
 /** All of one command, or undefined where there is none of that id. */
 export const readCommand = (sql: SqlClient.SqlClient, id: number): Read<CommandResults | undefined> =>
@@ -64,10 +72,10 @@ export const readCommand = (sql: SqlClient.SqlClient, id: number): Read<CommandR
       sweeps: yield* Effect.forEach(sweeps, (sweep) =>
         Effect.all({
           goals: childrenOf(sql, "goals", "sweep_id", sweep.id),
-          failures: childrenOf(sql, "failures", "sweep_id", sweep.id),
+          failures: Effect.map(childrenOf(sql, "failures", "sweep_id", sweep.id), numbered),
         }).pipe(Effect.map((found) => ({ ...sweep, ...found }))),
       ),
-      cases: yield* childrenOf(sql, "cases", "command_id", id),
+      cases: numbered(yield* childrenOf(sql, "cases", "command_id", id)),
     }
   })
 

@@ -38,7 +38,7 @@ export const objectionOfCitations = (
   event: Event,
   stoodThen?: (eventId: string) => boolean,
 ): Objection | undefined => {
-  const missing = event.authEvents.find((cited) => !dag.holds(cited))
+  const missing = event.authEvents.find((cited) => dag.record(cited) === undefined)
   if (missing !== undefined) return { check: 4, rule: "auth_events", reason: `${missing} is not held` }
   if (stoodThen === undefined) return objectionByCitations(judging(dag), event)
   const record = (eventId: string): EventRecord | undefined => {

@@ -76,11 +76,9 @@ const graphProblems = ({ graph }: RoomDag, { event, index }: EventRecord): reado
   if (graph.indexOf(event.eventId) !== index || graph.event(index) !== event)
     return [`${event.eventId} is resolved by another copy than the one that is held`]
   const cited = [...graph.citedBy(index)].map((at) => graph.event(at).eventId)
-  return cited.length === event.authEvents.length
+  return cited.join() === event.authEvents.join()
     ? []
-    : [
-        `${event.eventId} is resolved as if it cited ${cited.length} of its ${event.authEvents.length} auth events`,
-      ]
+    : [`${event.eventId} is resolved as if it cited ${cited.join(", ") || "nothing"}`]
 }
 
 const citationProblems = (dag: RoomDag, record: EventRecord): readonly string[] => {
