@@ -13,7 +13,7 @@ import { backfillTo } from "./backfill.ts"
 import { badAnswer } from "./failures.ts"
 import { completeTemplate } from "./handshakes.ts"
 import { ServerIdentity } from "./identity.ts"
-import { type BelievedAnswer, believe } from "./join-answers.ts"
+import { type BelievedAnswer, believe, type ToldState } from "./join-answers.ts"
 import { fillGap, type MissingHistory } from "./missing-events.ts"
 import { beginPartialState } from "./partial-states.ts"
 import { Resyncs } from "./resyncs.ts"
@@ -44,7 +44,7 @@ export const joinThrough = Effect.fnUntraced(function* (
   const believed = yield* believe(room, event, answer, { via, omitMembers })
   const begin = takeUp(room, believed, via)
   if (known === undefined) yield* held === undefined ? begin : whileWriting(held, begin)
-  else if (yield* isResident(known)) yield* Effect.andThen(believed.events, takeIn(room, believed.join, via))
+  else if (yield* isResident(known)) yield* Effect.andThen(believed.told, takeIn(room, believed.join, via))
   else yield* goBack(room, believed, via)
   return believed.join
 })
@@ -82,7 +82,7 @@ const sendJoin = Effect.fnUntraced(function* (
 
 /**
  * A room that is new here becomes known with all that was told of it, or not at all: one group. It is made up while
- * signatures are verified, and where some do not hold once more without those events.
+ * signatures are verified, and where some do not hold once more, without those events or with others in their place.
  */
 const takeUp = Effect.fnUntraced(function* (room: Room, believed: BelievedAnswer, via: string) {
   const { join, offered, servers } = believed
@@ -90,16 +90,16 @@ const takeUp = Effect.fnUntraced(function* (room: Room, believed: BelievedAnswer
   // Of this server's own members all is known: it comes in by this join.
   const { serverName } = yield* ServerIdentity
   const others = servers?.filter((server) => server !== serverName)
-  const makeUp = (events: readonly Event[]) => {
+  const makeUp = (told: ToldState) => {
     if (others !== undefined) room.dag.presumedServers = new Set(others)
-    return madeUp(room.dag, believed, events, via)
+    return madeUp(room.dag, join, told, via)
   }
   const before = room.dag
   let made = makeUp(offered)
-  const events = yield* believed.events
-  if (events.length !== offered.length) {
+  const told = yield* believed.told
+  if (told !== offered) {
     room.dag = before.withoutEvents()
-    made = makeUp(events)
+    made = makeUp(told)
   }
   if (others !== undefined) room.partial = beginPartialState(join.eventId, via, others)
   yield* commitRecord(room, yield* allowedEntry(made.entry, via), {}, made.outliers)
@@ -109,8 +109,8 @@ const takeUp = Effect.fnUntraced(function* (room: Room, believed: BelievedAnswer
 /** Puts into a room without events what was told of it, and judges the join by that. */
 const madeUp = (
   dag: RoomDag,
-  { join, stateIds }: BelievedAnswer,
-  events: readonly Event[],
+  join: Event,
+  { events, stateIds }: ToldState,
   via: string,
 ): { readonly outliers: readonly OutlierRecord[]; readonly entry: TimelineRecord | undefined } => {
   const outliers: OutlierRecord[] = []
@@ -130,16 +130,13 @@ const madeUp = (
  * Of a room that this server was in before the past is held. What came since is fetched first: with it the join stands
  * in one history with all that was held. Where it is not to be had the join goes in without.
  */
-const goBack = Effect.fnUntraced(function* (
-  room: Room,
-  { join, events, stateIds }: BelievedAnswer,
-  via: string,
-) {
+const goBack = Effect.fnUntraced(function* (room: Room, { join, told }: BelievedAnswer, via: string) {
+  const { events, stateIds } = yield* told
   const enter = Effect.gen(function* () {
     if (room.dag.isInHistory(join.eventId)) return
     yield* commitRecord(room, yield* allowedEntry(entryOf(room.dag, join, stateIds, via), via))
   })
-  yield* Semaphore.withPermits(room.receiving, 1)(admitOutliers(room, yield* events))
+  yield* Semaphore.withPermits(room.receiving, 1)(admitOutliers(room, events))
   yield* Effect.ignore(backfillTo(room, via, room.dag.missingPrevEvents(join)))
   yield* Semaphore.withPermits(room.receiving, 1)(whileWriting(room, enter))
 })

@@ -7,9 +7,8 @@ import { domainOf } from "../core/identifiers.ts"
 import { compareCodePoints } from "../core/json/encode.ts"
 import { decideAnew } from "../core/room-dag/decide-anew.ts"
 import type { FederationClient } from "../federation/client.ts"
-import { MatrixError } from "../federation/matrix-error.ts"
 import { backfillBefore } from "./backfill.ts"
-import { badAnswer } from "./failures.ts"
+import { badAnswer, isNoAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
 import type { KeyRing } from "./key-ring.ts"
 import { askState } from "./missing-events.ts"
@@ -183,10 +182,6 @@ const backfillOfEach = Effect.fnUntraced(function* (room: Room, server: string, 
   }
   return { asked: servers, silent }
 })
-
-/** Whether a server has not said whether it has what it was asked for. */
-const isNoAnswer = (failure: { readonly _tag: string }): boolean =>
-  failure instanceof MatrixError ? failure.status >= 500 : failure._tag === "FederationUnreachable"
 
 /** By who told the state there, the events behind which history is missing. Before its own joins a server may have none. */
 const gapsIn = ({ dag, partial }: Room, serverName: string): ReadonlyMap<string, readonly string[]> => {
