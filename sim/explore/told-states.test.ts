@@ -90,7 +90,10 @@ const keyUnheardThenGap: Plan = {
   ],
 }
 
-/** Bob's server is told a state after a gap, and asks for the name in it: one bit of that is another, in its signature. */
+/**
+ * Bob's server is told a state after a gap, and asks for the name in it, and once more: each time one bit of that is
+ * another, in its signature. There is nobody else to ask.
+ */
 const damaged: Plan = {
   ...planOf(
     2,
@@ -129,7 +132,7 @@ describe("what was told in vain", () => {
     expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
   })
 
-  test("an event of a told state that did not come as it was said", async () => {
+  test("an event of a told state that did not come as it was said, nor when it was asked for again", async () => {
     expect(await shapesIn(damaged)).toEqual(["agree damaged-event"])
     // As if it had come whole, and Bob's server had dropped it.
     expect(await shapeOfUnheard(damaged)).toBeNull()
