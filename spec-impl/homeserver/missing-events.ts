@@ -147,7 +147,7 @@ export const askState = Effect.fnUntraced(function* (room: Room, origin: string,
   const ids = new Set(given.map((pdu) => eventIdOf(pdu, room.version)))
   const holes = missing.filter((id) => !ids.has(id))
   // What an id is made of may have been altered: then something came that nobody asked for.
-  const isOdd = [...ids].some((id) => id === undefined || !wanted.has(id))
+  const isOdd = holes.length > 0 && [...ids].some((id) => id === undefined || !wanted.has(id))
   if (holes.length > 0 && !isOdd) return yield* lackingOf(holes[0]!)
   const answer = yield* vetAnswered(room, given)
   const again = isWell(answer) ? [] : yield* askAgain(room, origin, serversIn(room), given, answer, missing)
