@@ -67,15 +67,17 @@ const found = (played: Played, roomId: string) => {
 
 type Rule = readonly [RequestMatch, Change, { readonly times?: number }?]
 
-/** s2 is away while Alice names the room, and is then told the state; s3 and s4 are in it too. */
-const toldState = (roomVersion: string, rules: readonly Rule[]) =>
+const guests = ["@bob:s2", "@carol:s3", "@dan:s4"]
+
+/** s2 is away while Alice names the room, and is then told the state. */
+const toldState = (roomVersion: string, rules: readonly Rule[], users = guests) =>
   play({ servers: 4, roomVersion, settings }, (played) =>
     Effect.scoped(
       Effect.gen(function* () {
         const { stage, network } = played
         const alice = stage.user("@alice:s1")
         const roomId = yield* alice.createRoom()
-        for (const user of ["@bob:s2", "@carol:s3", "@dan:s4"]) yield* stage.user(user).join(roomId, "s1")
+        for (const user of users) yield* stage.user(user).join(roomId, "s1")
         yield* stage.quiet
         yield* stage.partition(["s1", "s3", "s4"], ["s2"])
         // What was sent when it went away is sent again as it was, and nothing else.
@@ -107,6 +109,18 @@ describe("an event of a told state that came damaged", () => {
   it("is asked for of others where who told it has no other copy", async () => {
     const told = await toldState("11", [[{ ...ofEvent, destination: "s1" }, otherSignature]])
     expect(told).toEqual({ name: "ours", isSame: true, asked: ["s1", "s1", "s3"] })
+  })
+
+  it("is asked for four times at most of who gives another copy each time, as what alters them does", async () => {
+    let given = 0
+    const another: Change = (pdu) => ({
+      ...pdu,
+      signatures: { s1: { [keyIdOf(pdu)]: "ABCDEFGH"[given++]!.repeat(86) } },
+    })
+    const told = await toldState("11", [[ofEvent, another]], ["@bob:s2"])
+    expect(told).toEqual({ name: undefined, isSame: false, asked: ["s1", "s1", "s1", "s1", "s1"] })
+    given = 0
+    expect((await toldState("11", [[ofEvent, another, { times: 4 }]], ["@bob:s2"])).name).toBe("ours")
   })
 
   it("is left out where nobody has it whole, and the state taken without it", async () => {

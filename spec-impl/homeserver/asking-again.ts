@@ -7,7 +7,7 @@
 import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { eventIdOf } from "../core/event-id.ts"
-import { compareCodePoints } from "../core/json/encode.ts"
+import { canonicalJson, compareCodePoints } from "../core/json/encode.ts"
 import { isJsonObject, type JsonValue } from "../core/json/value.ts"
 import { FederationClient, type FederationUnreachable } from "../federation/client.ts"
 import type { MatrixError } from "../federation/matrix-error.ts"
@@ -16,14 +16,14 @@ import { ServerIdentity } from "./identity.ts"
 import type { Room } from "./rooms.ts"
 import { type VettedAnswer, vetAnswered } from "./vetting.ts"
 
-/** So many servers are asked at most, one after the other, and for so many events: a lie about a room costs no more. */
-const serversMax = 4
+/** So often it is asked for one event at most, and for so many events: a lie about a room costs no more. */
+const questionsMax = 4
 const eventsMax = 20
 
 /**
  * Those of `wanted` that are to be had whole after all, where of the answer `pdus` of `teller` something is damaged: that,
  * and what did not come by its id, which may be made of what was altered. Asked are `teller`, once more, and servers
- * among `inRoom`.
+ * among `inRoom`; where these are few, each again that does not say the same as before.
  */
 export const askAgain = Effect.fnUntraced(function* (
   room: Room,
@@ -33,7 +33,7 @@ export const askAgain = Effect.fnUntraced(function* (
   { damaged }: VettedAnswer,
   wanted: readonly string[],
 ) {
-  const came = new Set(pdus.map((pdu) => (isJsonObject(pdu) ? eventIdOf(pdu, room.version) : undefined)))
+  const came = new Set(pdus.map((pdu) => idOf(room, pdu)))
   const lacked = [...new Set(wanted)]
     .filter((eventId) => damaged.has(eventId) || !(came.has(eventId) || room.dag.holds(eventId)))
     .slice(0, eventsMax)
@@ -41,26 +41,52 @@ export const askAgain = Effect.fnUntraced(function* (
   const makers = lacked.flatMap((eventId) => damaged.get(eventId) ?? [])
   const known = [...makers.filter((server) => inRoom.has(server)), ...[...inRoom].sort(compareCodePoints)]
   const servers = [...new Set([teller, ...known])].filter((server) => server !== serverName)
-  const found = new Map<string, Event>()
-  for (const server of servers.slice(0, serversMax)) {
-    for (const eventId of lacked) {
-      if (found.has(eventId)) continue
-      const result = yield* Effect.result(askWhole(room, server, eventId))
-      if (result._tag === "Success") {
-        if (result.success !== undefined) found.set(eventId, result.success)
-      } else if (isSilent(result.failure)) break
-    }
+  const silent = new Set<string>()
+  const found: Event[] = []
+  for (const eventId of lacked) {
+    const copies = pdus.filter((pdu) => idOf(room, pdu) === eventId)
+    const whole = yield* askForOne(room, servers, eventId, copies, silent)
+    if (whole !== undefined) found.push(whole)
   }
-  return [...found.values()]
+  return found
+})
+
+const idOf = ({ version }: Room, pdu: JsonValue): string | undefined =>
+  isJsonObject(pdu) ? eventIdOf(pdu, version) : undefined
+
+/** Who says nothing is `silent`, and not asked for any other. */
+const askForOne = Effect.fnUntraced(function* (
+  room: Room,
+  servers: readonly string[],
+  eventId: string,
+  copies: readonly JsonValue[],
+  silent: Set<string>,
+) {
+  const client = yield* FederationClient
+  const known = new Set(copies.map((pdu) => canonicalJson(pdu)))
+  /** They have it not, or so and not otherwise. */
+  const settled = new Set<string>()
+  for (let question = 0; question < questionsMax; question++) {
+    const server = servers[question % servers.length]
+    if (server === undefined || silent.has(server) || settled.has(server)) continue
+    const ask = client.call(server, (api) => api.history.event({ params: { eventId } }))
+    const answer = yield* Effect.result(ask)
+    if (answer._tag === "Failure") {
+      if (isSilent(answer.failure)) silent.add(server)
+      else if (answer.failure._tag === "MatrixError") settled.add(server)
+      continue
+    }
+    const { pdus } = answer.success
+    const { events, damaged } = yield* vetAnswered(room, pdus)
+    const event = events.find((one) => one.eventId === eventId)
+    if (event !== undefined && !damaged.has(eventId)) return event
+    const text = pdus.map((pdu) => canonicalJson(pdu)).join()
+    if (known.has(text)) settled.add(server)
+    known.add(text)
+  }
+  return undefined
 })
 
 /** Whoever says nothing is not waited for again; unlike one who says what cannot be read. */
 const isSilent = (failure: MatrixError | FederationUnreachable): boolean =>
   isNoAnswer(failure) && !(failure._tag === "FederationUnreachable" && failure.reason === "malformed-answer")
-
-const askWhole = Effect.fnUntraced(function* (room: Room, server: string, eventId: string) {
-  const client = yield* FederationClient
-  const { pdus } = yield* client.call(server, (api) => api.history.event({ params: { eventId } }))
-  const { events, damaged } = yield* vetAnswered(room, pdus)
-  return damaged.has(eventId) ? undefined : events.find((event) => event.eventId === eventId)
-})
