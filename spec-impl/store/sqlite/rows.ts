@@ -2,7 +2,7 @@
  * A store group as rows of the view `change`: each row is one change, and triggers make it. So the groups of a batch
  * are one statement, a transaction by itself: whole or nothing, in order, in one round trip to SQLite's thread.
  */
-import type { JsonValue } from "../../core/json/value.ts"
+import type { JsonObject, JsonValue } from "../../core/json/value.ts"
 import type { DestinationWrite, EventWrite, StoreGroup } from "../event-store.ts"
 import { writeKept, writeText } from "./kept-json.ts"
 
@@ -200,7 +200,20 @@ const manyEvents = (events: readonly EventWrite[]) => {
 
 const isOutlier = ({ history }: EventWrite): 0 | 1 => (history === undefined ? 1 : 0)
 
-const eventText = ({ roomId: _, eventId: __, ...data }: EventWrite): string => writeTyped(data)
+const eventText = ({ roomId: _, eventId: __, pdu, ...verdict }: EventWrite): string => {
+  const written = writtenBefore.get(pdu)
+  if (written === undefined) return writeTyped({ pdu, ...verdict })
+  writtenBefore.delete(pdu)
+  return `{"pdu":${written},${writeTyped(verdict).slice(1)}`
+}
+
+/** The text of each PDU that was asked for ahead of the group that it comes with. */
+const writtenBefore = new WeakMap<JsonObject, string>()
+
+/** Writes PDUs as text while it is not known yet whether they will be kept. */
+export const writePdus = (pdus: readonly JsonObject[]): void => {
+  for (const pdu of pdus) writtenBefore.set(pdu, writeKept(pdu))
+}
 
 const destinationChanges = (write: DestinationWrite): readonly Change[] => {
   const destination = writeText(write.destination)
