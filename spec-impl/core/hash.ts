@@ -22,7 +22,7 @@ export const sha1Hex = (text: string): string => hash("sha1", text, "hex")
 /** `object` without those keys. */
 export const without = (object: JsonObject, keys: readonly string[]): JsonObject => {
   const rest = newObject<JsonValue>()
-  for (const key of Object.keys(object)) if (!keys.includes(key)) rest[key] = object[key]!
+  for (const key in object) if (!keys.includes(key)) rest[key] = object[key]!
   return rest
 }
 

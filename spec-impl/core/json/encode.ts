@@ -156,7 +156,7 @@ export const encodedBytesMax = (value: JsonValue): number => {
     else if (next instanceof JsonFloat) bytes += largestNumberBytes
     else if (Array.isArray(next)) for (const item of next) waiting.push(item)
     else if (typeof next === "object" && next !== null) {
-      for (const key of Object.keys(next)) {
+      for (const key in next) {
         bytes += key.length * unitBytesMax
         waiting.push((next as JsonObject)[key]!)
       }
