@@ -9,6 +9,9 @@ import type { RoomVersion } from "./room-version.ts"
 /** SHA-256 of bytes, or of text as UTF-8. */
 export const sha256 = (data: Uint8Array | string): Uint8Array => hash("sha256", data, "buffer")
 
+/** SHA-256 of text as UTF-8, a character for each byte: a string takes a third of the time of bytes with a buffer of their own. */
+export const sha256Binary = (text: string): string => hash("sha256", text, "binary")
+
 /** SHA-256 of text as UTF-8, unpadded in that alphabet. */
 const hashText = (text: string, alphabet: "base64" | "base64url"): string => {
   const padded = hash("sha256", text, alphabet)
