@@ -42,6 +42,7 @@ export class Host {
     const read = <A, E>(reading: Effect.Effect<A, E>): Effect.Effect<A, E> => this.#read(reading)
     return {
       commit: (group) => this.#commit(group, fence.guard(store.commit(group))),
+      prepare: store.prepare,
       get rooms() {
         return read(store.rooms)
       },

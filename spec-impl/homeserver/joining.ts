@@ -42,7 +42,7 @@ export const joinThrough = Effect.fnUntraced(function* (
   const answer = yield* sendJoin(via, roomId, event, omitMembers)
   const room = known ?? rooms.make(roomId, version)
   const believed = yield* believe(room, event, answer, { via, omitMembers })
-  const begin = takeUp(room, believed, via)
+  const begin = takeUp(rooms, room, believed, via)
   if (known === undefined) yield* held === undefined ? begin : whileWriting(held, begin)
   else if (yield* isResident(known)) yield* Effect.andThen(believed.told, takeIn(room, believed.join, via))
   else yield* goBack(room, believed, via)
@@ -84,7 +84,12 @@ const sendJoin = Effect.fnUntraced(function* (
  * A room that is new here becomes known with all that was told of it, or not at all: one group. It is made up while
  * signatures are verified, and where some do not hold once more, without those events or with others in their place.
  */
-const takeUp = Effect.fnUntraced(function* (room: Room, believed: BelievedAnswer, via: string) {
+const takeUp = Effect.fnUntraced(function* (
+  rooms: Rooms["Service"],
+  room: Room,
+  believed: BelievedAnswer,
+  via: string,
+) {
   const { join, offered, servers } = believed
   const resyncs = yield* Resyncs
   // Of this server's own members all is known: it comes in by this join.
@@ -96,6 +101,7 @@ const takeUp = Effect.fnUntraced(function* (room: Room, believed: BelievedAnswer
   }
   const before = room.dag
   let made = makeUp(offered)
+  rooms.prepare(made.outliers)
   const told = yield* believed.told
   if (told !== offered) {
     room.dag = before.withoutEvents()

@@ -2,7 +2,7 @@
  * A store group as rows of the view `change`: each row is one change, and triggers make it. So the groups of a batch
  * are one statement, a transaction by itself: whole or nothing, in order, in one round trip to SQLite's thread.
  */
-import type { JsonValue } from "../../core/json/value.ts"
+import type { JsonObject, JsonValue } from "../../core/json/value.ts"
 import type { DestinationWrite, EventWrite, StoreGroup } from "../event-store.ts"
 import { writeKept, writeText } from "./kept-json.ts"
 
@@ -29,7 +29,7 @@ const changes = {
       WHERE NOT EXISTS (SELECT 1 FROM rooms WHERE room_id = NEW.a);
     INSERT INTO events (room_id, event_id, is_outlier, data)
       SELECT NEW.a, value ->> 0, value ->> 1, CAST(substr(NEW.d, value ->> 2, value ->> 3) AS TEXT)
-      FROM json_each(NEW.b) WHERE true
+      FROM jsonb_each(NEW.b) WHERE true
       ON CONFLICT DO UPDATE SET is_outlier = excluded.is_outlier, data = excluded.data
       WHERE excluded.is_outlier <= is_outlier;`,
   extremities: `
@@ -76,14 +76,17 @@ export const changeDefinitions: readonly string[] = [
   ),
 ]
 
-/** Makes the changes of a JSON array of rows, in their order. */
+/**
+ * Makes the changes of a JSON array of rows, in their order. `json_each` would write each row as text, to be parsed once
+ * more; the other is there since SQLite 3.51 (`sqlite3` brings 3.52).
+ */
 export const applyChanges =
-  "INSERT INTO change SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)"
+  "INSERT INTO change SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM jsonb_each(?)"
 
 /** The same, where `events` finds its bytes beside them. */
 export const applyChangesWithEvents =
   "INSERT INTO change SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, " +
-  "iif(value ->> 0 = 'events', ?2, value ->> 4) FROM json_each(?1)"
+  "iif(value ->> 0 = 'events', ?2, value ->> 4) FROM jsonb_each(?1)"
 
 /** Puts bytes where `putBlob` finds them. */
 export const stageBlob = "INSERT INTO staged VALUES (?, ?)"
@@ -200,7 +203,20 @@ const manyEvents = (events: readonly EventWrite[]) => {
 
 const isOutlier = ({ history }: EventWrite): 0 | 1 => (history === undefined ? 1 : 0)
 
-const eventText = ({ roomId: _, eventId: __, ...data }: EventWrite): string => writeTyped(data)
+const eventText = ({ roomId: _, eventId: __, pdu, ...verdict }: EventWrite): string => {
+  const written = writtenBefore.get(pdu)
+  if (written === undefined) return writeTyped({ pdu, ...verdict })
+  writtenBefore.delete(pdu)
+  return `{"pdu":${written},${writeTyped(verdict).slice(1)}`
+}
+
+/** The text of each PDU that was asked for ahead of the group that it comes with. */
+const writtenBefore = new WeakMap<JsonObject, string>()
+
+/** Writes PDUs as text while it is not known yet whether they will be kept. */
+export const writePdus = (pdus: readonly JsonObject[]): void => {
+  for (const pdu of pdus) writtenBefore.set(pdu, writeKept(pdu))
+}
 
 const destinationChanges = (write: DestinationWrite): readonly Change[] => {
   const destination = writeText(write.destination)
