@@ -8,6 +8,7 @@ import type { AddressInfo, Socket } from "node:net"
 import { Cause, Data, Effect, Exit, type Fiber, type Scope } from "effect"
 import { MatrixError } from "../../federation/matrix-error.ts"
 import type { WireHandler, WireRequest, WireResponse } from "../../federation/wire.ts"
+import { InWork, type Placed } from "./in-work.ts"
 import { readBody } from "./incoming-body.ts"
 import { type ListenerLimits, tellsToComeAgain } from "./limits.ts"
 import { endWith, internalError, refuse, sendUnparsed } from "./outgoing-answer.ts"
@@ -44,7 +45,7 @@ export interface Listener {
   readonly drain: Effect.Effect<void>
 }
 
-interface Work {
+interface Work extends Placed {
   readonly method: string
   readonly fiber: Fiber.Fiber<WireResponse>
   readonly outgoing: ServerResponse
@@ -122,7 +123,7 @@ export const listen = Effect.fnUntraced(function* (
   const run = Effect.runForkWith(surroundings)
   const server = makeServer(options)
   const slots = new Slots(limits.requestsMax, limits.requestsOfAddressMax)
-  const inWork = new Set<Work>()
+  const inWork = new InWork<Work>()
   const budget = { weight: 0 }
   const answering = new Set<Socket>()
   let isDraining = false
@@ -177,7 +178,7 @@ export const listen = Effect.fnUntraced(function* (
   const answer = (request: WireRequest, outgoing: ServerResponse, free: () => void): Work => {
     const { method } = request
     const fiber = run(handler(request))
-    const work: Work = { method, fiber, outgoing, answeredMs: undefined, free }
+    const work: Work = { method, fiber, outgoing, answeredMs: undefined, free, place: -1 }
     inWork.add(work)
     fiber.addObserver((exit) => {
       if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) run(Effect.logError(exit.cause))
@@ -200,7 +201,7 @@ export const listen = Effect.fnUntraced(function* (
 
   const end = (work: Work): void => {
     if (!work.outgoing.closed || work.fiber.pollUnsafe() === undefined) return
-    inWork.delete(work)
+    inWork.remove(work)
     work.free()
   }
 
