@@ -16,6 +16,7 @@ export const Transaction = Schema.Struct({
   edus: Schema.optionalKey(Schema.Array(AnyJson).check(Schema.isMaxLength(transactionEdusMax))),
 })
 
+/** Whether it is what most are. */
 const isTransaction = (body: JsonValue | undefined): boolean => {
   if (!isJsonObject(body)) return false
   const { origin = "", origin_server_ts: sentTs = 0, pdus, edus = [] } = body
@@ -25,7 +26,8 @@ const isTransaction = (body: JsonValue | undefined): boolean => {
     isJsonArray(pdus) &&
     pdus.length <= transactionPdusMax &&
     isJsonArray(edus) &&
-    edus.length <= transactionEdusMax
+    edus.length <= transactionEdusMax &&
+    edus.every(isJsonObject)
   )
 }
 
