@@ -89,6 +89,8 @@ const nearestAccepted = (
   history: History,
   next: (eventId: string) => readonly string[],
 ): readonly string[] => {
+  // Mostly all of them are.
+  if (start.every((eventId) => history.verdictOf(eventId) === "accepted")) return start
   const found: string[] = []
   const seen = new Set<string>()
   const waiting = [...start]
