@@ -19,6 +19,7 @@ export type EventSignatures = "verified" | { readonly failed: string }
 
 /** Where keys come from. */
 interface KeySource {
+  readonly nowMs: () => number
   readonly keysOf: (server: string) => KnownKeys
   /** Asks for keys of those servers, but for those of which that was done just now. */
   readonly refreshMany: (wanted: ReadonlyMap<string, WantedKeys>) => Effect.Effect<void>
@@ -33,10 +34,10 @@ interface Question {
 
 /** The required signatures of many events of one room, verified while whoever gives them goes on. */
 export interface EventVerification {
-  /** Asks for keys first where some are lacking. */
+  /** Asks for keys first where some are lacking: else there is nothing to wait for. */
   readonly add: (events: readonly Event[]) => Effect.Effect<void>
-  /** What became of all that was added, in that order. Nothing is added after that. */
-  readonly outcomes: Effect.Effect<readonly EventSignatures[]>
+  /** What became of all that was added, in that order. Nothing is added after that is asked for. */
+  readonly outcomes: () => Effect.Effect<readonly EventSignatures[]>
 }
 
 export const beginEventVerification = (
@@ -57,16 +58,17 @@ export const beginEventVerification = (
       }
       return inquiry.ask(questions)
     },
-    outcomes: Effect.map(inquiry.answers, (answers) => {
-      const failures = new Map<Event, string>()
-      for (const { event, problem } of answers) {
-        if (problem !== undefined && !failures.has(event)) failures.set(event, problem)
-      }
-      return added.map((event): EventSignatures => {
-        const failed = failures.get(event)
-        return failed === undefined ? "verified" : { failed }
-      })
-    }),
+    outcomes: () =>
+      Effect.mapEager(inquiry.answers(), (answers) => {
+        const failures = new Map<Event, string>()
+        for (const { event, problem } of answers) {
+          if (problem !== undefined && !failures.has(event)) failures.set(event, problem)
+        }
+        return added.map((event): EventSignatures => {
+          const failed = failures.get(event)
+          return failed === undefined ? "verified" : { failed }
+        })
+      }),
   }
 }
 
@@ -78,7 +80,7 @@ export const verifyEventSignatures = (
   version: RoomVersion,
 ): Effect.Effect<readonly EventSignatures[]> => {
   const { add, outcomes } = beginEventVerification(source, signatures, version)
-  return Effect.andThen(add(events), outcomes)
+  return Effect.flatMapEager(add(events), outcomes)
 }
 
 /** Whether `server` signed the event, whoever else must have. */
@@ -121,9 +123,8 @@ const answerQuestions = (
   version: RoomVersion,
 ): Effect.Effect<readonly (string | undefined)[]> => {
   const { ask, answers } = beginInquiry(source, signatures, version)
-  return Effect.andThen(
-    ask(questions),
-    Effect.map(answers, (given) => given.map(({ problem }) => problem)),
+  return Effect.flatMapEager(ask(questions), () =>
+    Effect.mapEager(answers(), (given) => given.map(({ problem }) => problem)),
   )
 }
 
@@ -145,7 +146,7 @@ const beginInquiry = (
   { keyValidity }: RoomVersion,
 ): {
   readonly ask: (questions: readonly Question[]) => Effect.Effect<void>
-  readonly answers: Effect.Effect<readonly Answer[]>
+  readonly answers: () => Effect.Effect<readonly Answer[]>
 } => {
   const verification = signatures.begin()
   const asked: Asked[] = []
@@ -163,22 +164,27 @@ const beginInquiry = (
     verification.add(known)
   }
   return {
-    ask: (questions) =>
-      Effect.clockWith((clock) => {
-        const lacking = lackingKeys(source, questions, keyValidity, clock.currentTimeMillisUnsafe())
-        const go = Effect.sync(() => verify(questions, clock.currentTimeMillisUnsafe()))
-        return lacking.size === 0 ? go : Effect.andThen(source.refreshMany(lacking), go)
-      }),
-    answers: Effect.map(verification.verdicts, (verdicts) => {
-      const verified = verdicts.values()
-      return asked.map((question): Answer => {
-        const outcomes = question.checks.map(({ keyId }, place): SignatureOutcome => {
-          if (question.keys[place] !== undefined) return verified.next().value ? "valid" : "invalid"
-          return source.keysOf(question.server).has(keyId) ? "expired-key" : "unknown-key"
+    ask: (questions) => {
+      const nowMs = source.nowMs()
+      const lacking = lackingKeys(source, questions, keyValidity, nowMs)
+      if (lacking.size > 0) {
+        const go = Effect.sync(() => verify(questions, source.nowMs()))
+        return Effect.andThen(source.refreshMany(lacking), go)
+      }
+      verify(questions, nowMs)
+      return Effect.void
+    },
+    answers: () =>
+      Effect.mapEager(verification.verdicts, (verdicts) => {
+        const verified = verdicts.values()
+        return asked.map((question): Answer => {
+          const outcomes = question.checks.map(({ keyId }, place): SignatureOutcome => {
+            if (question.keys[place] !== undefined) return verified.next().value ? "valid" : "invalid"
+            return source.keysOf(question.server).has(keyId) ? "expired-key" : "unknown-key"
+          })
+          return { event: question.event, problem: problemIn(question, outcomes) }
         })
-        return { event: question.event, problem: problemIn(question, outcomes) }
-      })
-    }),
+      }),
   }
 }
 

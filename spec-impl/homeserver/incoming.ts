@@ -8,10 +8,10 @@ import { EventStore, type StoreGroup, type TransactionAnswer } from "../store/ev
 import { Destinations } from "./destinations.ts"
 import { Edus } from "./edus.ts"
 import { storeFailed } from "./failures.ts"
-import type { ServerIdentity } from "./identity.ts"
-import { type PduResult, receivePdus, roomIdIn, takenIn } from "./incoming-pdus.ts"
-import type { JoinsInFlight } from "./joins-in-flight.ts"
-import type { KeyRing } from "./key-ring.ts"
+import { ServerIdentity } from "./identity.ts"
+import { type PduResult, type Receiver, receivePdus, roomIdIn, takenIn } from "./incoming-pdus.ts"
+import { JoinsInFlight } from "./joins-in-flight.ts"
+import { KeyRing } from "./key-ring.ts"
 import type { Outside } from "./outside.ts"
 import { Resyncs } from "./resyncs.ts"
 import { Rooms } from "./rooms.ts"
@@ -90,7 +90,16 @@ export class Incoming extends Context.Service<
       const destinations = yield* Destinations
       const rooms = yield* Rooms
       const resyncs = yield* Resyncs
-      const { readings } = yield* Settings
+      const { readings, parentsWaitMs } = yield* Settings
+      const { serverName } = yield* ServerIdentity
+      const receiver: Receiver = {
+        serverName,
+        rooms,
+        joins: yield* JoinsInFlight,
+        keyRing: yield* KeyRing,
+        parentsWaitMs,
+      }
+      const clock = yield* Clock.Clock
       const services = yield* Effect.context<
         | FederationClient
         | JoinsInFlight
@@ -112,7 +121,7 @@ export class Incoming extends Context.Service<
         answered.note(keyOf(origin, transactionId))
       }
 
-      const receiveOnce = Effect.fnUntraced(function* (
+      const receiveOnce = Effect.fnUntracedEager(function* (
         origin: string,
         transactionId: string,
         pdus: readonly JsonValue[],
@@ -123,7 +132,7 @@ export class Incoming extends Context.Service<
         if (known !== undefined) return known
         if (readings.nonCanonicalPdu === "refuse-transaction") yield* refuseNonCanonical(rooms, pdus)
         const byRoom = [...Map.groupBy(pdus, roomIdIn)]
-        const answeredTs = yield* Clock.currentTimeMillis
+        const answeredTs = clock.currentTimeMillisUnsafe()
         const isClearing = answeredTs - clearedTs >= clearedEveryMs
         const groupOf = (answer: TransactionAnswer): StoreGroup => ({
           answers: [{ origin, transactionId, answer, answeredTs }],
@@ -136,10 +145,12 @@ export class Incoming extends Context.Service<
             : undefined
         const received =
           byRoom.length === 1
-            ? [yield* receivePdus(origin, byRoom[0]![0], pdus, seal)]
-            : yield* Effect.forEach(byRoom, ([roomId, ofRoom]) => receivePdus(origin, roomId, ofRoom, seal), {
-                concurrency: roomsAtOnceMax,
-              })
+            ? [yield* receivePdus(receiver, origin, byRoom[0]![0], pdus, seal)]
+            : yield* Effect.forEach(
+                byRoom,
+                ([roomId, ofRoom]) => receivePdus(receiver, origin, roomId, ofRoom, seal),
+                { concurrency: roomsAtOnceMax },
+              )
         // §EDUs: what is wrong with one is not told to the sender.
         for (const edu of edus) if (isJsonObject(edu)) yield* chapters.receive(origin, edu)
         const answer = answerOf(received.flatMap(({ results }) => results))
