@@ -156,11 +156,7 @@ export class Rooms extends Context.Service<
           Effect.uninterruptible(
             Effect.suspend(() => {
               if (forgotten.has(room)) return Effect.fail(roomForgotten(room))
-              const taken = positions.take(room, records)
-              return Effect.onExitPrimitive(keepAndApply(room, records, more, taken), () => {
-                positions.settle(taken)
-                return undefined
-              })
+              return keepAndApply(room, records, more, positions.take(room, records))
             }),
           )
 
@@ -191,12 +187,22 @@ export class Rooms extends Context.Service<
               ? { extremities: [{ roomId, eventIds: room.dag.forwardExtremitiesWith(records) }] }
               : {}),
           }
-          return Effect.flatMap(store.commit(group), () => {
-            stopwatch.add("store", since, records.length)
-            rooms.set(roomId, room)
-            if (held !== undefined && held !== room) forgotten.add(held)
-            partial?.journal.push(...journal)
-            return applyFrom(0, room, records, taken)
+          const settle = Effect.sync(() => positions.settle(taken))
+          return Effect.matchCauseEffect(store.commit(group), {
+            onFailure: (cause) => Effect.andThen(settle, Effect.failCause(cause)),
+            onSuccess: () => {
+              stopwatch.add("store", since, records.length)
+              rooms.set(roomId, room)
+              if (held !== undefined && held !== room) forgotten.add(held)
+              partial?.journal.push(...journal)
+              let left: Effect.Effect<void> = Effect.void
+              try {
+                left = applyFrom(0, room, records, taken)
+              } finally {
+                if (Exit.isExit(left)) positions.settle(taken)
+              }
+              return Exit.isExit(left) ? left : Effect.ensuring(left, settle)
+            },
           })
         }
 

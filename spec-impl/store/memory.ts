@@ -67,7 +67,7 @@ export class MemoryDisk {
 /** The contract of `EventStore` over a `MemoryDisk`: a group is applied between two steps of one task. */
 export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
   EventStore.of({
-    commit: (group) => Effect.suspend(() => commit(disk, group)),
+    commit: (group) => Effect.suspend(() => commitNow(disk, group)),
     rooms: Effect.sync(() =>
       [...disk.rooms]
         .map(
@@ -137,8 +137,11 @@ const readAnswerKey = (key: string): readonly [string, string] => {
   return [key.slice(0, end), key.slice(end + 1)]
 }
 
-/** Checks the whole group before it writes any of it, so that a failure leaves nothing behind. */
-const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreFailure> => {
+/**
+ * Keeps a group when it is called, and gives what came of it. Checks the whole group before it writes any of it, so that a
+ * failure leaves nothing behind.
+ */
+export const commitNow = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreFailure> => {
   const problem = problemOf(disk, group)
   if (problem !== undefined) return new StoreFailure({ reason: "broken", detail: problem })
   for (const roomId of group.forgottenRooms ?? []) disk.rooms.delete(roomId)
