@@ -38,12 +38,11 @@ const keyOf = (origin: string, transactionId: string): string => `${origin}\n${t
 class Answered {
   readonly #marks = new Set<number>()
 
-  has(key: string): boolean {
-    return this.#marks.has(markOf(key))
+  has(mark: number): boolean {
+    return this.#marks.has(mark)
   }
 
-  note(key: string): void {
-    const mark = markOf(key)
+  note(mark: number): void {
     // Noted last, it is forgotten last.
     this.#marks.delete(mark)
     this.#marks.add(mark)
@@ -118,7 +117,7 @@ export class Incoming extends Context.Service<
       let clearedTs = 0
       const answered = new Answered()
       for (const [origin, transactionId] of yield* store.answered(answersKnownMax)) {
-        answered.note(keyOf(origin, transactionId))
+        answered.note(markOf(keyOf(origin, transactionId)))
       }
 
       const receiveOnce = Effect.fnUntracedEager(function* (
@@ -127,8 +126,8 @@ export class Incoming extends Context.Service<
         pdus: readonly JsonValue[],
         edus: readonly JsonValue[],
       ) {
-        const isAnswered = answered.has(keyOf(origin, transactionId))
-        const known = isAnswered ? yield* store.answer(origin, transactionId) : undefined
+        const mark = markOf(keyOf(origin, transactionId))
+        const known = answered.has(mark) ? yield* store.answer(origin, transactionId) : undefined
         if (known !== undefined) return known
         if (readings.nonCanonicalPdu === "refuse-transaction") yield* refuseNonCanonical(rooms, pdus)
         const byRoom = [...Map.groupBy(pdus, roomIdIn)]
@@ -156,7 +155,7 @@ export class Incoming extends Context.Service<
         const answer = answerOf(received.flatMap(({ results }) => results))
         if (!received.some(({ isSealed }) => isSealed)) yield* store.commit(groupOf(answer))
         if (isClearing) clearedTs = answeredTs
-        answered.note(keyOf(origin, transactionId))
+        answered.note(mark)
         return answer
       })
 

@@ -185,9 +185,8 @@ const problemOf = (disk: MemoryDisk, group: StoreGroup): string | undefined => {
   const isKept = ({ roomId }: { readonly roomId: string }): boolean =>
     group.rooms?.some((room) => room.roomId === roomId) ||
     (disk.rooms.has(roomId) && !group.forgottenRooms?.includes(roomId))
-  const homeless = [group.events, group.extremities]
-    .map((writes) => writes?.find((write) => !isKept(write)))
-    .find((write) => write !== undefined)
+  const homeless =
+    group.events?.find((write) => !isKept(write)) ?? group.extremities?.find((write) => !isKept(write))
   if (homeless !== undefined) return `no room ${homeless.roomId} is kept here`
   const fresh = new Set<string>()
   for (const { digest, basedOn } of group.states ?? []) {

@@ -1,5 +1,5 @@
 /** The calling half of the `direct` transport. */
-import { Context, Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer, SchemaAST } from "effect"
 import { HttpApi, HttpApiClient, type HttpApiEndpoint } from "effect/http-api"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { FederationApi } from "../api.ts"
@@ -38,18 +38,18 @@ export const layerDirectClient = (send: DirectSend): Layer.Layer<FederationClien
     }),
   )
 
-/**
- * As `makeTarget`, where the path has nothing but identifiers: most of them can be written as they are, which is to
- * be seen without a schema.
- */
+/** As `makeTarget`, where the path has one identifier: most can be written as they are, which is seen without a schema. */
 const plainTarget = (
   { path, params }: HttpApiEndpoint.Top,
   makeTarget: (given: Given) => string,
 ): ((given: Given) => string) => {
-  const fields: Readonly<Record<string, unknown>> = (params as { readonly fields?: object } | undefined)
-    ?.fields as never
-  const [, before, name, after] = /^([^:]*):(\w+)([^:]*)$/.exec(path) ?? []
-  if (name === undefined || fields?.[name] !== PathIdentifier) return makeTarget
+  const [, before = "", name = "", after = ""] = /^([^:]*):(\w+)([^:]*)$/.exec(path) ?? []
+  const shape = params?.ast
+  const isPlain =
+    shape !== undefined &&
+    SchemaAST.isObjects(shape) &&
+    shape.propertySignatures.some((field) => field.name === name && field.type === PathIdentifier.ast)
+  if (!isPlain) return makeTarget
   return (given) => {
     const id = (given.params as Readonly<Record<string, unknown>> | undefined)?.[name]
     return given.query === undefined && typeof id === "string" && /^[\w-]+$/.test(id)
