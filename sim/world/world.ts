@@ -284,16 +284,14 @@ const tracedStore = (
   store: EventStore["Service"],
 ): EventStore["Service"] => ({
   ...store,
-  commit: (group) => {
-    const commit = Effect.suspend(() => {
+  commit: (group) =>
+    kernel.seam(name, "store", () => {
       if (fence.fallen) return stopped
       kernel.trace.recordText("store", name, groupText(group))
       return onCommit === undefined
         ? store.commit(group)
         : Effect.tap(store.commit(group), () => Effect.sync(() => onCommit(name, group)))
-    })
-    return kernel.seam(name, "store", commit)
-  },
+    }),
 })
 
 /** What each server decided about each event: what a report draws. */

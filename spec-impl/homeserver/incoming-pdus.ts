@@ -57,7 +57,7 @@ export interface Receiver {
   readonly parentsWaitMs: number
 }
 
-const receiveInOrder = Effect.fnUntracedEager(function* (
+const receiveInOrder = Effect.fnUntraced(function* (
   receiver: Receiver,
   origin: string,
   roomId: string,
@@ -110,7 +110,10 @@ const receiveInOrder = Effect.fnUntracedEager(function* (
       isSealed = more !== undefined && at + taken === pdus.length
       return isSealed ? more!([...results, ...named.slice(0, taken)]) : {}
     }
-    const taken = yield* admitInTurn(receiver, room, run, isAllowed, seal)
+    let taken = 0
+    yield* admitInTurn(receiver, room, run, isAllowed, seal, (count) => {
+      taken = count
+    })
     results.push(...named.slice(0, taken))
     if (taken > 0) continue
     const isEarly = () => room.dag.missingPrevEvents(vetted.event).length > 0

@@ -120,7 +120,7 @@ export class Incoming extends Context.Service<
         answered.note(markOf(keyOf(origin, transactionId)))
       }
 
-      const receiveOnce = Effect.fnUntracedEager(function* (
+      const receiveOnce = Effect.fnUntraced(function* (
         origin: string,
         transactionId: string,
         pdus: readonly JsonValue[],
