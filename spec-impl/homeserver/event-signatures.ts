@@ -150,15 +150,24 @@ const beginInquiry = (
 } => {
   const verification = signatures.begin()
   const asked: Asked[] = []
-  /** Keys are looked up once: while signatures are verified, others may come in. */
-  const verify = (questions: readonly Question[], nowMs: number): void => {
+  const withKeys = ({ event, server, checks }: Question, nowMs: number): Asked => ({
+    event,
+    server,
+    checks,
+    keys: checks.map(({ keyId }) =>
+      source.keysOf(server).forEvent(keyId, event.originServerTs, keyValidity, nowMs),
+    ),
+  })
+  /** By keys that were looked up once: while signatures are verified, others may come in. */
+  const verify = (questions: readonly Asked[]): void => {
     const known: VerifyCheck[] = []
-    for (const { event, server, checks } of questions) {
-      const keys = checks.map((check) => keyFor(source, { event, server, checks }, check, keyValidity, nowMs))
-      asked.push({ event, server, checks, keys })
-      for (const [place, { message, signature }] of checks.entries()) {
-        const publicKey = keys[place]
-        if (publicKey !== undefined) known.push({ publicKey, message, signature })
+    for (const question of questions) {
+      asked.push(question)
+      for (let place = 0; place < question.checks.length; place++) {
+        const publicKey = question.keys[place]
+        if (publicKey === undefined) continue
+        const { message, signature } = question.checks[place]!
+        known.push({ publicKey, message, signature })
       }
     }
     verification.add(known)
@@ -166,12 +175,16 @@ const beginInquiry = (
   return {
     ask: (questions) => {
       const nowMs = source.nowMs()
-      const lacking = lackingKeys(source, questions, keyValidity, nowMs)
+      const looked = questions.map((question) => withKeys(question, nowMs))
+      const lacking = lackingKeys(source, looked, keyValidity)
       if (lacking.size > 0) {
-        const go = Effect.sync(() => verify(questions, source.nowMs()))
+        const go = Effect.sync(() => {
+          const againMs = source.nowMs()
+          verify(questions.map((question) => withKeys(question, againMs)))
+        })
         return Effect.andThen(source.refreshMany(lacking), go)
       }
-      verify(questions, nowMs)
+      verify(looked)
       return Effect.void
     },
     answers: () =>
@@ -188,25 +201,16 @@ const beginInquiry = (
   }
 }
 
-const keyFor = (
-  source: KeySource,
-  { event, server }: Question,
-  { keyId }: SignatureCheck,
-  keyValidity: RoomVersion["keyValidity"],
-  nowMs: number,
-) => source.keysOf(server).forEvent(keyId, event.originServerTs, keyValidity, nowMs)
-
 /** The keys that are not known, and that it may help to ask for, by server. */
 const lackingKeys = (
   source: KeySource,
-  questions: readonly Question[],
+  questions: readonly Asked[],
   keyValidity: RoomVersion["keyValidity"],
-  nowMs: number,
 ): ReadonlyMap<string, WantedKeys> => {
   const lacking = new Map<string, Map<string, { untilTs: number; isForRequest: boolean }>>()
   for (const question of questions) {
-    for (const check of question.checks) {
-      const isKnown = keyFor(source, question, check, keyValidity, nowMs) !== undefined
+    for (const [place, check] of question.checks.entries()) {
+      const isKnown = question.keys[place] !== undefined
       if (isKnown || !source.keysOf(check.server).mayChange(check.keyId)) continue
       const ofServer = lacking.get(check.server) ?? new Map()
       lacking.set(check.server, ofServer)
