@@ -30,7 +30,7 @@ export class Lock {
     const give = (): undefined => {
       for (let at = locks.length - 1; at >= 0; at--) locks[at]!.#give(turn)
     }
-    return Effect.onExitPrimitive(Effect.suspend(take), give, true)
+    return Effect.onExitPrimitive(Effect.suspend(take), give)
   }
 
   /** Whoever has the lock lets others have it while `effect` runs, and then waits for another turn. */
