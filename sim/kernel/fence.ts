@@ -31,4 +31,4 @@ export class Fence {
 }
 
 /** What a process that is gone would have done next. Who is interrupted at it ends, though it be in the midst of a commit. */
-const stopped = Effect.interruptible(Effect.never)
+export const stopped = Effect.interruptible(Effect.never)

@@ -210,13 +210,13 @@ export class Kernel {
   }
 
   /**
-   * A point where a fiber of that server may be put back, by the seed, before `effect`: run loops inline steps, so
-   * seams must say where they are.
+   * A point where a fiber of that server may be put back, by the seed, before what `begin` gives: run loops inline
+   * steps, so seams must say where they are.
    */
-  seam<A, E, R>(name: string, label: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+  seam<A, E, R>(name: string, label: string, begin: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     const server = this.#server(name)
     return Effect.suspend(() =>
-      this.#isPutBack(server, label) ? Effect.andThen(Effect.yieldNow, effect) : effect,
+      this.#isPutBack(server, label) ? Effect.andThen(Effect.yieldNow, Effect.suspend(begin)) : begin(),
     )
   }
 

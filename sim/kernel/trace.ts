@@ -30,6 +30,8 @@ const roomBytes = 64
 const tagBytes = 5
 /** Of one UTF-16 unit. */
 const utf8BytesMax = 3
+/** Of a text in UTF-16 units. */
+const shortMax = 24
 
 export class Trace {
   readonly #keep: boolean
@@ -37,6 +39,7 @@ export class Trace {
   readonly #records: TraceRecord[] = []
   readonly #listeners = new Set<(record: TraceRecord) => void>()
   readonly #buffer = Buffer.alloc(bufferBytes)
+  readonly #view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, bufferBytes)
   #used = 0
   #hash = createHash("sha256")
   #steps = 0
@@ -69,9 +72,11 @@ export class Trace {
     this.#virtualMs = virtualMs
     this.#lastServerHash = serverHash
     this.#reserve(roomBytes)
-    this.#used = this.#buffer.writeUInt8(1, this.#used)
-    this.#used = this.#buffer.writeUInt32LE(serverHash >>> 0, this.#used)
-    this.#used = this.#buffer.writeDoubleLE(virtualMs, this.#used)
+    const used = this.#used
+    this.#view.setUint8(used, 1)
+    this.#view.setUint32(used + 1, serverHash, true)
+    this.#view.setFloat64(used + 5, virtualMs, true)
+    this.#used = used + 13
   }
 
   /** Something that happened within the step at hand. */
@@ -137,9 +142,21 @@ export class Trace {
       return
     }
     this.#reserve(spaceBytes)
-    const length = this.#buffer.write(text, this.#used + tagBytes, "utf8")
+    const length = this.#addShort(text) ?? this.#buffer.write(text, this.#used + tagBytes, "utf8")
     this.#addTag(tag, length)
     this.#used += length
+  }
+
+  /** Most texts are names and numbers: to call into the machine for each costs more than to write it here. */
+  #addShort(text: string): number | undefined {
+    if (text.length > shortMax) return undefined
+    const start = this.#used + tagBytes
+    for (let at = 0; at < text.length; at++) {
+      const unit = text.charCodeAt(at)
+      if (unit > 0x7f) return undefined
+      this.#buffer[start + at] = unit
+    }
+    return text.length
   }
 
   #addBytes(bytes: Uint8Array, tag: number): void {
@@ -155,8 +172,9 @@ export class Trace {
   }
 
   #addTag(tag: number, length: number): void {
-    this.#used = this.#buffer.writeUInt8(tag, this.#used)
-    this.#used = this.#buffer.writeUInt32LE(length, this.#used)
+    this.#view.setUint8(this.#used, tag)
+    this.#view.setUint32(this.#used + 1, length, true)
+    this.#used += tagBytes
   }
 
   #reserve(bytes: number): void {

@@ -11,6 +11,8 @@ export type Outcome =
 
 interface Attachment {
   readonly handler: WireHandler
+  /** Whether it is over with the server, though it has not left the network yet. */
+  readonly isGone: () => boolean
   /** The server's own surroundings, its scheduler among them. */
   readonly run: ReturnType<typeof Effect.runForkWith<never>>
   /** The handlers at work. */
@@ -29,12 +31,18 @@ export class Attachments {
 
   /**
    * Lets `handler` answer for `server` for as long as the scope lives. From the instant at which that closes,
-   * requests are refused and those at work are reset; only then are their handlers interrupted, and waited for.
+   * requests are refused and those at work are reset; only then are their handlers interrupted, and waited for. Once
+   * `isGone` nothing is handled any more, and nothing that is done then is told.
    */
-  readonly attach = Effect.fnUntraced(function* (this: Attachments, server: string, handler: WireHandler) {
+  readonly attach = Effect.fnUntraced(function* (
+    this: Attachments,
+    server: string,
+    handler: WireHandler,
+    isGone: () => boolean = () => false,
+  ) {
     if (this.#attachments.has(server)) return yield* Effect.die(`${server} is attached already`)
     const run = Effect.runForkWith(yield* this.#kernel.within(server)(Effect.context<never>()))
-    const attachment: Attachment = { handler, run, working: new Set(), unanswered: new Set() }
+    const attachment: Attachment = { handler, isGone, run, working: new Set(), unanswered: new Set() }
     yield* Effect.acquireRelease(
       Effect.sync(() => {
         this.#attachments.set(server, attachment)
@@ -67,16 +75,17 @@ export class Attachments {
       tell({ kind: "refused" })
       return
     }
-    const { handler, run, working, unanswered } = attachment
+    const { handler, isGone, run, working, unanswered } = attachment
     unanswered.add(tell)
     this.#kernel.enqueue(destination, () => {
       // It may have left before it came to that.
-      if (this.#attachments.get(destination) !== attachment) return
-      const fiber = run(Effect.withErrorReporting(handler(request)))
+      if (isGone() || this.#attachments.get(destination) !== attachment) return
+      const fiber = run(handler(request))
       working.add(fiber)
       fiber.addObserver((exit) => {
         working.delete(fiber)
-        if (unanswered.delete(tell)) tell(this.#outcomeOf(destination, exit))
+        if (Exit.isFailure(exit)) run(Effect.withErrorReporting(exit))
+        if (!isGone() && unanswered.delete(tell)) tell(this.#outcomeOf(destination, exit))
       })
     })
   }

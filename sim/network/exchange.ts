@@ -31,11 +31,15 @@ export interface Surroundings {
 type Tell = (answer: Effect.Effect<WireResponse, WireError>) => void
 
 /** Headers as they would stand on the wire, in an order that does not depend on who set which first. */
-const headerLines = (headers: Readonly<Record<string, string>>): string =>
-  Object.keys(headers)
+const headerLines = (headers: Readonly<Record<string, string>>): string => {
+  const names = Object.keys(headers)
+  // Typed calls have none.
+  if (names.length === 0) return ""
+  return names
     .sort(compareCodePoints)
     .map((name) => `${name}: ${headers[name]}\r\n`)
     .join("")
+}
 
 /** What stands in the trace of a message: typed calls have no bytes, and to make them for it would cost their speed. */
 const bytesOf = (message: WireRequest | WireResponse): Uint8Array =>

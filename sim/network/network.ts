@@ -9,6 +9,7 @@ import {
   type WireRequest,
   type WireResponse,
 } from "#spec-impl/federation/wire.ts"
+import { type Fence, stopped } from "../kernel/fence.ts"
 import type { Kernel } from "../kernel/kernel.ts"
 import { hashParts } from "../kernel/keyed-chance.ts"
 import { CurrentServer } from "../kernel/server-runtime.ts"
@@ -58,14 +59,23 @@ export class Network extends Context.Service<
   {
     /**
      * Lets `handler` answer for `server` for as long as the scope lives; a server that is not attached refuses
-     * connections. Once the scope closes, the requests that it is at work on are reset.
+     * connections. Once the scope closes, the requests that it is at work on are reset; once `isGone` it answers nothing.
      */
-    readonly attach: (server: string, handler: WireHandler) => Effect.Effect<void, never, Scope.Scope>
+    readonly attach: (
+      server: string,
+      handler: WireHandler,
+      isGone?: () => boolean,
+    ) => Effect.Effect<void, never, Scope.Scope>
     /**
      * Sends a request and waits for its answer, for so long by the server's own clock where that is said. Interruption
-     * ends the waiting alone: what was sent arrives, and what its handler began goes on.
+     * ends the waiting alone: what was sent arrives, and what its handler began goes on. Of what waits behind a fence
+     * nothing is sent and nothing heard once that has fallen.
      */
-    readonly send: (request: WireRequest, answerMsMax?: number) => Effect.Effect<WireResponse, WireError>
+    readonly send: (
+      request: WireRequest,
+      answerMsMax?: number,
+      fence?: Fence,
+    ) => Effect.Effect<WireResponse, WireError>
     /** How many requests were sent so far. */
     readonly requests: () => number
 
@@ -130,8 +140,9 @@ const makeNetwork = (kernel: Kernel, settings: NetworkSettings): Network["Servic
       Effect.sync(() => rules.install(match, action, options)),
       (entry) => Effect.sync(() => rules.remove(entry)),
     )
-  const send: Network["Service"]["send"] = (request, answerMsMax) =>
+  const send: Network["Service"]["send"] = (request, answerMsMax, fence) =>
     Effect.withFiber((fiber) => {
+      if (fence?.fallen) return stopped
       const server = Context.get(fiber.context, CurrentServer)
       return Effect.callback((resume) => {
         let departure: Departure | undefined
@@ -143,7 +154,7 @@ const makeNetwork = (kernel: Kernel, settings: NetworkSettings): Network["Servic
         const tell = (answer: Effect.Effect<WireResponse, WireError>): void => {
           if (isOver) return
           end()
-          resume(answer)
+          resume(fence?.fallen ? stopped : answer)
         }
         const abandon = (): void => {
           end()
@@ -154,7 +165,7 @@ const makeNetwork = (kernel: Kernel, settings: NetworkSettings): Network["Servic
             ? undefined
             : kernel.later(server, answerMsMax, () => {
                 abandon()
-                resume(new WireError({ reason: "timed-out" }))
+                resume(fence?.fallen ? stopped : new WireError({ reason: "timed-out" }))
               })
         kernel.seamBefore(server, "network", () => {
           if (isOver) return

@@ -3,7 +3,8 @@ import { sha256 } from "#spec-impl/core/hash.ts"
 import { canonicalJson, compareCodePoints } from "#spec-impl/core/json/encode.ts"
 import { JsonFloat, type JsonObject, type JsonValue } from "#spec-impl/core/json/value.ts"
 import { Recent } from "#spec-impl/core/recent.ts"
-import type { StoreGroup } from "#spec-impl/store/event-store.ts"
+import type { EventWrite, StoreGroup, TransactionAnswer } from "#spec-impl/store/event-store.ts"
+import { isEqualButForPosition } from "#spec-impl/store/shared-writes.ts"
 
 /**
  * A group as bytes, for the trace and for draws: JSON but for PDUs and other bytes, of which it has the hashes, and for
@@ -13,20 +14,45 @@ export const groupBytes = (group: StoreGroup): Uint8Array => encoder.encode(grou
 
 /** The same as text. */
 export const groupText = (group: StoreGroup): string => {
-  const hashed = {
-    ...group,
-    events: group.events?.map(({ pdu, ...event }) => ({ ...event, pdu: pduHash(pdu) })),
-  }
-  return isPlain(group) ? JSON.stringify(hashed) : textOf(hashed)
+  let text = isPlain(group) ? plainText(group) : textOf({ ...group, events: undefined })
+  for (const event of group.events ?? []) text += `\n${eventText(event)} ${event.position}`
+  return text
 }
+
+const plainText = (group: StoreGroup): string => {
+  const { forgottenRooms, rooms, states, extremities, destinations, answersForgottenBefore } = group
+  const others = [forgottenRooms, rooms, states, extremities, destinations, answersForgottenBefore]
+  let text = JSON.stringify(others)
+  for (const { origin, transactionId, answer, answeredTs } of group.answers ?? []) {
+    text += `\n${origin} ${transactionId} ${answeredTs} ${answerText(answer)}`
+  }
+  return text
+}
+
+/** Many servers give one and the same. */
+const answerTexts = new Recent<TransactionAnswer, string>()
+
+const answerText = (answer: TransactionAnswer): string =>
+  answerTexts.get(answer) ?? answerTexts.keep(answer, JSON.stringify(answer))
 
 const encoder = new TextEncoder()
 
-/** PDUs are JSON throughout, and of any depth; many servers keep one and the same. */
-const pduHashes = new Recent<JsonObject, string>()
+/** PDUs are JSON throughout, and of any depth; many servers keep one and the same, and most think the same of it. */
+const eventTexts = new Recent<JsonObject, { readonly event: EventWrite; readonly text: string }>()
 
-const pduHash = (pdu: JsonObject): string =>
-  pduHashes.get(pdu) ?? pduHashes.keep(pdu, encodeBase64(sha256(canonicalJson(pdu))))
+/** All of an event but its position. */
+const eventText = (event: EventWrite): string => {
+  const last = eventTexts.get(event.pdu)
+  if (last !== undefined && isEqualButForPosition(last.event, event)) return last.text
+  const { pdu } = event
+  const text = JSON.stringify({
+    ...event,
+    position: undefined,
+    pdu: encodeBase64(sha256(canonicalJson(pdu))),
+  })
+  eventTexts.keep(pdu, { event, text })
+  return text
+}
 
 /** Whether all that is in it is what `JSON.stringify` can write: as where events alone are kept, and sent. */
 const isPlain = ({ records, blobs, outside, destinations }: StoreGroup): boolean =>

@@ -2,8 +2,8 @@
 import { Effect } from "effect"
 import type { OldKey } from "#spec-impl/homeserver/identity.ts"
 import type { EventStore, StoreFailure, StoreGroup } from "#spec-impl/store/event-store.ts"
-import { type MemoryDisk, memoryStore } from "#spec-impl/store/memory.ts"
-import type { Fence } from "../kernel/fence.ts"
+import { commitNow, type MemoryDisk, memoryStore } from "#spec-impl/store/memory.ts"
+import { type Fence, stopped } from "../kernel/fence.ts"
 
 /** The key that a server is set up with; those that came by rotation are in its store. */
 export interface KeyFile {
@@ -41,7 +41,7 @@ export class Host {
     const store = memoryStore(disk)
     const read = <A, E>(reading: Effect.Effect<A, E>): Effect.Effect<A, E> => this.#read(reading)
     return {
-      commit: (group) => this.#commit(group, fence.guard(store.commit(group))),
+      commit: (group) => Effect.suspend(() => this.#commit(disk, group, fence)),
       prepare: store.prepare,
       get rooms() {
         return read(store.rooms)
@@ -65,11 +65,9 @@ export class Host {
     }
   }
 
-  #commit(
-    group: StoreGroup,
-    committing: Effect.Effect<void, StoreFailure>,
-  ): Effect.Effect<void, StoreFailure> {
-    if (this.diskFaults.size === 0) return committing
+  #commit(disk: MemoryDisk, group: StoreGroup, fence: Fence): Effect.Effect<void, StoreFailure> {
+    if (fence.fallen) return stopped
+    if (this.diskFaults.size === 0) return commitNow(disk, group)
     let beforeMs = 0
     let afterMs = 0
     for (const { refuse, commitMs } of this.diskFaults) {
@@ -79,7 +77,10 @@ export class Host {
       beforeMs += before
       afterMs += after
     }
-    return Effect.sleep(beforeMs).pipe(Effect.andThen(committing), Effect.andThen(Effect.sleep(afterMs)))
+    const committing = fence.guard(Effect.suspend(() => commitNow(disk, group)))
+    return fence.guard(
+      Effect.sleep(beforeMs).pipe(Effect.andThen(committing), Effect.andThen(Effect.sleep(afterMs))),
+    )
   }
 
   #read<A, E>(reading: Effect.Effect<A, E>): Effect.Effect<A, E> {

@@ -30,7 +30,7 @@ import { Signatures } from "#spec-impl/homeserver/signatures/signatures.ts"
 import { makeSigningKey } from "#spec-impl/homeserver/signatures/signing-key.ts"
 import { EventStore, type StoreFailure, type StoreGroup } from "#spec-impl/store/event-store.ts"
 import { MemoryDisk } from "#spec-impl/store/memory.ts"
-import { Fence } from "../kernel/fence.ts"
+import { Fence, stopped } from "../kernel/fence.ts"
 import type { Kernel } from "../kernel/kernel.ts"
 import { makeSimulatedSend } from "../network/named-transport.ts"
 import type { Names } from "../network/names.ts"
@@ -100,7 +100,7 @@ const layerClientOf = (name: string, parts: WorldParts, fence: Fence) => {
   const { kernel, network, names, transport } = parts
   const fenced = {
     ...network,
-    send: (request, answerMsMax) => fence.guard(network.send(request, answerMsMax)),
+    send: (request, answerMsMax) => network.send(request, answerMsMax, fence),
   } satisfies typeof network
   return names === undefined
     ? layerClientBy(name, transport, fenced.send)
@@ -141,7 +141,7 @@ const layerIdentityServersOf = (name: string, { network }: WorldParts, fence: Fe
       Layer.succeed(
         HttpClient.HttpClient,
         HttpClient.mapRequest(
-          wireHttpClient(name, (request) => fence.guard(network.send(request))),
+          wireHttpClient(name, (request) => network.send(request, undefined, fence)),
           (request) => HttpClientRequest.setUrl(request, request.url.replace(/^https:/, "matrix:")),
         ),
       ),
@@ -226,9 +226,10 @@ const bootBehind = Effect.fnUntraced(function* (
     parts.transport === "direct"
       ? yield* directHandler(layerChapters).pipe(Effect.provide(services), kernel.within(name))
       : yield* federationHandler(layerChapters).pipe(Effect.provide(services), kernel.within(name))
-  const fenced: WireHandler = (request) => fence.guard(handler(request))
   const attached = yield* Scope.fork(yield* Effect.scope)
-  yield* network.attach(name, parts.names?.front(name, fenced) ?? fenced).pipe(Scope.provide(attached))
+  yield* network
+    .attach(name, parts.names?.front(name, handler) ?? handler, () => fence.fallen)
+    .pipe(Scope.provide(attached))
   listening.openUnsafe()
   const clientApi = yield* Effect.cached(
     wireHandler(clientRoutes).pipe(
@@ -284,17 +285,14 @@ const tracedStore = (
   store: EventStore["Service"],
 ): EventStore["Service"] => ({
   ...store,
-  commit: (group) => {
-    const commit = fence.guard(
-      Effect.suspend(() => {
-        kernel.trace.recordText("store", name, groupText(group))
-        return onCommit === undefined
-          ? store.commit(group)
-          : Effect.tap(store.commit(group), () => Effect.sync(() => onCommit(name, group)))
-      }),
-    )
-    return kernel.seam(name, "store", commit)
-  },
+  commit: (group) =>
+    kernel.seam(name, "store", () => {
+      if (fence.fallen) return stopped
+      kernel.trace.recordText("store", name, groupText(group))
+      return onCommit === undefined
+        ? store.commit(group)
+        : Effect.tap(store.commit(group), () => Effect.sync(() => onCommit(name, group)))
+    }),
 })
 
 /** What each server decided about each event: what a report draws. */

@@ -63,8 +63,8 @@ interface Reading {
 /** Whether an event that was read like that would be read alike. */
 const isReadingOf = (reading: Reading, version: RoomVersion, options: FormatOptions): boolean =>
   reading.version === version &&
-  reading.options.identifierLength === options.identifierLength &&
-  reading.options.repeatedKeys === options.repeatedKeys &&
+  (reading.options.identifierLength ?? "bytes") === (options.identifierLength ?? "bytes") &&
+  (reading.options.repeatedKeys ?? "refused") === (options.repeatedKeys ?? "refused") &&
   (reading.options.checkReferenceCounts ?? true) === (options.checkReferenceCounts ?? true)
 
 const parseAnew = (received: JsonObject, version: RoomVersion, options: FormatOptions): ParsedEvent => {

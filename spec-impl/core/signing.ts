@@ -4,7 +4,7 @@
  */
 import { decodeBase64, encodeBase64 } from "./base64.ts"
 import type { Event } from "./event.ts"
-import { contentHash, protectedText, without } from "./hash.ts"
+import { contentHash, noteSigned, protectedText, without } from "./hash.ts"
 import { domainOf } from "./identifiers.ts"
 import { canonicalJsonBytes, compareCodePoints } from "./json/encode.ts"
 import { isJsonObject, type JsonObject, type JsonValue, newObject } from "./json/value.ts"
@@ -98,12 +98,12 @@ const signaturesOf = (object: JsonObject, server: string): readonly (readonly [s
  * an invite by a third party; in rooms 1 and 2 also that of the event id.
  */
 export const requiredSigners = (event: Event, version: RoomVersion): readonly string[] => {
-  const signers = new Set<string>()
+  const signers: string[] = []
   const sender = domainOf(event.sender)
-  if (sender !== undefined && !isThirdPartyInvite(event)) signers.add(sender)
+  if (sender !== undefined && !isThirdPartyInvite(event)) signers.push(sender)
   const named = version.eventIdServerSigns ? domainOf(event.eventId) : undefined
-  if (named !== undefined) signers.add(named)
-  return [...signers]
+  if (named !== undefined && !signers.includes(named)) signers.push(named)
+  return signers
 }
 
 const isThirdPartyInvite = ({ type, content }: Event): boolean =>
@@ -159,7 +159,9 @@ export const signEvent = (
   sign: Sign,
 ): JsonObject => {
   const hashed = { ...pdu, hashes: { sha256: contentHash(pdu) } }
-  return inOrder(withSignature(hashed, server, keyId, sign(eventSigningBytes(hashed, version))))
+  const signed = inOrder(withSignature(hashed, server, keyId, sign(eventSigningBytes(hashed, version))))
+  noteSigned(signed, hashed, version)
+  return signed
 }
 
 const inOrder = (object: JsonObject): JsonObject => {

@@ -2,13 +2,14 @@
  * After a gap was bridged by a claimed state the events in it are still unknown: asks for them in the
  * background (§Backfilling and retrieving missing events), so that all servers come to hold the same history.
  */
-import { Effect, Semaphore } from "effect"
+import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import type { Arrival } from "../core/room-dag/event-record.ts"
 import { isCovered } from "../core/room-dag/forward-extremities.ts"
 import { parentsFirst } from "../core/room-dag/walks.ts"
 import { FederationClient } from "../federation/client.ts"
 import { admit } from "./admission.ts"
+import { Lock } from "./lock.ts"
 import { takeAuthEvents } from "./missing-events.ts"
 import type { Room } from "./rooms.ts"
 import { vetAnswered } from "./vetting.ts"
@@ -59,7 +60,7 @@ export const backfillTo = Effect.fnUntraced(function* (
   pastOf = allOfThem,
 ) {
   const found = parentsFirst(yield* askBack(room, origin, latest))
-  const take = Effect.suspend(() => {
+  yield* Lock.hold([room.receiving], () => {
     const past = pastOf(room, found)
     return Effect.forEach(
       found,
@@ -67,7 +68,6 @@ export const backfillTo = Effect.fnUntraced(function* (
       { discard: true },
     )
   })
-  yield* Semaphore.withPermits(room.receiving, 1)(take)
 })
 
 const takeEarlier = (room: Room, origin: string, event: Event, arrival: Arrival) =>

@@ -169,13 +169,10 @@ export class Destinations extends Context.Service<
       }
 
       const send = (destination: Destination): void => {
-        const sending = Effect.match(
-          Effect.suspend(() => sendInFlight(destination, destination.inFlight!)),
-          {
-            onFailure: (error) => waitToRetry(destination, error),
-            onSuccess: () => goOn(destination),
-          },
-        )
+        const sending = Effect.match(sendInFlight(destination, destination.inFlight!), {
+          onFailure: (error) => waitToRetry(destination, error),
+          onSuccess: () => goOn(destination),
+        })
         const fiber = run(sending)
         senders.add(fiber)
         fiber.addObserver(() => senders.delete(fiber))

@@ -22,6 +22,7 @@ export type EventSignatures = "verified" | { readonly failed: string; readonly i
 
 /** Where keys come from. */
 interface KeySource {
+  readonly nowMs: () => number
   readonly keysOf: (server: string) => KnownKeys
   /** Asks for keys of those servers, but for those of which that was done just now. */
   readonly refreshMany: (wanted: ReadonlyMap<string, WantedKeys>) => Effect.Effect<void>
@@ -36,10 +37,10 @@ interface Question {
 
 /** The required signatures of many events of one room, verified while whoever gives them goes on. */
 export interface EventVerification {
-  /** Asks for keys first where some are lacking. */
+  /** Asks for keys first where some are lacking: else there is nothing to wait for. */
   readonly add: (events: readonly Event[]) => Effect.Effect<void>
-  /** What became of all that was added, in that order. Nothing is added after that. */
-  readonly outcomes: Effect.Effect<readonly EventSignatures[]>
+  /** What became of all that was added, in that order. Nothing is added after that is asked for. */
+  readonly outcomes: () => Effect.Effect<readonly EventSignatures[]>
 }
 
 export const beginEventVerification = (
@@ -60,15 +61,16 @@ export const beginEventVerification = (
       }
       return inquiry.ask(questions)
     },
-    outcomes: Effect.map(inquiry.answers, (answers) => {
-      const failures = new Map<Event, Exclude<EventSignatures, "verified">>()
-      for (const { event, problem } of answers) {
-        if (problem === undefined) continue
-        const { failed, isUnverifiable } = failures.get(event) ?? problem
-        failures.set(event, { failed, isUnverifiable: isUnverifiable || problem.isUnverifiable })
-      }
-      return added.map((event): EventSignatures => failures.get(event) ?? "verified")
-    }),
+    outcomes: () =>
+      Effect.mapEager(inquiry.answers(), (answers) => {
+        const failures = new Map<Event, Exclude<EventSignatures, "verified">>()
+        for (const { event, problem } of answers) {
+          if (problem === undefined) continue
+          const { failed, isUnverifiable } = failures.get(event) ?? problem
+          failures.set(event, { failed, isUnverifiable: isUnverifiable || problem.isUnverifiable })
+        }
+        return added.map((event): EventSignatures => failures.get(event) ?? "verified")
+      }),
   }
 }
 
@@ -80,7 +82,7 @@ export const verifyEventSignatures = (
   version: RoomVersion,
 ): Effect.Effect<readonly EventSignatures[]> => {
   const { add, outcomes } = beginEventVerification(source, signatures, version)
-  return Effect.andThen(add(events), outcomes)
+  return Effect.flatMapEager(add(events), outcomes)
 }
 
 /** Whether `server` signed the event, whoever else must have. */
@@ -123,9 +125,8 @@ const answerQuestions = (
   version: RoomVersion,
 ): Effect.Effect<readonly Answer["problem"][]> => {
   const { ask, answers } = beginInquiry(source, signatures, version)
-  return Effect.andThen(
-    ask(questions),
-    Effect.map(answers, (given) => given.map(({ problem }) => problem)),
+  return Effect.flatMapEager(ask(questions), () =>
+    Effect.mapEager(answers(), (given) => given.map(({ problem }) => problem)),
   )
 }
 
@@ -147,62 +148,71 @@ const beginInquiry = (
   { keyValidity }: RoomVersion,
 ): {
   readonly ask: (questions: readonly Question[]) => Effect.Effect<void>
-  readonly answers: Effect.Effect<readonly Answer[]>
+  readonly answers: () => Effect.Effect<readonly Answer[]>
 } => {
   const verification = signatures.begin()
   const asked: Asked[] = []
-  /** Keys are looked up once: while signatures are verified, others may come in. */
-  const verify = (questions: readonly Question[], nowMs: number): void => {
+  const withKeys = ({ event, server, checks }: Question, nowMs: number): Asked => ({
+    event,
+    server,
+    checks,
+    keys: checks.map(({ keyId }) =>
+      source.keysOf(server).forEvent(keyId, event.originServerTs, keyValidity, nowMs),
+    ),
+  })
+  /** By keys that were looked up once: while signatures are verified, others may come in. */
+  const verify = (questions: readonly Asked[]): void => {
     const known: VerifyCheck[] = []
-    for (const { event, server, checks } of questions) {
-      const keys = checks.map((check) => keyFor(source, { event, server, checks }, check, keyValidity, nowMs))
-      asked.push({ event, server, checks, keys })
-      for (const [place, { message, signature }] of checks.entries()) {
-        const publicKey = keys[place]
-        if (publicKey !== undefined) known.push({ publicKey, message, signature })
+    for (const question of questions) {
+      asked.push(question)
+      for (let place = 0; place < question.checks.length; place++) {
+        const publicKey = question.keys[place]
+        if (publicKey === undefined) continue
+        const { message, signature } = question.checks[place]!
+        known.push({ publicKey, message, signature })
       }
     }
     verification.add(known)
   }
   return {
-    ask: (questions) =>
-      Effect.clockWith((clock) => {
-        const lacking = lackingKeys(source, questions, keyValidity, clock.currentTimeMillisUnsafe())
-        const go = Effect.sync(() => verify(questions, clock.currentTimeMillisUnsafe()))
-        return lacking.size === 0 ? go : Effect.andThen(source.refreshMany(lacking), go)
-      }),
-    answers: Effect.map(verification.verdicts, (verdicts) => {
-      const verified = verdicts.values()
-      return asked.map((question): Answer => {
-        const outcomes = question.checks.map(({ keyId }, place): SignatureOutcome => {
-          if (question.keys[place] !== undefined) return verified.next().value ? "valid" : "invalid"
-          return source.keysOf(question.server).has(keyId) ? "expired-key" : "unknown-key"
+    ask: (questions) => {
+      const nowMs = source.nowMs()
+      const looked = questions.map((question) => withKeys(question, nowMs))
+      const lacking = lackingKeys(source, looked, keyValidity)
+      if (lacking.size > 0) {
+        const go = Effect.sync(() => {
+          const againMs = source.nowMs()
+          verify(questions.map((question) => withKeys(question, againMs)))
         })
-        return { event: question.event, problem: problemIn(question, outcomes) }
-      })
-    }),
+        return Effect.andThen(source.refreshMany(lacking), go)
+      }
+      verify(looked)
+      return Effect.void
+    },
+    answers: () =>
+      Effect.mapEager(verification.verdicts, (verdicts) => {
+        const verified = verdicts.values()
+        return asked.map((question): Answer => {
+          const outcomes = question.checks.map(({ keyId }, place): SignatureOutcome => {
+            if (question.keys[place] !== undefined) return verified.next().value ? "valid" : "invalid"
+            return source.keysOf(question.server).has(keyId) ? "expired-key" : "unknown-key"
+          })
+          return { event: question.event, problem: problemIn(question, outcomes) }
+        })
+      }),
   }
 }
-
-const keyFor = (
-  source: KeySource,
-  { event, server }: Question,
-  { keyId }: SignatureCheck,
-  keyValidity: RoomVersion["keyValidity"],
-  nowMs: number,
-) => source.keysOf(server).forEvent(keyId, event.originServerTs, keyValidity, nowMs)
 
 /** The keys that are not known, and that it may help to ask for, by server. */
 const lackingKeys = (
   source: KeySource,
-  questions: readonly Question[],
+  questions: readonly Asked[],
   keyValidity: RoomVersion["keyValidity"],
-  nowMs: number,
 ): ReadonlyMap<string, WantedKeys> => {
   const lacking = new Map<string, Map<string, { untilTs: number; isForRequest: boolean }>>()
   for (const question of questions) {
-    for (const check of question.checks) {
-      const isKnown = keyFor(source, question, check, keyValidity, nowMs) !== undefined
+    for (const [place, check] of question.checks.entries()) {
+      const isKnown = question.keys[place] !== undefined
       if (isKnown || !source.keysOf(check.server).mayChange(check.keyId)) continue
       const ofServer = lacking.get(check.server) ?? new Map()
       lacking.set(check.server, ofServer)

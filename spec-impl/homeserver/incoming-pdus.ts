@@ -1,22 +1,22 @@
 /** The PDUs of one transaction that are of one room: each taken through the checks, its missing history fetched first. */
-import { Context, Effect, Semaphore } from "effect"
+import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { eventIdOf } from "../core/event-id.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import type { StoreGroup } from "../store/event-store.ts"
 import { admit, admitInTurn } from "./admission.ts"
-import { JoinsInFlight } from "./joins-in-flight.ts"
+import type { JoinsInFlight } from "./joins-in-flight.ts"
 import type { KeyRing } from "./key-ring.ts"
 import { heldRoom } from "./local-joins.ts"
+import { Lock } from "./lock.ts"
 import { fillGap } from "./missing-events.ts"
 import { Outside } from "./outside.ts"
 import { Resyncs } from "./resyncs.ts"
 import { aclAllows } from "./room-acl.ts"
 import { type Room, Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
-import { Stopwatch } from "./stopwatch.ts"
-import { readPdu, type Vetted, vetEvents } from "./vetting.ts"
+import { readPdu, type Vetted, vetEventsBy } from "./vetting.ts"
 import { receiveWithdrawal } from "./withdrawals.ts"
 
 /** What the answer says of one PDU: its event id, where it has one, and what became of it. */
@@ -37,28 +37,35 @@ interface ReadPdu {
  * that is how this server reads the specification.
  */
 export const receivePdus = (
+  receiver: Receiver,
   origin: string,
   roomId: string,
   pdus: readonly JsonValue[],
   more: ((results: readonly PduResult[]) => StoreGroup) | undefined,
-) =>
-  Effect.contextWith((services: Context.Context<Rooms | JoinsInFlight | Settings>) => {
-    const arriving = Context.get(services, Rooms).find(roomId)?.arriving
-    const receive = receiveInOrder(services, origin, roomId, pdus, more, arriving)
-    return arriving === undefined ? receive : Semaphore.withPermits(arriving, 1)(receive)
-  })
+) => {
+  const arriving = receiver.rooms.find(roomId)?.arriving
+  const receive = () => receiveInOrder(receiver, origin, roomId, pdus, more, arriving)
+  return arriving === undefined ? receive() : Lock.hold([arriving], receive)
+}
+
+/** What of a server takes in PDUs when nothing is wrong with them. */
+export interface Receiver {
+  readonly serverName: string
+  readonly rooms: Rooms["Service"]
+  readonly joins: JoinsInFlight["Service"]
+  readonly keyRing: KeyRing["Service"]
+  readonly parentsWaitMs: number
+}
 
 const receiveInOrder = Effect.fnUntraced(function* (
-  services: Context.Context<Rooms | JoinsInFlight | Settings>,
+  receiver: Receiver,
   origin: string,
   roomId: string,
   pdus: readonly JsonValue[],
   more: ((results: readonly PduResult[]) => StoreGroup) | undefined,
-  arriving: Semaphore.Semaphore | undefined,
+  arriving: Lock | undefined,
 ) {
-  const rooms = Context.get(services, Rooms)
-  const joins = Context.get(services, JoinsInFlight)
-  const { parentsWaitMs } = Context.get(services, Settings)
+  const { rooms, joins, keyRing, parentsWaitMs } = receiver
   const results: PduResult[] = []
   /** All from `readFrom` on, for that room: what came before may have been answered unread. */
   let read: readonly ReadPdu[] = []
@@ -87,7 +94,7 @@ const receiveInOrder = Effect.fnUntraced(function* (
       continue
     }
     if (readFor !== room) {
-      read = yield* readAll(room, pdus.slice(at))
+      read = yield* readAll(keyRing, room, pdus.slice(at))
       readFrom = at
       readFor = room
     }
@@ -103,7 +110,10 @@ const receiveInOrder = Effect.fnUntraced(function* (
       isSealed = more !== undefined && at + taken === pdus.length
       return isSealed ? more!([...results, ...named.slice(0, taken)]) : {}
     }
-    const taken = yield* Semaphore.withPermits(room.receiving, 1)(admitInTurn(room, run, isAllowed, seal))
+    let taken = 0
+    yield* admitInTurn(receiver, room, run, isAllowed, seal, (count) => {
+      taken = count
+    })
     results.push(...named.slice(0, taken))
     if (taken > 0) continue
     const isEarly = () => room.dag.missingPrevEvents(vetted.event).length > 0
@@ -118,15 +128,13 @@ const receiveInOrder = Effect.fnUntraced(function* (
 })
 
 /** Of two requests on two connections, or from two servers, the later may be read first: the other gets its turn. */
-const letOthersArrive = (arriving: Semaphore.Semaphore, isEarly: () => boolean, waitMsMax: number) =>
-  Effect.acquireUseRelease(
-    arriving.release(1),
-    Effect.fnUntraced(function* () {
+const letOthersArrive = (arriving: Lock, isEarly: () => boolean, waitMsMax: number) =>
+  arriving.lend(
+    Effect.gen(function* () {
       for (let waitedMs = 0; waitedMs < waitMsMax && isEarly(); waitedMs += lookedForEveryMs) {
         yield* Effect.sleep(lookedForEveryMs)
       }
     }),
-    () => arriving.take(1),
   )
 const lookedForEveryMs = 5
 
@@ -139,23 +147,21 @@ const eventsOf = (read: readonly ReadPdu[]): readonly Event[] => {
 }
 
 /** Check 1 on each, then checks 2 and 3 on all that pass it: their signatures are verified together. */
-const readAll = (room: Room, pdus: readonly JsonValue[]) =>
-  Effect.contextWith((services: Context.Context<KeyRing>) => {
-    const stopwatch = Context.get(services, Stopwatch)
-    const since = stopwatch.now()
-    const read = pdus.map((pdu) => readPdu(pdu, room, { checkReferenceCounts: true }))
-    stopwatch.add("form", since, pdus.length)
-    const events = read.flatMap((one) => ("event" in one ? [one.event] : []))
-    return Effect.map(vetEvents(room, events), (vetted) => {
-      const outcomes = vetted.values()
-      return read.map(
-        (one, position): ReadPdu =>
-          "event" in one
-            ? { eventId: one.event.eventId, vetted: outcomes.next().value ?? { problem: "not verified" } }
-            : { eventId: nameOf(pdus[position]!, room.version), vetted: one },
-      )
-    })
+const readAll = (keyRing: KeyRing["Service"], room: Room, pdus: readonly JsonValue[]) => {
+  const since = room.stopwatch.now()
+  const read = pdus.map((pdu) => readPdu(pdu, room, { checkReferenceCounts: true }))
+  room.stopwatch.add("form", since, pdus.length)
+  const events = read.flatMap((one) => ("event" in one ? [one.event] : []))
+  return Effect.mapEager(vetEventsBy(keyRing, room, events), (vetted) => {
+    const outcomes = vetted.values()
+    return read.map(
+      (one, position): ReadPdu =>
+        "event" in one
+          ? { eventId: one.event.eventId, vetted: outcomes.next().value ?? { problem: "not verified" } }
+          : { eventId: nameOf(pdus[position]!, room.version), vetted: one },
+    )
   })
+}
 
 /** An event that may need something from elsewhere: what it builds on, or a word of the policy server. */
 const receiveAlone = Effect.fnUntraced(function* (room: Room, origin: string, event: Event) {
@@ -173,10 +179,7 @@ const receiveAlone = Effect.fnUntraced(function* (room: Room, origin: string, ev
     return {}
     // Also where part of the gap was taken in, and the rest was not to be had.
   }).pipe(Effect.ensuring(fetchBehind))
-  return yield* Semaphore.withPermits(
-    room.receiving,
-    1,
-  )(receive).pipe(
+  return yield* Lock.hold([room.receiving], () => receive).pipe(
     Effect.catchTags({
       MissingHistory: ({ why }) => Effect.succeed<PduResult[1]>({ error: why }),
       MatrixError: (failure) =>

@@ -8,10 +8,10 @@ import { EventStore, type StoreGroup, type TransactionAnswer } from "../store/ev
 import { Destinations } from "./destinations.ts"
 import { Edus } from "./edus.ts"
 import { storeFailed } from "./failures.ts"
-import type { ServerIdentity } from "./identity.ts"
-import { type PduResult, receivePdus, roomIdIn, takenIn } from "./incoming-pdus.ts"
-import type { JoinsInFlight } from "./joins-in-flight.ts"
-import type { KeyRing } from "./key-ring.ts"
+import { ServerIdentity } from "./identity.ts"
+import { type PduResult, type Receiver, receivePdus, roomIdIn, takenIn } from "./incoming-pdus.ts"
+import { JoinsInFlight } from "./joins-in-flight.ts"
+import { KeyRing } from "./key-ring.ts"
 import type { Outside } from "./outside.ts"
 import { Resyncs } from "./resyncs.ts"
 import { Rooms } from "./rooms.ts"
@@ -43,12 +43,11 @@ const keyOf = (origin: string, transactionId: string): string => `${origin}\n${t
 class Answered {
   readonly #marks = new Set<number>()
 
-  has(key: string): boolean {
-    return this.#marks.has(markOf(key))
+  has(mark: number): boolean {
+    return this.#marks.has(mark)
   }
 
-  note(key: string): void {
-    const mark = markOf(key)
+  note(mark: number): void {
     // Noted last, it is forgotten last.
     this.#marks.delete(mark)
     this.#marks.add(mark)
@@ -95,7 +94,16 @@ export class Incoming extends Context.Service<
       const destinations = yield* Destinations
       const rooms = yield* Rooms
       const resyncs = yield* Resyncs
-      const { readings } = yield* Settings
+      const { readings, parentsWaitMs } = yield* Settings
+      const { serverName } = yield* ServerIdentity
+      const receiver: Receiver = {
+        serverName,
+        rooms,
+        joins: yield* JoinsInFlight,
+        keyRing: yield* KeyRing,
+        parentsWaitMs,
+      }
+      const clock = yield* Clock.Clock
       const services = yield* Effect.context<
         | FederationClient
         | JoinsInFlight
@@ -116,7 +124,7 @@ export class Incoming extends Context.Service<
       let clearedTs = 0
       const answered = new Answered()
       for (const [origin, transactionId] of yield* store.answered(answersKnownMax)) {
-        answered.note(keyOf(origin, transactionId))
+        answered.note(markOf(keyOf(origin, transactionId)))
       }
 
       const receiveOnce = Effect.fnUntraced(function* (
@@ -125,12 +133,12 @@ export class Incoming extends Context.Service<
         pdus: readonly JsonValue[],
         edus: readonly JsonValue[],
       ) {
-        const isAnswered = answered.has(keyOf(origin, transactionId))
-        const known = isAnswered ? yield* store.answer(origin, transactionId) : undefined
+        const mark = markOf(keyOf(origin, transactionId))
+        const known = answered.has(mark) ? yield* store.answer(origin, transactionId) : undefined
         if (known !== undefined) return known
         if (readings.nonCanonicalPdu === "refuse-transaction") yield* refuseNonCanonical(rooms, pdus)
         const byRoom = [...Map.groupBy(pdus, roomIdIn)]
-        const answeredTs = yield* Clock.currentTimeMillis
+        const answeredTs = clock.currentTimeMillisUnsafe()
         const isClearing = answeredTs - clearedTs >= clearedEveryMs
         const groupOf = (answer: TransactionAnswer): StoreGroup => ({
           answers: [{ origin, transactionId, answer, answeredTs }],
@@ -143,16 +151,18 @@ export class Incoming extends Context.Service<
             : undefined
         const received =
           byRoom.length === 1
-            ? [yield* receivePdus(origin, byRoom[0]![0], pdus, seal)]
-            : yield* Effect.forEach(byRoom, ([roomId, ofRoom]) => receivePdus(origin, roomId, ofRoom, seal), {
-                concurrency: roomsAtOnceMax,
-              })
+            ? [yield* receivePdus(receiver, origin, byRoom[0]![0], pdus, seal)]
+            : yield* Effect.forEach(
+                byRoom,
+                ([roomId, ofRoom]) => receivePdus(receiver, origin, roomId, ofRoom, seal),
+                { concurrency: roomsAtOnceMax },
+              )
         // §EDUs: what is wrong with one is not told to the sender.
         for (const edu of edus) if (isJsonObject(edu)) yield* chapters.receive(origin, edu)
         const answer = answerOf(received.flatMap(({ results }) => results))
         if (!received.some(({ isSealed }) => isSealed)) yield* store.commit(groupOf(answer))
         if (isClearing) clearedTs = answeredTs
-        answered.note(keyOf(origin, transactionId))
+        answered.note(mark)
         return answer
       })
 

@@ -1,5 +1,5 @@
 /** Joining a room by way of a server that is in it (server-server API §Joining Rooms). */
-import { Effect, Semaphore } from "effect"
+import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import type { JsonObject } from "../core/json/value.ts"
 import { claimedState } from "../core/room-dag/decide-anew.ts"
@@ -14,6 +14,7 @@ import { badAnswer } from "./failures.ts"
 import { completeTemplate } from "./handshakes.ts"
 import { ServerIdentity } from "./identity.ts"
 import { type BelievedAnswer, believe, type ToldState } from "./join-answers.ts"
+import { Lock } from "./lock.ts"
 import { fillGap, type MissingHistory } from "./missing-events.ts"
 import { beginPartialState } from "./partial-states.ts"
 import { Resyncs } from "./resyncs.ts"
@@ -142,9 +143,9 @@ const goBack = Effect.fnUntraced(function* (room: Room, { join, told }: Believed
     if (room.dag.isInHistory(join.eventId)) return
     yield* commitRecord(room, yield* allowedEntry(entryOf(room.dag, join, stateIds, via), via))
   })
-  yield* Semaphore.withPermits(room.receiving, 1)(admitOutliers(room, events))
+  yield* Lock.hold([room.receiving], () => admitOutliers(room, events))
   yield* Effect.ignore(backfillTo(room, via, room.dag.missingPrevEvents(join)))
-  yield* Semaphore.withPermits(room.receiving, 1)(whileWriting(room, enter))
+  yield* Lock.hold([room.receiving], () => whileWriting(room, enter))
 })
 
 /** The join by the state that was told with it; none where its auth events were not all told. */
@@ -181,5 +182,5 @@ const takeIn = (room: Room, join: Event, via: string) =>
     }
   }).pipe(
     Effect.catchTag("MissingHistory", ({ why }: MissingHistory) => Effect.fail(badAnswer(why))),
-    Semaphore.withPermits(room.receiving, 1),
+    (taking) => Lock.hold([room.receiving], () => taking),
   )

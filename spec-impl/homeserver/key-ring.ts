@@ -42,7 +42,7 @@ export class KeyRing extends Context.Service<
      * asked for anew after half its life and where it is not good long enough; none where none is known.
      */
     readonly vouchedKeys: (server: string, validUntilTsMin: number) => Effect.Effect<readonly JsonObject[]>
-    /** A public key that may prove a request of `server` now: one of its current keys. */
+    /** A public key that may prove a request of `server` now: one of its current keys. Asked for at once where it is known. */
     readonly keyForRequest: (server: string, keyId: string) => Effect.Effect<Uint8Array, KeyUnavailable>
     /** Check 2 on receipt of a PDU, for events of one room: all their signatures at once, in their order. */
     readonly verifyEvents: (
@@ -70,6 +70,7 @@ export class KeyRing extends Context.Service<
       const identity = yield* ServerIdentity
       const signatures = yield* Signatures
       const { readings } = yield* Settings
+      const clock = yield* Clock.Clock
       const { holderOf, askItself, refresh, refreshMany } = yield* makeKeyFetching
       let own: { readonly keyId: string; readonly keys: KnownKeys } | undefined
       let published:
@@ -91,12 +92,11 @@ export class KeyRing extends Context.Service<
       const keysOf = (server: string): KnownKeys =>
         server === identity.serverName ? ownKeys() : holderOf(server).keys
 
-      const keyForRequest = (server: string, keyId: string) =>
-        Effect.clockWith((clock): Effect.Effect<Uint8Array, KeyUnavailable> => {
-          const nowMs = clock.currentTimeMillisUnsafe()
-          const known = keysOf(server).forRequest(keyId, nowMs)
-          return known === undefined ? fetchForRequest(server, keyId, nowMs) : Effect.succeed(known)
-        })
+      const keyForRequest = (server: string, keyId: string): Effect.Effect<Uint8Array, KeyUnavailable> => {
+        const nowMs = clock.currentTimeMillisUnsafe()
+        const known = keysOf(server).forRequest(keyId, nowMs)
+        return known === undefined ? fetchForRequest(server, keyId, nowMs) : Effect.succeed(known)
+      }
 
       const fetchForRequest = Effect.fnUntraced(function* (server: string, keyId: string, nowMs: number) {
         yield* refresh(server, new Map([[keyId, { untilTs: nowMs, isForRequest: true }]]))
@@ -145,7 +145,7 @@ export class KeyRing extends Context.Service<
         return published.keys
       })
 
-      const source = { keysOf, refreshMany }
+      const source = { nowMs: () => clock.currentTimeMillisUnsafe(), keysOf, refreshMany }
 
       return {
         published: publishedNow,

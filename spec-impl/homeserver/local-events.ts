@@ -1,5 +1,5 @@
 /** How this server makes events of its own: parents, auth events, depth, hash and signature. */
-import { Clock, Effect } from "effect"
+import { Clock, Context, Effect } from "effect"
 import { authEventKeys } from "../core/auth-rules/auth-events-selection.ts"
 import { encodeBase64 } from "../core/base64.ts"
 import type { Event } from "../core/event.ts"
@@ -12,8 +12,8 @@ import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { eventSigningBytes, restrictedJoinSigner, signEvent, withSignature } from "../core/signing.ts"
 import { badJson, forbidden, type MatrixError, tooLarge } from "../federation/matrix-error.ts"
-import type { RecordWrite } from "../store/event-store.ts"
-import { commitAndSend, whileWriting } from "./admission.ts"
+import type { RecordWrite, StoreFailure } from "../store/event-store.ts"
+import { type CommitServices, commitAndSend, whileWriting } from "./admission.ts"
 import { Chance } from "./chance.ts"
 import { ServerIdentity } from "./identity.ts"
 import { putBeforePolicyServer } from "./policy-signatures.ts"
@@ -46,8 +46,9 @@ export const sendLocalEvent = Effect.fnUntraced(function* (room: Room, draft: Dr
     Effect.gen(function* () {
       const pdu = yield* completeDraft(room, draft)
       const event = yield* readOwn(yield* signAsSelf(pdu, room.version), room.version)
-      const { serverName } = yield* ServerIdentity
-      if (restrictedJoinSigner(event) === serverName) room.dag.noteSignedRestrictedJoin(event.eventId)
+      const signer = restrictedJoinSigner(event)
+      if (signer !== undefined && signer === (yield* ServerIdentity).serverName)
+        room.dag.noteSignedRestrictedJoin(event.eventId)
       const isReady = room.dag.lackedPolicyServer(event) === undefined
       if (isReady) yield* takeOwn(room, event, kept)
       return { event, isReady }
@@ -60,14 +61,15 @@ export const sendLocalEvent = Effect.fnUntraced(function* (room: Room, draft: Dr
 })
 
 /** Takes in and sends an event of this server's own making; 403 where it is not accepted. */
-export const takeOwn = Effect.fnUntraced(function* (room: Room, event: Event, kept?: WithEvent) {
-  const record = room.dag.examine(event, "new")
-  if (record.objection !== undefined) {
-    const { rule, reason } = record.objection
-    return yield* forbidden(`rejected by ${rule}: ${reason}`)
-  }
-  yield* commitAndSend(room, record, undefined, kept?.(event.eventId))
-})
+export const takeOwn = (room: Room, event: Event, kept?: WithEvent) =>
+  Effect.suspend((): Effect.Effect<void, MatrixError | StoreFailure, CommitServices> => {
+    const record = room.dag.examine(event, "new")
+    if (record.objection !== undefined) {
+      const { rule, reason } = record.objection
+      return Effect.fail(forbidden(`rejected by ${rule}: ${reason}`))
+    }
+    return commitAndSend(room, record, undefined, kept?.(event.eventId))
+  })
 
 /**
  * Waits, in partial state, for the memberships that decide whether the draft is allowed: a user of this server can go
@@ -82,10 +84,15 @@ export const untilAuthorisable = ({ dag, version, partial }: Room, draft: Draft)
 }
 
 /** `draft` with all but hash and signature, as it would stand at the end of the room's history now. */
-export const completeDraft = Effect.fnUntraced(function* (room: Room, draft: Draft) {
-  const originServerTs = yield* Clock.currentTimeMillis
+export const completeDraft = (room: Room, draft: Draft) =>
+  Effect.contextWith((services: Context.Context<Chance>) =>
+    Effect.succeed(completedBy(services, room, draft)),
+  )
+
+const completedBy = (services: Context.Context<Chance>, room: Room, draft: Draft): JsonObject => {
+  const originServerTs = Context.get(services, Clock.Clock).currentTimeMillisUnsafe()
   const { dag, version } = room
-  const prevEvents = yield* chooseParents(room)
+  const prevEvents = chooseParents(room, Context.get(services, Chance))
   const state = dag.stateBeforeChildOf(prevEvents)
   const authEvents = authEventKeys(draft, version).flatMap(
     ([type, stateKey]) => dag.eventIn(state, type, stateKey)?.eventId ?? [],
@@ -103,8 +110,8 @@ export const completeDraft = Effect.fnUntraced(function* (room: Room, draft: Dra
   if (draft.redacts !== undefined) pdu.redacts = draft.redacts
   const isCreate = draft.type === "m.room.create" && prevEvents.length === 0
   if (!(version.roomIdIsCreateHash && isCreate)) pdu.room_id = room.roomId
-  return pdu as JsonObject
-})
+  return pdu
+}
 
 /** An unsigned draft as the authorisation rules read it: without an id, since it has no hash yet. */
 export const draftedEvent = (pdu: JsonObject, draft: Draft, room: Room): Event => ({
@@ -120,14 +127,17 @@ export const draftedEvent = (pdu: JsonObject, draft: Draft, room: Room): Event =
 })
 
 /** Adds hash, signature and, in rooms 1 and 2, an event id that this server picks. */
-export const signAsSelf = Effect.fnUntraced(function* (pdu: JsonObject, version: RoomVersion) {
-  const { serverName, signingKey } = yield* ServerIdentity
-  const signatures = yield* Signatures
-  const named = version.eventId === "opaque" ? { ...pdu, event_id: yield* pickEventId(pdu, serverName) } : pdu
-  return signEvent(named, version, serverName, signingKey.keyId, (message) =>
-    signatures.sign(signingKey.seed, message),
-  )
-})
+export const signAsSelf = (pdu: JsonObject, version: RoomVersion) =>
+  Effect.contextWith((services: Context.Context<Chance | ServerIdentity | Signatures>) => {
+    const { serverName, signingKey } = Context.get(services, ServerIdentity)
+    const signatures = Context.get(services, Signatures)
+    const named =
+      version.eventId === "opaque"
+        ? { ...pdu, event_id: pickEventId(pdu, serverName, Context.get(services, Chance)) }
+        : pdu
+    const sign = (message: Uint8Array) => signatures.sign(signingKey.seed, message)
+    return Effect.succeed(signEvent(named, version, serverName, signingKey.keyId, sign))
+  })
 
 /** Adds this server's signature to an event that another one made and hashed. */
 export const coSignAsSelf = Effect.fnUntraced(function* (pdu: JsonObject, version: RoomVersion) {
@@ -147,10 +157,9 @@ export const readOwn = (pdu: JsonObject, version: RoomVersion): Effect.Effect<Ev
 }
 
 /** Above the number that an event may cite, which of the forward extremities it cites is left to chance. */
-const chooseParents = Effect.fnUntraced(function* (room: Room) {
+const chooseParents = (room: Room, chance: Chance["Service"]): readonly string[] => {
   const extremities = room.dag.forwardExtremities()
   if (extremities.length <= prevEventsMax) return extremities
-  const chance = yield* Chance
   const drawn = extremities.map((eventId) => ({
     eventId,
     draw: encodeBase64(chance.bytes(8, "prev-events", room.roomId, eventId)),
@@ -160,14 +169,13 @@ const chooseParents = Effect.fnUntraced(function* (room: Room) {
     .slice(0, prevEventsMax)
     .map(({ eventId }) => eventId)
     .sort()
-})
+}
 
-const pickEventId = Effect.fnUntraced(function* (pdu: JsonObject, serverName: string) {
-  const chance = yield* Chance
+const pickEventId = (pdu: JsonObject, serverName: string, chance: Chance["Service"]): string => {
   const label = [pdu.room_id, pdu.sender, pdu.type, pdu.state_key, pdu.origin_server_ts]
   const bytes = chance.bytes(15, "event-id", JSON.stringify([label, pdu.prev_events]))
   return `$${encodeBase64(bytes).replaceAll("+", "-").replaceAll("/", "_")}:${serverName}`
-})
+}
 
 /** §PDUs: one more than the deepest parent, and never more than the room version allows. */
 const depthAfter = (dag: RoomDag, prevEvents: readonly string[], version: RoomVersion): number | bigint => {

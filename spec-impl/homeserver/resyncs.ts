@@ -2,7 +2,7 @@
  * What a server fetches after it came into a room: the memberships that were left out of the state it was told
  * (MSC3706, MSC3902), and history that it missed.
  */
-import { Context, Effect, Layer, Semaphore } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { domainOf } from "../core/identifiers.ts"
 import { compareCodePoints } from "../core/json/encode.ts"
 import { decideAnew } from "../core/room-dag/decide-anew.ts"
@@ -11,6 +11,7 @@ import { backfillBefore } from "./backfill.ts"
 import { badAnswer, isNoAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
 import type { KeyRing } from "./key-ring.ts"
+import { Lock } from "./lock.ts"
 import { askState } from "./missing-events.ts"
 import { Outside } from "./outside.ts"
 import type { PartialState } from "./partial-states.ts"
@@ -249,5 +250,5 @@ const takeOmitted = Effect.fnUntraced(function* (room: Room, partial: PartialSta
       })
       .pipe(Effect.andThen(Effect.sync(() => outside.note(writes))), Effect.uninterruptible)
   })
-  yield* replace.pipe(Semaphore.withPermits(room.writing, 1), Semaphore.withPermits(room.receiving, 1))
+  yield* Lock.hold([room.receiving, room.writing], () => replace)
 })

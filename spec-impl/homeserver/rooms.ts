@@ -1,4 +1,4 @@
-import { Context, Effect, Exit, Layer, Semaphore } from "effect"
+import { Context, Effect, Exit, Layer } from "effect"
 import type { Readings } from "../core/readings.ts"
 import { journalEntry } from "../core/room-dag/decide-anew.ts"
 import type { EventRecord } from "../core/room-dag/event-record.ts"
@@ -12,6 +12,7 @@ import { EventStore, StoreFailure } from "../store/event-store.ts"
 import { Changes } from "./changes.ts"
 import { Eviction } from "./eviction.ts"
 import { ServerIdentity } from "./identity.ts"
+import { Lock } from "./lock.ts"
 import {
   keptPartialStates,
   type PartialState,
@@ -22,7 +23,7 @@ import { Restorer } from "./restoring.ts"
 import { positionOf, writesOf } from "./room-writes.ts"
 import { Settings } from "./settings.ts"
 import { Signatures } from "./signatures/signatures.ts"
-import { Stopwatch } from "./stopwatch.ts"
+import { Stopwatch, type StopwatchService } from "./stopwatch.ts"
 import { Positions, RoomTimeline } from "./timeline.ts"
 
 /** A room that this server holds. */
@@ -36,11 +37,13 @@ export interface Room {
   /** While the memberships before this server's join are not all known. */
   partial: PartialState | undefined
   /** Held while events are examined, committed and applied: never across a request to another server. */
-  readonly writing: Semaphore.Semaphore
+  readonly writing: Lock
   /** Held while one event from another server is taken in, its missing history fetched first. */
-  readonly receiving: Semaphore.Semaphore
+  readonly receiving: Lock
   /** Held by the PDUs of one transaction, so that what comes later overtakes them only while they wait for it. */
-  readonly arriving: Semaphore.Semaphore
+  readonly arriving: Lock
+  /** Tells where the time of its events goes. */
+  readonly stopwatch: StopwatchService
   /** The events that clients may be shown, in order. */
   readonly timeline: RoomTimeline
 }
@@ -133,9 +136,10 @@ export class Rooms extends Context.Service<
               },
             }),
             partial: undefined,
-            writing: Semaphore.makeUnsafe(1),
-            receiving: Semaphore.makeUnsafe(1),
-            arriving: Semaphore.makeUnsafe(1),
+            writing: new Lock(),
+            receiving: new Lock(),
+            arriving: new Lock(),
+            stopwatch,
             timeline: new RoomTimeline(() => room.dag),
           }
           return room
@@ -151,32 +155,30 @@ export class Rooms extends Context.Service<
         }
 
         const commit = (room: Room, records: readonly EventRecord[], more: StoreGroup = {}) =>
-          Effect.suspend(() => {
-            if (forgotten.has(room)) return Effect.fail(roomForgotten(room))
-            const taken = positions.take(room, records)
-            return Effect.onExit(keepAndApply(room, records, more, taken), () => {
-              positions.settle(taken)
-              return Effect.void
-            })
-          })
+          Effect.uninterruptible(
+            Effect.suspend(() => {
+              if (forgotten.has(room)) return Effect.fail(roomForgotten(room))
+              return keepAndApply(room, records, more, positions.take(room, records))
+            }),
+          )
 
-        const keepAndApply = Effect.fnUntraced(function* (
+        const keepAndApply = (
           room: Room,
           records: readonly EventRecord[],
           more: StoreGroup,
           taken: ReadonlyMap<string, number>,
-        ) {
+        ): Effect.Effect<void, StoreFailure> => {
           const { states, events } = writesOf(room, room.dag, records, taken)
           const hasHistory = records.some((record) => record.place === "timeline")
           const { roomId, partial } = room
-          const journal = records.map(journalEntry)
+          const journal = partial === undefined ? [] : records.map(journalEntry)
           const held = rooms.get(roomId)
           const partialState = [
             ...(held === room ? [] : partialStateRemovals(roomId, held?.partial)),
             ...partialStateWrites(roomId, partial, journal),
           ]
           const since = stopwatch.now()
-          yield* store.commit({
+          const group: StoreGroup = {
             ...more,
             ...(held === undefined || held === room ? {} : { forgottenRooms: [roomId] }),
             ...(held === room ? {} : { rooms: [{ roomId, roomVersion: room.version.id }] }),
@@ -186,12 +188,35 @@ export class Rooms extends Context.Service<
             ...(hasHistory
               ? { extremities: [{ roomId, eventIds: room.dag.forwardExtremitiesWith(records) }] }
               : {}),
+          }
+          const settle = Effect.sync(() => positions.settle(taken))
+          return Effect.matchCauseEffect(store.commit(group), {
+            onFailure: (cause) => Effect.andThen(settle, Effect.failCause(cause)),
+            onSuccess: () => {
+              stopwatch.add("store", since, records.length)
+              rooms.set(roomId, room)
+              if (held !== undefined && held !== room) forgotten.add(held)
+              partial?.journal.push(...journal)
+              let left: Effect.Effect<void> = Effect.void
+              try {
+                left = applyFrom(0, room, records, taken)
+              } finally {
+                if (Exit.isExit(left)) positions.settle(taken)
+              }
+              return Exit.isExit(left) ? left : Effect.ensuring(left, settle)
+            },
           })
-          stopwatch.add("store", since, records.length)
-          rooms.set(roomId, room)
-          if (held !== undefined && held !== room) forgotten.add(held)
-          partial?.journal.push(...journal)
-          for (const record of records) {
+        }
+
+        /** Lets all see those records, one after the other, from that one on. */
+        const applyFrom = (
+          first: number,
+          room: Room,
+          records: readonly EventRecord[],
+          taken: ReadonlyMap<string, number>,
+        ): Effect.Effect<void> => {
+          for (let at = first; at < records.length; at++) {
+            const record = records[at]!
             room.dag.apply(record)
             const position = taken.get(record.event.eventId)
             if (position !== undefined && record.place === "timeline") {
@@ -199,10 +224,13 @@ export class Rooms extends Context.Service<
               room.timeline.add([entry])
               eviction.note(room, entry)
             }
-            yield* tellOf(room, record)
+            const left = tellOf(room, record)
+            const goOn = Effect.suspend(() => applyFrom(at + 1, room, records, taken))
+            if (!Exit.isExit(left)) return Effect.andThen(left, goOn)
           }
           eviction.evict(isHeld)
-        }, Effect.uninterruptible)
+          return Effect.void
+        }
 
         const makeWhole = Effect.fnUntraced(function* (
           room: Room,

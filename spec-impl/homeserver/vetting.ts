@@ -1,5 +1,5 @@
 /** Checks 1 to 3 on receipt of a PDU (server-server API §Checks performed on receipt of a PDU). */
-import { Context, Effect } from "effect"
+import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { parseEvent, redactEvent } from "../core/event-format.ts"
 import { eventIdOf } from "../core/event-id.ts"
@@ -56,10 +56,16 @@ export const readSent = (pdu: JsonObject, room: Room) => {
  * Checks 2 and 3 on events that passed check 1, in their order: without the signatures it needs an event is
  * dropped; where its content does not match its hash it is kept redacted.
  */
-export const vetEvents = Effect.fnUntraced(function* (room: Room, events: readonly Event[]) {
-  const services = yield* Effect.context<KeyRing>()
-  const keyRing = Context.get(services, KeyRing)
-  const stopwatch = Context.get(services, Stopwatch)
+export const vetEvents = (room: Room, events: readonly Event[]) =>
+  Effect.flatMap(KeyRing, (keyRing) => vetEventsBy(keyRing, room, events))
+
+/** The same by that key ring: at once where there is nothing to wait for. */
+export const vetEventsBy = Effect.fnUntracedEager(function* (
+  keyRing: KeyRing["Service"],
+  room: Room,
+  events: readonly Event[],
+) {
+  const { stopwatch } = room
   const asked = stopwatch.now()
   const outcomes = yield* keyRing.verifyEvents(events, room.version)
   stopwatch.add("signatures", asked, events.length)
@@ -177,7 +183,7 @@ export const beginVetting = Effect.fnUntraced(function* (
 
   const vetted = Effect.gen(function* () {
     yield* offered
-    const outcomes = yield* verification.outcomes
+    const outcomes = yield* verification.outcomes()
     stopwatch.add("signatures", asked, unknown.length)
     const failed = new Set<Event>()
     const damaged = new Map<string, string | undefined>(unread.map((eventId) => [eventId, undefined]))

@@ -67,7 +67,7 @@ export class MemoryDisk {
 /** The contract of `EventStore` over a `MemoryDisk`: a group is applied between two steps of one task. */
 export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
   EventStore.of({
-    commit: (group) => Effect.suspend(() => commit(disk, group)),
+    commit: (group) => Effect.suspend(() => commitNow(disk, group)),
     prepare: () => undefined,
     rooms: Effect.sync(() =>
       [...disk.rooms]
@@ -138,8 +138,11 @@ const readAnswerKey = (key: string): readonly [string, string] => {
   return [key.slice(0, end), key.slice(end + 1)]
 }
 
-/** Checks the whole group before it writes any of it, so that a failure leaves nothing behind. */
-const commit = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreFailure> => {
+/**
+ * Keeps a group when it is called, and gives what came of it. Checks the whole group before it writes any of it, so that a
+ * failure leaves nothing behind.
+ */
+export const commitNow = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreFailure> => {
   const problem = problemOf(disk, group)
   if (problem !== undefined) return new StoreFailure({ reason: "broken", detail: problem })
   for (const roomId of group.forgottenRooms ?? []) disk.rooms.delete(roomId)
@@ -183,9 +186,8 @@ const problemOf = (disk: MemoryDisk, group: StoreGroup): string | undefined => {
   const isKept = ({ roomId }: { readonly roomId: string }): boolean =>
     group.rooms?.some((room) => room.roomId === roomId) ||
     (disk.rooms.has(roomId) && !group.forgottenRooms?.includes(roomId))
-  const homeless = [group.events, group.extremities]
-    .map((writes) => writes?.find((write) => !isKept(write)))
-    .find((write) => write !== undefined)
+  const homeless =
+    group.events?.find((write) => !isKept(write)) ?? group.extremities?.find((write) => !isKept(write))
   if (homeless !== undefined) return `no room ${homeless.roomId} is kept here`
   const fresh = new Set<string>()
   for (const { digest, basedOn } of group.states ?? []) {

@@ -32,7 +32,8 @@ export const sharedState = (write: StateWrite): StateWrite => {
   return last !== undefined && isEqualState(last, write) ? last : states.keep(write.digest, write)
 }
 
-const isEqualButForPosition = (one: EventWrite, other: EventWrite): boolean =>
+/** Whether two servers keep the same of an event, wherever it stands with them. */
+export const isEqualButForPosition = (one: EventWrite, other: EventWrite): boolean =>
   one.roomId === other.roomId &&
   one.eventId === other.eventId &&
   one.pdu === other.pdu &&

@@ -47,8 +47,10 @@ export const extremitiesWith = (
 }
 
 /** Whether an accepted event comes after it. */
-export const isCovered = (eventId: string, history: History): boolean =>
-  nearestAccepted(history.childrenOf(eventId), history, history.childrenOf).length > 0
+export const isCovered = (eventId: string, history: History): boolean => {
+  const children = history.childrenOf(eventId)
+  return children.length > 0 && nearestAccepted(children, history, history.childrenOf).length > 0
+}
 
 /** The nearest that were accepted; behind one that was fetched of the past, which covers nothing by itself, all others too. */
 const coveredBy = ({ prevEvents }: Newcomer, history: History): Iterable<string> => {

@@ -1,11 +1,12 @@
 /** The calling half of the `direct` transport. */
-import { Context, Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer, SchemaAST } from "effect"
 import { HttpApi, HttpApiClient, type HttpApiEndpoint } from "effect/http-api"
 import { ServerIdentity } from "../../homeserver/identity.ts"
 import { FederationApi } from "../api.ts"
 import { type FederationCalls, FederationClient, FederationUnreachable } from "../client.ts"
 import { AnswerWithin } from "../matrix-endpoint.ts"
 import type { MatrixError } from "../matrix-error.ts"
+import { PathIdentifier } from "../parameters.ts"
 import { toClientResponse, type WireError, type WireRequest, type WireResponse } from "../wire.ts"
 import { DirectRequest, DirectResponse, type Given, readAnswer } from "./message.ts"
 
@@ -36,6 +37,26 @@ export const layerDirectClient = (send: DirectSend): Layer.Layer<FederationClien
       } as unknown as FederationClient["Service"]
     }),
   )
+
+/** As `makeTarget`, where the path has one identifier: most can be written as they are, which is seen without a schema. */
+const plainTarget = (
+  { path, params }: HttpApiEndpoint.Top,
+  makeTarget: (given: Given) => string,
+): ((given: Given) => string) => {
+  const [, before = "", name = "", after = ""] = /^([^:]*):(\w+)([^:]*)$/.exec(path) ?? []
+  const shape = params?.ast
+  const isPlain =
+    shape !== undefined &&
+    SchemaAST.isObjects(shape) &&
+    shape.propertySignatures.some((field) => field.name === name && field.type === PathIdentifier.ast)
+  if (!isPlain) return makeTarget
+  return (given) => {
+    const id = (given.params as Readonly<Record<string, unknown>> | undefined)?.[name]
+    return given.query === undefined && typeof id === "string" && /^[\w-]+$/.test(id)
+      ? before + id + after
+      : makeTarget(given)
+  }
+}
 
 const makeCall = (group: string, endpoint: HttpApiEndpoint.Top, makeTarget: (given: Given) => string) => {
   const answerMsMax = Duration.toMillis(Context.get(endpoint.annotations, AnswerWithin))
@@ -103,7 +124,7 @@ const makeCalls = (): ((call: DirectCall) => FederationCalls) => {
     onEndpoint: ({ group, endpoint }) => {
       const makeTarget = targets[group.identifier]?.[endpoint.identifier]
       if (makeTarget === undefined) throw new Error(`no path for ${endpoint.identifier}`)
-      const make = makeCall(group.identifier, endpoint, makeTarget)
+      const make = makeCall(group.identifier, endpoint, plainTarget(endpoint, makeTarget))
       chapters.get(group.identifier)![endpoint.identifier] = function (this: Calls, given: Given = {}) {
         return make(this.call, given)
       }

@@ -1,10 +1,10 @@
 /** The receiving half of the `direct` transport: the same handlers, called with values. */
-import { Effect, type Layer } from "effect"
+import { Effect, Exit, type Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApi, type HttpApiEndpoint } from "effect/http-api"
 import { isJsonObject, type JsonValue } from "../../core/json/value.ts"
 import { ServerIdentity } from "../../homeserver/identity.ts"
-import { KeyRing } from "../../homeserver/key-ring.ts"
+import { KeyRing, type KeyUnavailable } from "../../homeserver/key-ring.ts"
 import { FederationApi, type FederationChapters } from "../api.ts"
 import { Authentication } from "../authentication.ts"
 import { buildHandlers } from "../handlers.ts"
@@ -68,9 +68,9 @@ export const directHandler = Effect.fnUntraced(function* <E, R>(
     if (meantFor !== serverName) {
       return Effect.fail(unauthorised(`the request is for ${meantFor}, and this is ${serverName}`))
     }
-    return Effect.mapError(keyRing.keyForRequest(source, keyId), ({ reason }) =>
-      unauthorised(`${keyId} of ${source}: ${reason}`),
-    )
+    const key = keyRing.keyForRequest(source, keyId)
+    if (Exit.isSuccess(key as Exit.Exit<Uint8Array, KeyUnavailable>)) return key as Effect.Effect<Uint8Array>
+    return Effect.mapError(within(key), ({ reason }) => unauthorised(`${keyId} of ${source}: ${reason}`))
   }
 
   const serve = ({ group, endpoint, given, source }: DirectRequest, payload: JsonValue | undefined) =>
@@ -84,28 +84,32 @@ export const directHandler = Effect.fnUntraced(function* <E, R>(
       },
     )
 
-  const answer = (received: WireRequest) => {
+  /** Of most requests nothing is to be waited for but the handler. */
+  const answer = (received: WireRequest): Effect.Effect<unknown, unknown> => {
     const request = typed(received)
     return request === undefined
       ? Effect.fail(unrecognised("no such endpoint"))
-      : authenticate(request).pipe(
-          Effect.andThen(payloadOf(request)),
-          Effect.flatMap((payload) => serve(request, payload)),
+      : Effect.flatMapEager(authenticate(request), () =>
+          Effect.flatMapEager(payloadOf(request), (payload) => serve(request, payload)),
         )
   }
 
   const handler: WireHandler = (request) =>
-    within(
-      Effect.matchEffect(answer(request), {
-        onFailure: (error) =>
-          error instanceof MatrixError
-            ? Effect.succeed(new DirectResponse({ kind: "error", error }))
-            : Effect.die(error),
-        onSuccess: (value) => Effect.succeed(answered(value)),
-      }),
+    Effect.matchEffect(
+      Effect.suspend(() => answer(request)),
+      outcomes,
     )
   return handler
 })
+
+/** What a handler gave, as it crosses the network. */
+const outcomes = {
+  onFailure: (error: unknown): Effect.Effect<WireResponse> =>
+    error instanceof MatrixError
+      ? Effect.succeed(new DirectResponse({ kind: "error", error }))
+      : Effect.die(error),
+  onSuccess: (value: unknown): Effect.Effect<WireResponse> => Effect.succeed(answered(value)),
+}
 
 /** Multipart answers are bytes on every transport. */
 const answered = (value: unknown): WireResponse =>

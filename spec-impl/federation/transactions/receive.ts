@@ -1,5 +1,5 @@
 /** Server-server API §Transactions: the receiving half. */
-import { Effect } from "effect"
+import { Context, Effect } from "effect"
 import { Incoming } from "../../homeserver/incoming.ts"
 import { Origin } from "../authentication.ts"
 import { chapter } from "../chapter.ts"
@@ -9,9 +9,10 @@ export const TransactionsReceive = chapter(
   Effect.fnUntraced(function* (handlers) {
     const incoming = yield* Incoming
     return handlers.handle("send", ({ params, payload }) =>
-      Effect.flatMap(Origin, (origin) =>
-        incoming.receiveTransaction(origin, params.transactionId, payload.pdus, payload.edus ?? []),
-      ),
+      Effect.contextWith((services: Context.Context<Origin>) => {
+        const origin = Context.get(services, Origin)
+        return incoming.receiveTransaction(origin, params.transactionId, payload.pdus, payload.edus ?? [])
+      }),
     )
   }),
 )
