@@ -8,7 +8,7 @@ import { Schema } from "effect"
 import { HttpApi, OpenApi } from "effect/http-api"
 import { FederationApi } from "#spec-impl/federation/api.ts"
 import { Authentication } from "#spec-impl/federation/authentication.ts"
-import { schemaOfBody } from "#spec-impl/federation/json-body.ts"
+import { contentOfBody } from "#spec-impl/federation/json-body.ts"
 import packageJson from "../package.json" with { type: "json" }
 import { root } from "./source-files.ts"
 
@@ -41,7 +41,7 @@ const xMatrix: Json = {
 const describeBody = (body: Json | undefined, schemas: Iterable<object>): void => {
   const content = (body as { content?: Record<string, { schema: unknown }> } | undefined)?.content
   for (const schema of schemas) {
-    const inner = schemaOfBody(schema)
+    const inner = contentOfBody(schema)?.schema
     const described = content?.["application/json"]
     if (inner === undefined || described === undefined) continue
     described.schema = Schema.toJsonSchemaDocument(inner).schema

@@ -34,6 +34,18 @@ const pdus: readonly Row[] = [
     },
   },
   {
+    id: "damaged events",
+    title: "An event whose copy fails check 2 or 3 is asked for again, of this server and of others",
+    section: "§Checks performed on receipt of a PDU; §Retrieving events",
+    handler: `${homeserver}/asking-again.ts`,
+    test: "sim/world/damaged-events.test.ts > an event of a told state that came damaged > is asked for of others where who told it has no other copy",
+    removal: {
+      file: `${homeserver}/missing-events.ts`,
+      from: "const isWell = ({ damaged }: VettedAnswer): boolean => damaged.size === 0",
+      to: "const isWell = ({ damaged }: VettedAnswer): boolean => damaged.size >= 0",
+    },
+  },
+  {
     id: "6.1.1",
     title: "Definitions",
     section: "§Definitions: the state before and after an event, and the current state",

@@ -47,9 +47,8 @@ describe("every case gives the expected sha256", () => {
   })
 
   test.runIf(existsSync(beside)).each(["large-v11", "huge-v10"])("%s", async (name) => {
-    const [line] = await resolveAll(beside, name)
-    // The bar is 500 ms for the huge one on an idle machine; a test runs beside others.
-    expect(Number(line?.ms)).toBeLessThan(2_000)
+    // How long they take is for `netsplit bench stateres` to say: a test runs beside others.
+    expect(await resolveAll(beside, name)).toHaveLength(1)
   })
 })
 

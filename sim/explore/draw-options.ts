@@ -7,7 +7,7 @@ import { suggestName } from "./nearest-name.ts"
 
 /** Of the plans that may have hostile servers, most have one. */
 const hostileShare = 0.7
-const rates = [0.2, 1, 1, 4]
+const rates = [1, 1, 3]
 
 /** Without them no histories part: most plans have one. */
 const cuts: ReadonlySet<string> = new Set(["partition", "isolation", "link-cut", "islands"])
@@ -18,7 +18,7 @@ export const drawOptions = (
   wishes: PlanWishes,
   isCrowd: boolean,
 ): Options => {
-  const drawn = actions.filter(({ name, weight }) => weight > 0 && draws.chance(0.7, "action", name))
+  const drawn = actions.filter(({ name, weight }) => weight > 0 && draws.chance(0.8, "action", name))
   const common = drawn.length === 0 ? actions.filter(({ weight }) => weight > 0) : drawn
   const faultShare = draws.pick([0.04, 0.08, 0.16, 0.3], "fault-share")
   const shareOf = ({ name, family }: AnyFaultDefinition): number => {
@@ -44,9 +44,10 @@ export const drawOptions = (
     levelsShare: draws.pick([0.1, 0.4, 0.7], "levels"),
     creatorShare: draws.pick([0, 0.2, 0.5], "creator"),
     momentShare: draws.pick([0, 0.4, 0.8], "moments"),
-    turnoverShare: draws.pick([0, 0.2, 0.5], "turnover"),
+    turnoverShare: draws.pick([0.1, 0.4, 0.7], "turnover"),
     calmShare: draws.pick([0, 0.2, 0.5], "calm"),
-    heedlessShare: draws.pick([0.05, 0.1, 0.3], "heedless"),
+    heedlessShare: draws.pick([0.02, 0.1, 0.2], "heedless"),
+    stateAskersShare: draws.pick([0.2, 0.5, 0.8], "state-askers"),
   }
 }
 

@@ -7,7 +7,7 @@ import { roomVersions } from "#spec-impl/core/room-version.ts"
 import { type AnyFaultDefinition, type Fault, faults } from "../faults/catalogue.ts"
 import type { Draws } from "../faults/fault.ts"
 import { KeyedChance } from "../kernel/keyed-chance.ts"
-import { type Crew, drawsFor, type PlanWishes } from "./crew.ts"
+import { type Crew, drawsFor, type Options, type PlanWishes } from "./crew.ts"
 import { drawActions } from "./draw-actions.ts"
 import { drawOptions } from "./draw-options.ts"
 import { openings, storyMs } from "./openings.ts"
@@ -29,7 +29,7 @@ export const makePlan = (seed: number, wishes: PlanWishes = {}): Plan => {
   const versions = wishes.roomVersions ?? roomVersions.map(({ id }) => id)
   const size = drawsFor(chance, "size")
   const isCrowd = wishes.servers === undefined && size.chance(crowdShare, "crowd")
-  const serverCount = wishes.servers ?? (isCrowd ? crowdServers : 3 + size.pick([0, 0, 0, 1, 2], "servers"))
+  const serverCount = wishes.servers ?? (isCrowd ? crowdServers : 3 + size.pick([0, 0, 1, 1, 2], "servers"))
   const names = Array.from({ length: serverCount }, (_, at) => `s${at + 1}`)
   const users = names.flatMap((name) => {
     const count = isCrowd ? 1 : 1 + size.integer(2, "users", name)
@@ -45,7 +45,7 @@ export const makePlan = (seed: number, wishes: PlanWishes = {}): Plan => {
       Math.max(1, (wishes.actions ?? actionsDefault) / actionsDefault),
   )
   const mutantName = drawsFor(chance, "mutant").pick(names)
-  const servers = names.map((name) => drawServer(drawsFor(chance, "server", name), name, versions))
+  const servers = names.map((name) => drawServer(drawsFor(chance, "server", name), name, options))
   const crew: Crew = { chance, servers, names, cast: users, users, rooms, options, faultsMs }
   const opened = openings(crew)
   const entries = [...opened, ...drawActions(crew, opened, actionCount), ...drawFaults(crew)]
@@ -64,24 +64,22 @@ export const makePlan = (seed: number, wishes: PlanWishes = {}): Plan => {
 }
 
 /** Servers differ in how much history they ask for at once, in how they join, in their patience, and in their age. */
-const drawServer = (draws: Draws, name: string, versions: readonly string[]): Plan["servers"][number] => ({
+const drawServer = (
+  draws: Draws,
+  name: string,
+  { roomVersions, stateAskersShare }: Options,
+): Plan["servers"][number] => ({
   name,
-  ...(draws.chance(0.1, "old") ? { roomVersions: drawVersions(draws, versions) } : {}),
+  ...(draws.chance(0.1, "old") ? { roomVersions: drawVersions(draws, roomVersions) } : {}),
   settings: {
-    ...draws.pick(gapFillers, "gaps"),
+    ...(draws.chance(stateAskersShare ?? 0, "state-asker")
+      ? { missingEventsLimit: 0, unfillableGap: "accept" }
+      : { missingEventsLimit: draws.pick([1, 20], "gaps") }),
     ...(draws.chance(0.2, "partial") ? { partialStateJoins: true } : {}),
     fullStateShareMin: draws.pick([0, 0.5, 1], "full-state"),
     retryMsMax: draws.pick([20_000, 60_000, 300_000], "retry"),
   },
 })
-
-/** How servers fill a gap in the history: by asking for what is missing, a little or much, or for the state in it at once. */
-const gapFillers = [
-  { missingEventsLimit: 1 },
-  { missingEventsLimit: 2 },
-  { missingEventsLimit: 20 },
-  { missingEventsLimit: 0, unfillableGap: "accept" },
-] as const
 
 /** Those of an old server: one at least. */
 const drawVersions = (draws: Draws, versions: readonly string[]): readonly string[] => {

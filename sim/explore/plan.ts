@@ -62,6 +62,8 @@ const Options = Schema.Struct({
   calmShare: Schema.optionalKey(Share),
   /** The part of the actions that take no heed of whether they are possible. */
   heedlessShare: Schema.optionalKey(Share),
+  /** How many of the servers fill a gap in the history by asking for the state in it at once. */
+  stateAskersShare: Schema.optionalKey(Share),
 })
 
 export const Plan = Schema.Struct({

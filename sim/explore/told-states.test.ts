@@ -90,7 +90,10 @@ const keyUnheardThenGap: Plan = {
   ],
 }
 
-/** Bob's server is told a state after a gap, and asks for the name in it: one bit of that is another, in its signature. */
+/**
+ * Bob's server is told a state after a gap, and asks for the name in it: one bit of that is another, in its signature.
+ * There is nobody but Alice's to ask again, whose answers are altered each time.
+ */
 const damaged: Plan = {
   ...planOf(
     2,
@@ -100,7 +103,7 @@ const damaged: Plan = {
     { id: "say", atMs: 7_000, do: { act: "message", user: "@alice:s1", room: "r", count: 3 } },
     { id: "bits", atMs: 8_000, fault: { fault: "reply-altered", share: 0.5, endpoints: ["event"] } },
   ),
-  seed: 7,
+  seed: 31,
   servers: [{ name: "s1" }, { name: "s2", settings: { missingEventsLimit: 0, unfillableGap: "accept" } }],
 }
 
@@ -129,10 +132,12 @@ describe("what was told in vain", () => {
     expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
   })
 
-  test("an event of a told state that did not come as it was said", async () => {
+  test("an event of a told state that did not come as it was said, nor when it was asked for again", async () => {
     expect(await shapesIn(damaged)).toEqual(["agree damaged-event"])
     // As if it had come whole, and Bob's server had dropped it.
     expect(await shapeOfUnheard(damaged)).toBeNull()
+    // With another seed one of these comes as it was said.
+    expect(await shapesIn({ ...damaged, seed: 7 })).toEqual([])
     const mutant = withMutant(damaged, "s1", { user: "@bob:s2", atMs: 4_000 })
     expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
   })

@@ -71,7 +71,9 @@ export const isUnheardKey = (judged: Judged, roomId: string): boolean =>
 /**
  * The same where such an event itself did not come as it was said: it has the id that was asked for, but its signatures do
  * not hold (check 2). They are no part of what that is made of (§Calculating the reference hash), and in rooms 1 and 2
- * nothing is.
+ * nothing is. A server asks for it again, four times at most, of who told the state and of others in the room: each time
+ * it must have come damaged or not at all. Not so where the damage is in a key's name, for it looks like one that is not
+ * to be had, nor for more than twenty events of one state.
  */
 export const isDamagedEvent = (judged: Judged, roomId: string): boolean =>
   isToldInVain(judged, roomId, isDamaged)

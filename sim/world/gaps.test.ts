@@ -1,8 +1,10 @@
 /** What a server does about a gap that goes back behind its own join (server-server API §Backfilling and retrieving missing events). */
 import { Effect } from "effect"
 import { expect, it } from "vitest"
+import { readingsDefault } from "#spec-impl/core/readings.ts"
 import { drop, reply } from "../network/rules.ts"
-import { play } from "./testing/play.ts"
+import type { Actor } from "./stage.ts"
+import { type Played, play } from "./testing/play.ts"
 
 /**
  * Carol of s3 joins by way of s2 while s1 does not hear of it: what Alice of s1 says then builds on what came before
@@ -114,3 +116,55 @@ it.each([1, 2, 3, 4, 5, 6])(
   "what is behind a part of the gap is fetched where the rest is not to be had (seed %i)",
   async (seed) => expect(await fetchedBehind(seed)).toBe("accepted"),
 )
+
+/** Says three things, of which s3 hears the last alone: it fetches the second with the state there, and lacks the first. */
+const leavesGap = Effect.fnUntraced(function* ({ network, stage }: Played, user: Actor, roomId: string) {
+  const unheard = Effect.gen(function* () {
+    yield* network.rule({ destination: "s3", path: /\/send\// }, reply(200, { pdus: {} }))
+    const first = yield* user.say(roomId, "not heard")
+    yield* user.say(roomId, "not heard either")
+    yield* stage.wait(1_000)
+    return first.eventId
+  })
+  const eventId = yield* Effect.scoped(unheard)
+  yield* user.say(roomId, "heard")
+  return eventId
+})
+
+it("what nobody told for long is asked for anew once another gap is filled", async () => {
+  const settings = {
+    missingEventsLimit: 0,
+    readings: { ...readingsDefault, unfillableGap: "accept" },
+  } as const
+  await play({ servers: 3, settings }, (played) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { stage, servers, network } = played
+        const alice = stage.user("@alice:s1")
+        const bob = stage.user("@bob:s2")
+        const roomId = yield* alice.createRoom()
+        yield* bob.join(roomId, "s1")
+        yield* stage.user("@carol:s3").join(roomId, "s1")
+        yield* stage.quiet
+        // So that what Alice says does not come before what Bob says, and with it.
+        yield* network.rule({ source: "s1", destination: "s2" }, drop)
+        const has = (eventId: string) => servers.get("s3")!.rooms.find(roomId)!.dag.isInHistory(eventId)
+        const byAlice = yield* Effect.scoped(
+          network
+            .rule(
+              { source: "s3", path: /\/backfill\// },
+              reply(200, { origin: "s1", origin_server_ts: 1, pdus: [] }),
+            )
+            .pipe(Effect.andThen(leavesGap(played, alice, roomId)), Effect.tap(stage.wait(40 * 60_000))),
+        )
+        const asked = played.requests.filter(({ target }) => target.includes("/backfill/"))
+        expect(asked.length).toBeGreaterThan(5)
+        expect(played.kernel.elapsedMs - asked.at(-1)!.virtualMs).toBeGreaterThan(15 * 60_000)
+        expect(has(byAlice)).toBe(false)
+        const byBob = yield* leavesGap(played, bob, roomId)
+        yield* stage.wait(10_000)
+        expect([byBob, byAlice].map(has)).toEqual([true, true])
+      }),
+    ),
+  )
+})

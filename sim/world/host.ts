@@ -42,6 +42,7 @@ export class Host {
     const read = <A, E>(reading: Effect.Effect<A, E>): Effect.Effect<A, E> => this.#read(reading)
     return {
       commit: (group) => Effect.suspend(() => this.#commit(disk, group, fence)),
+      prepare: store.prepare,
       get rooms() {
         return read(store.rooms)
       },

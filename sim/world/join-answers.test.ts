@@ -89,12 +89,17 @@ describe("what a resident answers", () => {
 
   it("is taken without the events that fail their checks, and without what rests on these", async () => {
     const forge = (pdu: JsonObject): JsonObject => ({ ...pdu, signatures: { s3: { "ed25519:1": "AAAA" } } })
+    const forgeIn = (value: unknown): readonly JsonObject[] =>
+      listOf(value).map((pdu) => (pdu.state_key === "@carol:s3" ? forge(pdu) : pdu))
+    // Nor is any other copy of it to be had.
     const forged = await joiningWith(
-      alterAnswer((body) => ({
-        ...body,
-        state: listOf(body.state).map((pdu) => (pdu.state_key === "@carol:s3" ? forge(pdu) : pdu)),
-        auth_chain: listOf(body.auth_chain).map((pdu) => (pdu.state_key === "@carol:s3" ? forge(pdu) : pdu)),
-      })),
+      alterAnswer((body) =>
+        body.pdus === undefined
+          ? { ...body, state: forgeIn(body.state), auth_chain: forgeIn(body.auth_chain) }
+          : { ...body, pdus: forgeIn(body.pdus) },
+      ),
+      "11",
+      /send_join|\/event\//,
     )
     expect(forged).toEqual({ outcome: "joined", isHeld: true, topic: "the topic", carol: undefined })
     const isAlice = (pdu: JsonObject): boolean => pdu.state_key === alice

@@ -263,6 +263,7 @@ const bootBehind = Effect.fnUntraced(function* (
 const fencedStore = (fence: Fence, store: EventStore["Service"]): EventStore["Service"] => ({
   // Behind the fence already.
   commit: store.commit,
+  prepare: store.prepare,
   rooms: fence.guard(store.rooms),
   events: (which, visit) => fence.guard(store.events(which, visit)),
   eventsNow: store.eventsNow,

@@ -9,6 +9,9 @@ import type { RoomVersion } from "./room-version.ts"
 /** SHA-256 of bytes, or of text as UTF-8. */
 export const sha256 = (data: Uint8Array | string): Uint8Array => hash("sha256", data, "buffer")
 
+/** SHA-256 of text as UTF-8, a character for each byte: a string takes a third of the time of bytes with a buffer of their own. */
+export const sha256Binary = (text: string): string => hash("sha256", text, "binary")
+
 /** SHA-256 of text as UTF-8, unpadded in that alphabet. */
 const hashText = (text: string, alphabet: "base64" | "base64url"): string => {
   const padded = hash("sha256", text, alphabet)
@@ -22,7 +25,7 @@ export const sha1Hex = (text: string): string => hash("sha1", text, "hex")
 /** `object` without those keys. */
 export const without = (object: JsonObject, keys: readonly string[]): JsonObject => {
   const rest = newObject<JsonValue>()
-  for (const key of Object.keys(object)) if (!keys.includes(key)) rest[key] = object[key]!
+  for (const key in object) if (!keys.includes(key)) rest[key] = object[key]!
   return rest
 }
 

@@ -40,7 +40,7 @@ const redactContent = (
   const keys = typeof type === "string" && Object.hasOwn(contentKeys, type) ? contentKeys[type]! : []
   if (keys === "all") return content
   const kept = newObject<JsonValue>()
-  for (const key of Object.keys(content)) if (keys.includes(key)) kept[key] = content[key]!
+  for (const key in content) if (keys.includes(key)) kept[key] = content[key]!
   const invite = content.third_party_invite
   if (keepsThirdPartySigned && type === "m.room.member" && isJsonObject(invite)) {
     // rooms/v11 §Redactions: `signed` is kept, and nothing else of third_party_invite.

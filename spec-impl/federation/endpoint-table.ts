@@ -2,12 +2,12 @@
  * The endpoints of the API as a server needs them that is asked in bytes: by method and path, with what reads the parts
  * of a request and writes an answer by their schemas. All servers of a process share one table.
  */
-import { type Result, Schema } from "effect"
+import { Result, Schema } from "effect"
 import { FindMyWay } from "effect/http"
 import { HttpApi, type HttpApiEndpoint } from "effect/http-api"
 import { FederationApi } from "./api.ts"
 import { Authentication } from "./authentication.ts"
-import { schemaOfBody } from "./json-body.ts"
+import { contentOfBody } from "./json-body.ts"
 import { routerConfig } from "./router-config.ts"
 import { pathsOf } from "./unsupported.ts"
 
@@ -37,19 +37,29 @@ type Encodable = Schema.ConstraintEncoder<unknown>
 const reading = (schema: Schema.Constraint | undefined): Convert | undefined =>
   schema === undefined ? undefined : Schema.decodeUnknownResult(schema as Decodable)
 
+/** By the schema of a body, or as it is where that would change nothing. */
+const ofBody = (
+  body: object | undefined,
+  convert: (schema: Schema.Constraint) => Convert,
+): Convert | undefined => {
+  const content = body === undefined ? undefined : contentOfBody(body)
+  if (content === undefined) return undefined
+  const bySchema = convert(content.schema)
+  return (input) => (content.isPlain(input) ? Result.succeed(input) : bySchema(input))
+}
+
 const served = (group: string, endpoint: HttpApiEndpoint.Top): ServedEndpoint => {
   const { params, query } = endpoint
   const [payload] = [...endpoint.payload.values()].flatMap(({ schemas }) => schemas)
   const [success] = endpoint.success
-  const answer = success === undefined ? undefined : schemaOfBody(success)
   return {
     group,
     endpoint,
     isSigned: endpoint.middlewares.has(Authentication),
     readParams: reading(params),
     readQuery: reading(query === undefined ? undefined : Schema.toCodecArrayFromSingle(query)),
-    readPayload: reading(payload === undefined ? undefined : schemaOfBody(payload)),
-    writeAnswer: answer === undefined ? undefined : Schema.encodeUnknownResult(answer as Encodable),
+    readPayload: ofBody(payload, (schema) => Schema.decodeUnknownResult(schema as Decodable)),
+    writeAnswer: ofBody(success, (schema) => Schema.encodeUnknownResult(schema as Encodable)),
   }
 }
 

@@ -52,19 +52,26 @@ export const AnyJsonInteger = Schema.declare<number | bigint>(
 
 const json = HttpApiSchema.asUint8Array({ contentType: "application/json" })
 
-const bodySchemas = new WeakMap<object, Schema.Constraint>()
-
-/** Notes what the JSON in a body is like, for `schemaOfBody`. */
-const described = <S extends Schema.Top>(body: S, schema: Schema.Constraint): S => {
-  bodySchemas.set(body, schema)
-  return body
+/** What the JSON in a body is like. */
+interface BodyContent {
+  readonly schema: Schema.Constraint
+  /** Tells of a value that can be taken as it is. */
+  readonly isPlain: (value: unknown) => boolean
 }
 
-/** The schema that `jsonBody` was given; undefined for what it did not make. */
-export const schemaOfBody = (body: object): Schema.Constraint | undefined => bodySchemas.get(body)
+const bodyContents = new WeakMap<object, BodyContent>()
 
-/** The body of a request or an answer: JSON as `schema` describes it. */
-export const jsonBody = <S extends Schema.Top>(schema: S) => {
+/** What `jsonBody` was given; undefined for what it did not make. */
+export const contentOfBody = (body: object): BodyContent | undefined => bodyContents.get(body)
+
+/**
+ * The body of a request or an answer: JSON as `schema` describes it. What `isPlain` holds for fits that, and who serves
+ * takes it as it is: where a request is little more than two checks of signatures, reading by the schema is a thirtieth.
+ */
+export const jsonBody = <S extends Schema.Top>(
+  schema: S,
+  isPlain: (value: JsonValue | undefined) => boolean = () => false,
+) => {
   const body = Schema.Uint8Array.pipe(
     Schema.decodeTo(
       schema,
@@ -80,5 +87,6 @@ export const jsonBody = <S extends Schema.Top>(schema: S) => {
     ),
     json,
   )
-  return described(body, schema)
+  bodyContents.set(body, { schema, isPlain: (value) => isPlain(value as JsonValue | undefined) })
+  return body
 }

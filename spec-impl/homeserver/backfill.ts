@@ -95,7 +95,8 @@ const askBack = Effect.fnUntraced(function* (room: Room, origin: string, latest:
       if (found.size === 0) return yield* Effect.fail(answer.failure)
       break
     }
-    for (const event of yield* vetAnswered(room, answer.success.pdus.slice(0, eventsPerRequest))) {
+    const { events } = yield* vetAnswered(room, answer.success.pdus.slice(0, eventsPerRequest))
+    for (const event of events) {
       if (room.dag.isInHistory(event.eventId) || found.has(event.eventId)) continue
       found.set(event.eventId, event)
       for (const id of event.prevEvents) wanted.add(id)

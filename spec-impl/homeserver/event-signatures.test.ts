@@ -66,7 +66,9 @@ const servers = Effect.gen(function* () {
   return { wire, keyRing, verify }
 })
 
-const failed = (text: string) => ({ failed: expect.stringContaining(text) })
+const failed = (text: string) => ({ failed: expect.stringContaining(text), isUnverifiable: false })
+/** Another copy would be no better. */
+const unverifiable = (text: string) => ({ failed: expect.stringContaining(text), isUnverifiable: true })
 
 describe("an event needs the signature of", () => {
   it.effect.each(["1", "2", "3", "6", "11", "12"])("its sender's server, in room version %s", (id) =>
@@ -86,7 +88,7 @@ describe("an event needs the signature of", () => {
         "verified",
         failed("one.test has not signed it"),
         failed("is wrong (ed25519:one: invalid)"),
-        failed("ed25519:unknown: unknown-key"),
+        unverifiable("ed25519:unknown: unknown-key"),
       ])
     }),
   )
@@ -100,6 +102,12 @@ describe("an event needs the signature of", () => {
         expect(yield* verify(id, half, signedWith(id, half, "two.test", keyTwo))).toEqual([
           failed("two.test has not signed it"),
           "verified",
+        ])
+        const lost = signedWith(id, half, "two.test", keyUnknown)
+        const altered = { ...lost, depth: 2 }
+        expect(yield* verify(id, lost, altered)).toEqual([
+          unverifiable("ed25519:unknown: unknown-key"),
+          unverifiable("is wrong (ed25519:one: invalid)"),
         ])
       }
       const pdu = message("3", { event_id: "$event:two.test" })
@@ -171,7 +179,7 @@ describe("the validity of keys", () => {
   it.effect("binds events from room version 5 on; that a key has expired counts in all", () =>
     Effect.gen(function* () {
       const { verify } = yield* servers
-      const expired = failed("expired-key")
+      const expired = unverifiable("expired-key")
       for (const [id, late] of [
         ["1", "verified"],
         ["4", "verified"],
@@ -216,7 +224,7 @@ describe("the validity of keys", () => {
       expect(yield* verify("10", at(25 * hour), at(26 * hour), at(27 * hour))).toEqual([
         "verified",
         "verified",
-        failed("expired-key"),
+        unverifiable("expired-key"),
       ])
       expect(wire.sent.length).toBe(2)
     }),
@@ -233,7 +241,7 @@ it.effect("many events of many servers cost one request a server", () =>
     )
     wire.tamper = (request) =>
       request.destination === "two.test" ? new WireError({ reason: "refused" }) : Effect.succeed(request)
-    const expected = pdus.map((_, depth) => (depth % 2 === 0 ? "verified" : failed("unknown-key")))
+    const expected = pdus.map((_, depth) => (depth % 2 === 0 ? "verified" : unverifiable("unknown-key")))
     expect(yield* verify("10", ...pdus)).toEqual(expected)
     expect(wire.sent.map(({ destination }) => destination).sort()).toEqual(["one.test", "two.test"])
   }),

@@ -14,8 +14,11 @@ import type { WantedKeys } from "./key-holders.ts"
 import type { KnownKeys } from "./known-keys.ts"
 import type { Signatures, VerifyCheck } from "./signatures/signatures.ts"
 
-/** Whether all servers that must have signed an event have, or what is missing. */
-export type EventSignatures = "verified" | { readonly failed: string }
+/**
+ * Whether all servers that must have signed an event have, or what is missing. Unverifiable is what is signed by a key that
+ * is not to be had, or not good for it: of that another copy would be no better.
+ */
+export type EventSignatures = "verified" | { readonly failed: string; readonly isUnverifiable: boolean }
 
 /** Where keys come from. */
 interface KeySource {
@@ -60,14 +63,13 @@ export const beginEventVerification = (
     },
     outcomes: () =>
       Effect.mapEager(inquiry.answers(), (answers) => {
-        const failures = new Map<Event, string>()
+        const failures = new Map<Event, Exclude<EventSignatures, "verified">>()
         for (const { event, problem } of answers) {
-          if (problem !== undefined && !failures.has(event)) failures.set(event, problem)
+          if (problem === undefined) continue
+          const { failed, isUnverifiable } = failures.get(event) ?? problem
+          failures.set(event, { failed, isUnverifiable: isUnverifiable || problem.isUnverifiable })
         }
-        return added.map((event): EventSignatures => {
-          const failed = failures.get(event)
-          return failed === undefined ? "verified" : { failed }
-        })
+        return added.map((event): EventSignatures => failures.get(event) ?? "verified")
       }),
   }
 }
@@ -121,7 +123,7 @@ const answerQuestions = (
   signatures: Signatures["Service"],
   questions: readonly Question[],
   version: RoomVersion,
-): Effect.Effect<readonly (string | undefined)[]> => {
+): Effect.Effect<readonly Answer["problem"][]> => {
   const { ask, answers } = beginInquiry(source, signatures, version)
   return Effect.flatMapEager(ask(questions), () =>
     Effect.mapEager(answers(), (given) => given.map(({ problem }) => problem)),
@@ -136,7 +138,7 @@ interface Asked extends Question {
 interface Answer {
   readonly event: Event
   /** What is wrong, if anything. */
-  readonly problem: string | undefined
+  readonly problem: Exclude<EventSignatures, "verified"> | undefined
 }
 
 /** Questions that are answered while more are asked; the answers come in their order. */
@@ -229,12 +231,12 @@ const timestampOf = ({ originServerTs }: Event): number =>
 const problemIn = (
   { server, checks }: Question,
   outcomes: readonly SignatureOutcome[],
-): string | undefined => {
-  if (checks.length === 0) return `${server} has not signed it`
+): Answer["problem"] => {
+  if (checks.length === 0) return { failed: `${server} has not signed it`, isUnverifiable: false }
   const verdict = judgeSignatures(outcomes)
   if (verdict === "verified") return undefined
   const keys = checks.map(({ keyId }, position) => `${keyId}: ${outcomes[position]}`).join(", ")
   return verdict === "failed"
-    ? `a signature of ${server} is wrong (${keys})`
-    : `no key of ${server} is good for it (${keys})`
+    ? { failed: `a signature of ${server} is wrong (${keys})`, isUnverifiable: false }
+    : { failed: `no key of ${server} is good for it (${keys})`, isUnverifiable: true }
 }

@@ -14,6 +14,9 @@ import type { RoomVersion } from "../core/room-version.ts"
 import type { EventStore } from "../store/event-store.ts"
 import type { RoomTimeline, TimelineEntry } from "./timeline.ts"
 
+/** Of so many that are held one goes at a time; of more than that as many together, which takes less for each. */
+const heldForEachTogether = 64
+
 /** So many of those that were read last are held, since who asks for one asks for it again. */
 const recalledMax = 1_000
 
@@ -96,9 +99,11 @@ export class Eviction {
     }
   }
 
-  /** Evicts what is too much; `isHeld` tells whether a room is still one of this server's. */
+  /** Evicts what is too much, and some more; `isHeld` tells whether a room is still one of this server's. */
   evict(isHeld: (room: HoldingRoom) => boolean): void {
-    while (this.#queue.length - this.#first > this.#heldMax) {
+    if (this.#queue.length - this.#first <= this.#heldMax) return
+    const left = this.#heldMax - Math.floor(this.#heldMax / heldForEachTogether)
+    while (this.#queue.length - this.#first > left) {
       const held = this.#queue[this.#first]!
       this.#first += 1
       const { room, entry } = held

@@ -20,3 +20,7 @@ export const asClientSees = <E extends { readonly _tag: string }>(error: E): E |
   error instanceof MatrixError && (error.errcode === "M_MISSING_PARAM" || error.errcode === "M_INVALID_PARAM")
     ? badAnswer(`the other server found the request faulty: ${error.error}`)
     : error
+
+/** Whether a server has not said whether it has what it was asked for. */
+export const isNoAnswer = (failure: { readonly _tag: string }): boolean =>
+  failure instanceof MatrixError ? failure.status >= 500 : failure._tag === "FederationUnreachable"

@@ -62,12 +62,12 @@ export const receiveJoin = Effect.fnUntraced(function* (
   const pdusOf = (events: readonly Event[]): readonly JsonObject[] =>
     events.map((held) => dag.redactions.shown(held).pdu)
   return {
-    origin: serverName,
-    state: pdusOf(eventsOf(dag, told)),
     auth_chain: pdusOf(chain),
     event: event.pdu,
     members_omitted: told.length < whole.length,
+    origin: serverName,
     servers_in_room: [...joinedServersIn(dag, stateBefore)].sort(),
+    state: pdusOf(eventsOf(dag, told)),
   }
 })
 

@@ -29,6 +29,11 @@ const answersKeptMs = 24 * hourMs
 /** Whether there is an answer is asked of the store for these, the newest: nobody repeats what is older than that. */
 const answersKnownMax = 100_000
 
+interface UnderWay {
+  /** Undefined once it is done: the tables that a map had before last longer than what is in it now. */
+  fiber: Fiber.Fiber<TransactionAnswer, MatrixError> | undefined
+}
+
 const keyOf = (origin: string, transactionId: string): string => `${origin}\n${transactionId}`
 
 /**
@@ -110,9 +115,11 @@ export class Incoming extends Context.Service<
         | Settings
         | Signatures
       >()
-      const underWay = new Map<string, Fiber.Fiber<TransactionAnswer, MatrixError>>()
+      const underWay = new Map<string, UnderWay>()
       // What came in is taken in though its sender hang up, until this server ends.
-      yield* Effect.addFinalizer(() => Fiber.interruptAll(underWay.values()))
+      yield* Effect.addFinalizer(() =>
+        Fiber.interruptAll([...underWay.values()].flatMap(({ fiber }) => fiber ?? [])),
+      )
       const run = Effect.runForkWith(services)
       let clearedTs = 0
       const answered = new Answered()
@@ -164,15 +171,19 @@ export class Incoming extends Context.Service<
           Effect.suspend(() => {
             destinations.heardFrom(origin)
             const key = keyOf(origin, transactionId)
-            const running = underWay.get(key)
+            const running = underWay.get(key)?.fiber
             if (running !== undefined) return Fiber.join(running)
             const fiber = run(
               Effect.catchTag(receiveOnce(origin, transactionId, pdus, edus), "StoreFailure", ({ detail }) =>
                 Effect.fail(storeFailed(detail)),
               ),
             )
-            underWay.set(key, fiber)
-            fiber.addObserver(() => underWay.delete(key))
+            const mine: UnderWay = { fiber }
+            underWay.set(key, mine)
+            fiber.addObserver(() => {
+              mine.fiber = undefined
+              underWay.delete(key)
+            })
             return Fiber.join(fiber)
           }),
         busy: () => underWay.size + resyncs.busy(),

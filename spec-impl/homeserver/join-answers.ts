@@ -1,18 +1,20 @@
 /** What a resident server answers to send_join, and what of it the joining server believes. */
 import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
-import { isServerName } from "../core/identifiers.ts"
+import { domainOf, isServerName } from "../core/identifiers.ts"
 import type { JsonObject } from "../core/json/value.ts"
 import type { PolicyServer } from "../core/room-dag/policy-server.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import { restrictedJoinSigner } from "../core/signing.ts"
+import { FederationClient } from "../federation/client.ts"
 import type { MatrixError } from "../federation/matrix-error.ts"
 import { isSameEvent, policyServerIn, withAnsweredSignatures } from "./answered-signatures.ts"
+import { askAgain } from "./asking-again.ts"
 import { badAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
 import { KeyRing } from "./key-ring.ts"
 import type { Room } from "./rooms.ts"
-import { beginVetting } from "./vetting.ts"
+import { beginVetting, type VettedAnswer } from "./vetting.ts"
 
 /** The body of an answer to send_join. */
 export interface JoinAnswer {
@@ -23,22 +25,24 @@ export interface JoinAnswer {
   readonly servers_in_room?: readonly string[]
 }
 
+/** State before a join. */
+export interface ToldState {
+  /** With its auth chain. */
+  readonly events: readonly Event[]
+  readonly stateIds: readonly string[]
+}
+
 /** What is left of it. */
 export interface BelievedAnswer {
   /** The join, signed by all who must. */
   readonly join: Event
+  /** What was told if all signatures hold, by which whoever joins may go on while they are verified. */
+  readonly offered: ToldState
   /**
-   * State and auth chain if all signatures hold, by which whoever joins may go on while they are verified; held against
-   * `events` once that is done.
+   * The very same if they do; else without what fails checks 1 to 3, but for what is to be had whole elsewhere: such
+   * events are dropped, the join does not fail; unless the room did not begin as make_join said.
    */
-  readonly offered: readonly Event[]
-  /**
-   * The same without what fails checks 1 to 3: such events are dropped, the join does not fail; unless the room did not
-   * begin as make_join said.
-   */
-  readonly events: Effect.Effect<readonly Event[], MatrixError>
-  /** Ids of the state before the join. */
-  readonly stateIds: readonly string[]
+  readonly told: Effect.Effect<ToldState, MatrixError, FederationClient | KeyRing | ServerIdentity>
   /** Where memberships were left out of it, the servers in the room but for this one. */
   readonly servers: readonly string[] | undefined
 }
@@ -60,14 +64,71 @@ export const believe = Effect.fnUntraced(function* (
     return yield* badAnswer(`the state before the join has two events for ${doubled}`)
   const stateIds = [...new Set(state.map(({ eventId }) => eventId))]
   const servers = yield* serversIn(answer, asked)
+  const offered: ToldState = { events: yield* vetting.offered, stateIds }
+  const leftOf = (vetted: VettedAnswer) => {
+    const isAll = vetted.damaged.size === 0 && vetted.events.length === offered.events.length
+    const left = isAll ? offered : { ...offered, events: vetted.events }
+    if (vetted.damaged.size === 0) return Effect.map(checkCreate(left, room.version), () => left)
+    // What was offered may have been put into the room by now.
+    const asker = { ...room, dag: room.dag.withoutEvents() }
+    const whole = withWhole(asker, joined, answer, left, { vetted, via: asked.via, servers })
+    return Effect.tap(whole, (state) => checkCreate(state, room.version))
+  }
   return {
     join: joined,
-    offered: yield* vetting.offered,
-    events: Effect.tap(vetting.vetted, (events) => checkCreate(events, stateIds, room.version)),
-    stateIds,
+    offered,
+    told: Effect.flatMap(vetting.vetted, leftOf),
     servers: servers?.filter((server) => server !== serverName),
   } satisfies BelievedAnswer
 })
+
+/**
+ * What is left of an answer of which something was damaged, and what of that is to be had whole. By its ids the resident
+ * tells what else is lacking: the damage may be in what an id is made of. It would name all members where they were left
+ * out. What it names in the place of what it told with the join is not taken.
+ */
+const withWhole = Effect.fnUntraced(function* (
+  room: Room,
+  join: Event,
+  { auth_chain, state }: JoinAnswer,
+  left: ToldState,
+  asked: {
+    readonly vetted: VettedAnswer
+    readonly via: string
+    readonly servers: readonly string[] | undefined
+  },
+) {
+  const client = yield* FederationClient
+  const { vetted, via, servers } = asked
+  const question = { params: { roomId: room.roomId }, query: { event_id: join.eventId } }
+  const ids = client.call(via, (api) => api.history.stateIds(question))
+  const named = servers === undefined ? yield* Effect.orElseSucceed(ids, () => undefined) : undefined
+  const wanted =
+    named === undefined
+      ? [...vetted.damaged.keys(), ...left.events.flatMap(({ authEvents }) => authEvents)]
+      : [...named.auth_chain_ids, ...named.pdu_ids]
+  const inRoom = new Set(servers ?? serversOf(left))
+  const again = yield* askAgain(room, via, inRoom, [...auth_chain, ...state], vetted, wanted)
+  const isOfState = new Set(left.stateIds)
+  const keys = new Set(left.events.filter(({ eventId }) => isOfState.has(eventId)).map(keyOf))
+  const more = again.filter((event) => named?.pdu_ids.includes(event.eventId) && !keys.has(keyOf(event)))
+  return {
+    events: [...left.events, ...again],
+    stateIds: [...new Set([...left.stateIds, ...more.map(({ eventId }) => eventId)])],
+  }
+})
+
+/** The servers with a member in that state. */
+const serversOf = ({ events, stateIds }: ToldState): readonly string[] => {
+  const isOfState = new Set(stateIds)
+  return events.flatMap(({ eventId, type, stateKey, content }) =>
+    type === "m.room.member" && content.membership === "join" && isOfState.has(eventId)
+      ? (domainOf(stateKey ?? "") ?? [])
+      : [],
+  )
+}
+
+const keyOf = ({ type, stateKey }: Event): string => JSON.stringify([type, stateKey])
 
 /**
  * The join as this server made it, with what the resident server had to add. Where a user of another server had to let
@@ -100,23 +161,19 @@ const signedByAll = Effect.fnUntraced(function* (
 
 const doubledKey = (state: readonly Event[]): string | undefined => {
   const eventIds = new Map<string, string>()
-  for (const { type, stateKey, eventId } of state) {
-    const key = JSON.stringify([type, stateKey])
-    if ((eventIds.get(key) ?? eventId) !== eventId) return key
-    eventIds.set(key, eventId)
+  for (const event of state) {
+    const key = keyOf(event)
+    if ((eventIds.get(key) ?? event.eventId) !== event.eventId) return key
+    eventIds.set(key, event.eventId)
   }
   return undefined
 }
 
 /** §Joining Rooms: the room must have begun as make_join said. */
-const checkCreate = (
-  events: readonly Event[],
-  stateIds: readonly string[],
-  version: RoomVersion,
-): Effect.Effect<void, MatrixError> => {
-  const create = events.find(
+const checkCreate = (told: ToldState, version: RoomVersion): Effect.Effect<void, MatrixError> => {
+  const create = told.events.find(
     ({ type, stateKey, eventId }) =>
-      type === "m.room.create" && stateKey === "" && stateIds.includes(eventId),
+      type === "m.room.create" && stateKey === "" && told.stateIds.includes(eventId),
   )
   return create !== undefined && (create.content.room_version ?? "1") === version.id
     ? Effect.void

@@ -13,7 +13,7 @@ import { backfillTo } from "./backfill.ts"
 import { badAnswer } from "./failures.ts"
 import { completeTemplate } from "./handshakes.ts"
 import { ServerIdentity } from "./identity.ts"
-import { type BelievedAnswer, believe } from "./join-answers.ts"
+import { type BelievedAnswer, believe, type ToldState } from "./join-answers.ts"
 import { Lock } from "./lock.ts"
 import { fillGap, type MissingHistory } from "./missing-events.ts"
 import { beginPartialState } from "./partial-states.ts"
@@ -43,9 +43,9 @@ export const joinThrough = Effect.fnUntraced(function* (
   const answer = yield* sendJoin(via, roomId, event, omitMembers)
   const room = known ?? rooms.make(roomId, version)
   const believed = yield* believe(room, event, answer, { via, omitMembers })
-  const begin = takeUp(room, believed, via)
+  const begin = takeUp(rooms, room, believed, via)
   if (known === undefined) yield* held === undefined ? begin : whileWriting(held, begin)
-  else if (yield* isResident(known)) yield* Effect.andThen(believed.events, takeIn(room, believed.join, via))
+  else if (yield* isResident(known)) yield* Effect.andThen(believed.told, takeIn(room, believed.join, via))
   else yield* goBack(room, believed, via)
   return believed.join
 })
@@ -83,24 +83,30 @@ const sendJoin = Effect.fnUntraced(function* (
 
 /**
  * A room that is new here becomes known with all that was told of it, or not at all: one group. It is made up while
- * signatures are verified, and where some do not hold once more without those events.
+ * signatures are verified, and where some do not hold once more, without those events or with others in their place.
  */
-const takeUp = Effect.fnUntraced(function* (room: Room, believed: BelievedAnswer, via: string) {
+const takeUp = Effect.fnUntraced(function* (
+  rooms: Rooms["Service"],
+  room: Room,
+  believed: BelievedAnswer,
+  via: string,
+) {
   const { join, offered, servers } = believed
   const resyncs = yield* Resyncs
   // Of this server's own members all is known: it comes in by this join.
   const { serverName } = yield* ServerIdentity
   const others = servers?.filter((server) => server !== serverName)
-  const makeUp = (events: readonly Event[]) => {
+  const makeUp = (told: ToldState) => {
     if (others !== undefined) room.dag.presumedServers = new Set(others)
-    return madeUp(room.dag, believed, events, via)
+    return madeUp(room.dag, join, told, via)
   }
   const before = room.dag
   let made = makeUp(offered)
-  const events = yield* believed.events
-  if (events.length !== offered.length) {
+  rooms.prepare(made.outliers)
+  const told = yield* believed.told
+  if (told !== offered) {
     room.dag = before.withoutEvents()
-    made = makeUp(events)
+    made = makeUp(told)
   }
   if (others !== undefined) room.partial = beginPartialState(join.eventId, via, others)
   yield* commitRecord(room, yield* allowedEntry(made.entry, via), {}, made.outliers)
@@ -110,8 +116,8 @@ const takeUp = Effect.fnUntraced(function* (room: Room, believed: BelievedAnswer
 /** Puts into a room without events what was told of it, and judges the join by that. */
 const madeUp = (
   dag: RoomDag,
-  { join, stateIds }: BelievedAnswer,
-  events: readonly Event[],
+  join: Event,
+  { events, stateIds }: ToldState,
   via: string,
 ): { readonly outliers: readonly OutlierRecord[]; readonly entry: TimelineRecord | undefined } => {
   const outliers: OutlierRecord[] = []
@@ -131,17 +137,13 @@ const madeUp = (
  * Of a room that this server was in before the past is held. What came since is fetched first: with it the join stands
  * in one history with all that was held. Where it is not to be had the join goes in without.
  */
-const goBack = Effect.fnUntraced(function* (
-  room: Room,
-  { join, events, stateIds }: BelievedAnswer,
-  via: string,
-) {
+const goBack = Effect.fnUntraced(function* (room: Room, { join, told }: BelievedAnswer, via: string) {
+  const { events, stateIds } = yield* told
   const enter = Effect.gen(function* () {
     if (room.dag.isInHistory(join.eventId)) return
     yield* commitRecord(room, yield* allowedEntry(entryOf(room.dag, join, stateIds, via), via))
   })
-  const told = yield* events
-  yield* Lock.hold([room.receiving], () => admitOutliers(room, told))
+  yield* Lock.hold([room.receiving], () => admitOutliers(room, events))
   yield* Effect.ignore(backfillTo(room, via, room.dag.missingPrevEvents(join)))
   yield* Lock.hold([room.receiving], () => whileWriting(room, enter))
 })

@@ -10,9 +10,11 @@ import { parentsFirst } from "../core/room-dag/walks.ts"
 import { FederationClient } from "../federation/client.ts"
 import { ErrorWithoutStack } from "../federation/error-without-stack.ts"
 import { admit, admitOutliers } from "./admission.ts"
+import { askAgain } from "./asking-again.ts"
+import { joinedServersIn } from "./room-members.ts"
 import type { Room } from "./rooms.ts"
 import { Settings } from "./settings.ts"
-import { vetAnswered } from "./vetting.ts"
+import { type VettedAnswer, vetAnswered } from "./vetting.ts"
 
 /** An event that cannot be taken in, since what it builds on is not to be had. */
 export class MissingHistory extends ErrorWithoutStack("MissingHistory")<{ readonly why: string }> {}
@@ -73,7 +75,7 @@ const askMissingEvents = Effect.fnUntraced(function* (room: Room, origin: string
   const answer = yield* client
     .call(origin, (api) => api.history.getMissingEvents({ params: { roomId: room.roomId }, payload }))
     .pipe(Effect.orElseSucceed(() => ({ events: [] })))
-  const events = yield* vetAnswered(room, answer.events.slice(0, missingEventsLimit))
+  const { events } = yield* vetAnswered(room, answer.events.slice(0, missingEventsLimit))
   return { between: parentsFirst(lackedBefore(room, event, events)), isTold: events.length > 0 }
 })
 
@@ -125,7 +127,8 @@ const takeParentsFromState = Effect.fnUntraced(function* (
 /**
  * The state before `eventId` as `origin` tells it, and those of its events and their auth chains that are not held
  * here and pass checks 1 to 3. It fails unless all that is named is given: a state with a hole in its auth chain
- * would be kept for good.
+ * would be kept for good. What is given damaged, and nowhere to be had whole, is left out: to refuse the state for it
+ * would keep this server out of the room for good.
  */
 export const askState = Effect.fnUntraced(function* (room: Room, origin: string, eventId: string) {
   const client = yield* FederationClient
@@ -142,19 +145,35 @@ export const askState = Effect.fnUntraced(function* (room: Room, origin: string,
         )
       : (yield* Effect.forEach(missing, (id) => askEvent(origin, id))).flat()
   const ids = new Set(given.map((pdu) => eventIdOf(pdu, room.version)))
-  const hole = missing.find((id) => !ids.has(id))
-  if (hole !== undefined) {
-    return yield* new MissingHistory({ why: `${hole} is part of the state, and its sender does not give it` })
-  }
-  const events = yield* vetAnswered(room, given)
+  const holes = missing.filter((id) => !ids.has(id))
+  // What an id is made of may have been altered: then something came that nobody asked for.
+  const isOdd = holes.length > 0 && [...ids].some((id) => id === undefined || !wanted.has(id))
+  if (holes.length > 0 && !isOdd) return yield* lackingOf(holes[0]!)
+  const answer = yield* vetAnswered(room, given)
+  const again = isWell(answer) ? [] : yield* askAgain(room, origin, serversIn(room), given, answer, missing)
+  const hole = holes.find((id) => !again.some(({ eventId }) => eventId === id))
+  if (hole !== undefined) return yield* lackingOf(hole)
+  const events = [...answer.events, ...again]
   return { stateIds: told.pdu_ids, chainIds: told.auth_chain_ids, events }
 })
+
+const lackingOf = (eventId: string) =>
+  new MissingHistory({ why: `${eventId} is part of the state, and its sender does not give it` })
+
+const isWell = ({ damaged }: VettedAnswer): boolean => damaged.size === 0
+
+const serversIn = ({ dag }: Room): ReadonlySet<string> => joinedServersIn(dag, dag.currentState())
 
 /** The event, from what is held or else from `origin`; its place in the history may be unknown. */
 export const heldOrAsked = Effect.fnUntraced(function* (room: Room, origin: string, eventId: string) {
   const held = room.dag.record(eventId)?.event
   if (held !== undefined) return held
-  const [event] = yield* vetAnswered(room, yield* askEvent(origin, eventId))
+  const pdus = yield* askEvent(origin, eventId)
+  const answer = yield* vetAnswered(room, pdus)
+  const [again] = isWell(answer)
+    ? []
+    : yield* askAgain(room, origin, serversIn(room), pdus, answer, [eventId])
+  const event = again ?? answer.events[0]
   if (event?.eventId === eventId) return event
   return yield* new MissingHistory({
     why: `${eventId} is missing, and its sender gives another in its place`,
@@ -172,7 +191,12 @@ export const takeAuthEvents = Effect.fnUntraced(function* (room: Room, origin: s
   const client = yield* FederationClient
   const params = { roomId: room.roomId, eventId: event.eventId }
   const { auth_chain } = yield* client.call(origin, (api) => api.history.eventAuth({ params }))
-  yield* admitOutliers(room, yield* vetAnswered(room, auth_chain))
+  const answer = yield* vetAnswered(room, auth_chain)
+  const cited = isWell(answer) ? [] : [event, ...answer.events].flatMap(({ authEvents }) => authEvents)
+  const again = isWell(answer)
+    ? []
+    : yield* askAgain(room, origin, serversIn(room), auth_chain, answer, cited)
+  yield* admitOutliers(room, [...answer.events, ...again])
   const [missing] = room.dag.missingAuthEvents(event)
   if (missing !== undefined) {
     return yield* new MissingHistory({

@@ -7,9 +7,8 @@ import { domainOf } from "../core/identifiers.ts"
 import { compareCodePoints } from "../core/json/encode.ts"
 import { decideAnew } from "../core/room-dag/decide-anew.ts"
 import type { FederationClient } from "../federation/client.ts"
-import { MatrixError } from "../federation/matrix-error.ts"
 import { backfillBefore } from "./backfill.ts"
-import { badAnswer } from "./failures.ts"
+import { badAnswer, isNoAnswer } from "./failures.ts"
 import { ServerIdentity } from "./identity.ts"
 import type { KeyRing } from "./key-ring.ts"
 import { Lock } from "./lock.ts"
@@ -37,7 +36,8 @@ export class Resyncs extends Context.Service<
      * Begins to fetch the history before the events `from`: of `server`, then of those who made these events, which build
      * on it, and of all others in the room; and again, later and later, as long as some of it is missing. Nobody must have
      * it (§Backfilling and retrieving missing events), so that it is given up in the end, once those who can be asked have
-     * said for long that they have none.
+     * said for long that they have none. Once some other gap of the room is filled it is asked for anew: whoever filled that
+     * may be back after a long time, and what came may be what was missing here.
      */
     readonly backfill: (room: Room, server: string, from: readonly string[]) => Effect.Effect<void>
     /** How many requests of these are under way: for observers. */
@@ -58,6 +58,8 @@ export class Resyncs extends Context.Service<
         FederationClient | KeyRing | Outside | Rooms | ServerIdentity | Settings | Signatures
       >()
       const waiting = new Set<WaitingResync>()
+      /** By room, the events before which history is asked for. */
+      const asking = new WeakMap<Room, Set<string>>()
       let busy = 0
 
       const counted = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -99,14 +101,45 @@ export class Resyncs extends Context.Service<
         }
         partial.whole.openUnsafe()
         // What was missing behind claims while the state was partial can be taken in now.
-        for (const [server, from] of gapsIn(room, serverName)) yield* later(backfill(room, server, from))
+        yield* fillGaps(room)
       })
 
-      const backfill = Effect.fnUntraced(function* (room: Room, server: string, from: readonly string[]) {
+      /** Begins to ask for what is missing behind claims, where it is not asked for already. */
+      const fillGaps = (room: Room): Effect.Effect<void> =>
+        Effect.forEach(
+          gapsIn(room, serverName),
+          ([server, from]) => {
+            const left = from.filter((eventId) => asking.get(room)?.has(eventId) !== true)
+            return left.length > 0 ? later(backfill(room, server, left)) : Effect.void
+          },
+          { discard: true },
+        )
+
+      const backfill = (room: Room, server: string, from: readonly string[]) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => {
+            const ids = asking.get(room) ?? new Set()
+            asking.set(room, ids)
+            for (const eventId of from) ids.add(eventId)
+            return ids
+          }),
+          () => askForHistory(room, server, from),
+          (ids) =>
+            Effect.sync(() => {
+              for (const eventId of from) ids.delete(eventId)
+            }),
+        )
+
+      const askForHistory = Effect.fnUntraced(function* (
+        room: Room,
+        server: string,
+        from: readonly string[],
+      ) {
         let [vainMs, allMs] = [0, 0]
         for (let failures = 0; vainMs < vainMsMax; failures++) {
           const { asked, silent } = yield* counted(backfillOfEach(room, server, from))
-          if (!hasGapBefore(room, from) || rooms.find(room.roomId) !== room) return
+          if (rooms.find(room.roomId) !== room) return
+          if (!hasGapBefore(room, from)) return yield* fillGaps(room)
           const servers = allMs < vainMsMax ? asked : silent
           const waitedMs = yield* wait({ roomId: room.roomId, what: "history", servers }, failures)
           allMs += waitedMs
@@ -119,7 +152,7 @@ export class Resyncs extends Context.Service<
 
       for (const room of rooms.all()) {
         yield* makeWhole(room)
-        for (const [server, from] of gapsIn(room, serverName)) yield* later(backfill(room, server, from))
+        yield* fillGaps(room)
       }
 
       return Resyncs.of({
@@ -150,10 +183,6 @@ const backfillOfEach = Effect.fnUntraced(function* (room: Room, server: string, 
   }
   return { asked: servers, silent }
 })
-
-/** Whether a server has not said whether it has what it was asked for. */
-const isNoAnswer = (failure: { readonly _tag: string }): boolean =>
-  failure instanceof MatrixError ? failure.status >= 500 : failure._tag === "FederationUnreachable"
 
 /** By who told the state there, the events behind which history is missing. Before its own joins a server may have none. */
 const gapsIn = ({ dag, partial }: Room, serverName: string): ReadonlyMap<string, readonly string[]> => {

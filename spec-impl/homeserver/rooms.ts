@@ -77,6 +77,8 @@ export class Rooms extends Context.Service<
       records: readonly EventRecord[],
       more?: StoreGroup,
     ) => Effect.Effect<void, StoreFailure>
+    /** Does what can be done of a commit while it is not known yet whether it will come to it. */
+    readonly prepare: (records: readonly EventRecord[]) => void
     /**
      * Puts the room as it was decided anew in the place of the one in partial state: `records` are all that it took
      * in, `more` says who stands outside by that. One group; the caller holds `room.receiving` and `room.writing`.
@@ -306,6 +308,7 @@ export class Rooms extends Context.Service<
           },
           make,
           commit,
+          prepare: (records) => store.prepare(records.map(({ event }) => event.pdu)),
           makeWhole,
           watch: (listen) => void listeners.push(listen),
           positions,

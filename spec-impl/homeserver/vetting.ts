@@ -2,7 +2,9 @@
 import { Effect } from "effect"
 import type { Event } from "../core/event.ts"
 import { parseEvent, redactEvent } from "../core/event-format.ts"
+import { eventIdOf } from "../core/event-id.ts"
 import { isWhole, without } from "../core/hash.ts"
+import { domainOf } from "../core/identifiers.ts"
 import { canonicalProblem } from "../core/json/canonical.ts"
 import { canonicalJson } from "../core/json/encode.ts"
 import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/value.ts"
@@ -90,6 +92,20 @@ const asHashed = (event: Event, version: RoomVersion, stopwatch: StopwatchServic
   return matches ? event : redactEvent(event, version)
 }
 
+/** What is left of an answer. */
+export interface VettedAnswer {
+  /**
+   * What passes checks 1 to 3. An event that is held stays as it is held, for the answer may be a copy that history
+   * visibility redacted; unless what is held is such a copy, of an outlier, and the answer a whole one.
+   */
+  readonly events: readonly Event[]
+  /**
+   * The ids of what came and is not as it was made, in no copy: it has not the signatures that it must have, or more than
+   * its hash covers. Beside each the server that it says that it is of. What is unverifiable is not among these.
+   */
+  readonly damaged: ReadonlyMap<string, string | undefined>
+}
+
 /** Checks 1 to 3 on PDUs that another server gave in answer to a question; what fails is left out. */
 export const vetAnswered = Effect.fnUntraced(function* (room: Room, pdus: readonly JsonValue[]) {
   const vetting = yield* beginVetting(room)
@@ -106,12 +122,8 @@ export interface Vetting {
   readonly read: (pdus: readonly JsonValue[]) => Effect.Effect<readonly Event[]>
   /** What was read, each copy once, as it will be if all signatures hold. */
   readonly offered: Effect.Effect<readonly Event[]>
-  /**
-   * What is left of it: the same, without what fails. An event that is held stays as it is held, for the answer may be
-   * a copy that history visibility redacted; unless what is held is such a copy, of an outlier, and the answer a whole
-   * one.
-   */
-  readonly vetted: Effect.Effect<readonly Event[]>
+  /** What is left of it: the same, without what fails. */
+  readonly vetted: Effect.Effect<VettedAnswer>
 }
 
 export const beginVetting = Effect.fnUntraced(function* (
@@ -125,6 +137,10 @@ export const beginVetting = Effect.fnUntraced(function* (
   const unknown: Event[] = []
   /** The unknown ones after check 3. */
   const hashed = new Map<Event, Event>()
+  /** Of these what check 3 had to redact, and nobody had before. */
+  const altered = new Set<Event>()
+  /** What failed check 1. */
+  const unread: string[] = []
   /** How many of the unknown ones were asked who let the user in. */
   let lookedAt = 0
   /** What is held of each of all. */
@@ -134,7 +150,7 @@ export const beginVetting = Effect.fnUntraced(function* (
   const read = Effect.fnUntraced(function* (pdus: readonly JsonValue[]) {
     const found: Event[] = []
     for (let at = 0; at < pdus.length; at += readAtOnce) {
-      const events = readAnswered(room, pdus.slice(at, at + readAtOnce))
+      const events = readAnswered(room, pdus.slice(at, at + readAtOnce), unread)
       const copies = events.filter(isNew)
       const wanted = copies.filter(
         (event) => !room.dag.holds(event.eventId) || room.dag.bettersOutlier(event),
@@ -143,7 +159,11 @@ export const beginVetting = Effect.fnUntraced(function* (
       all.push(...copies)
       unknown.push(...wanted)
       yield* verification.add(wanted)
-      for (const event of wanted) hashed.set(event, asHashed(event, room.version, stopwatch))
+      for (const event of wanted) {
+        const left = asHashed(event, room.version, stopwatch)
+        hashed.set(event, left)
+        if (left !== event && !isSame(left, event)) altered.add(event)
+      }
     }
     return found as readonly Event[]
   })
@@ -165,20 +185,39 @@ export const beginVetting = Effect.fnUntraced(function* (
     yield* offered
     const outcomes = yield* verification.outcomes()
     stopwatch.add("signatures", asked, unknown.length)
-    const failed = new Set(unknown.filter((_, position) => outcomes[position] !== "verified"))
-    return all.flatMap(
+    const failed = new Set<Event>()
+    const damaged = new Map<string, string | undefined>(unread.map((eventId) => [eventId, undefined]))
+    for (const [position, event] of unknown.entries()) {
+      const outcome = outcomes[position]!
+      if (outcome !== "verified") failed.add(event)
+      const isDamaged = outcome === "verified" ? altered.has(event) : !outcome.isUnverifiable
+      if (isDamaged) damaged.set(event.eventId, domainOf(event.sender))
+    }
+    for (const [position, event] of damaged.size > 0 ? all.entries() : []) {
+      const isWell = held[position] !== undefined || !(failed.has(event) || altered.has(event))
+      if (isWell) damaged.delete(event.eventId)
+    }
+    const events = all.flatMap(
       (event, position) => (failed.has(event) ? undefined : hashed.get(event)) ?? held[position] ?? [],
     )
+    return { events, damaged }
   })
   return { read, offered, vetted }
 })
 
-/** Check 1 of what was asked for. */
-const readAnswered = (room: Room, pdus: readonly JsonValue[]): readonly Event[] =>
+/** Check 1 of what was asked for. The ids of what fails it go to `unread`. */
+const readAnswered = (room: Room, pdus: readonly JsonValue[], unread: string[]): readonly Event[] =>
   pdus.flatMap((pdu) => {
     const read = readPdu(pdu, room, { checkReferenceCounts: false })
-    return "event" in read ? [read.event] : []
+    if ("event" in read) return [read.event]
+    const eventId = isJsonObject(pdu) ? eventIdOf(pdu, room.version) : undefined
+    if (eventId !== undefined) unread.push(eventId)
+    return []
   })
+
+/** Whether two copies of an event say the same. */
+const isSame = ({ pdu }: Event, other: Event): boolean =>
+  pdu === other.pdu || canonicalJson(pdu) === canonicalJson(other.pdu)
 
 /** Whether such a copy of an event has not come before: much of an auth chain is part of the state too. */
 const onceEach = (): ((event: Event) => boolean) => {
@@ -186,8 +225,7 @@ const onceEach = (): ((event: Event) => boolean) => {
   return (event) => {
     const known = copies.get(event.eventId)
     if (known === undefined) copies.set(event.eventId, [event])
-    else if (known.some(({ pdu }) => pdu === event.pdu || canonicalJson(pdu) === canonicalJson(event.pdu)))
-      return false
+    else if (known.some((copy) => isSame(copy, event))) return false
     else known.push(event)
     return true
   }

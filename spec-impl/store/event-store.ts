@@ -177,6 +177,11 @@ export class EventStore extends Context.Service<
   {
     /** Keeps the whole group or nothing of it; done means durable. */
     readonly commit: (group: StoreGroup) => Effect.Effect<void, StoreFailure>
+    /**
+     * Whoever has time while it is not known yet whether events will be kept may name their PDUs: what can be done of it
+     * before the group comes is done. Nothing is kept by that, and the group may never come.
+     */
+    readonly prepare: (pdus: readonly JsonObject[]) => void
     /** All rooms, by room id in code-point order. */
     readonly rooms: Effect.Effect<readonly StoredRoom[], StoreFailure>
     /**

@@ -68,6 +68,7 @@ export class MemoryDisk {
 export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
   EventStore.of({
     commit: (group) => Effect.suspend(() => commitNow(disk, group)),
+    prepare: () => undefined,
     rooms: Effect.sync(() =>
       [...disk.rooms]
         .map(

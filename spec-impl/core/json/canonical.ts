@@ -21,7 +21,7 @@ export const canonicalProblem = (
     if (problem !== undefined) return problem
     if (isJsonArray(next)) for (const item of next) waiting.push(item)
     else if (typeof next === "object" && next !== null && !(next instanceof JsonFloat)) {
-      for (const key of Object.keys(next)) waiting.push((next as JsonObject)[key]!)
+      for (const key in next) waiting.push((next as JsonObject)[key]!)
     }
   }
   return undefined

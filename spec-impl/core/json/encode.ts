@@ -103,9 +103,14 @@ const encodeOdd = (value: JsonValue): string => {
   }
 }
 
-/** What needs no frame: a leaf, or what is ordinary within something odd. */
-const encodeAtOnce = (value: JsonValue): string | undefined =>
-  encodeSimple(value) ?? (isOrdinary(value, ordinaryDepthMax) ? JSON.stringify(value) : undefined)
+/**
+ * What needs no frame: a leaf, or what is ordinary within something odd. Objects in a row, such as a room's events, are
+ * looked at one by one: each is written as soon as it was, and the odd one is all that is written slowly.
+ */
+const encodeAtOnce = (value: JsonValue): string | undefined => {
+  if (Array.isArray(value) && typeof value[0] === "object") return undefined
+  return encodeSimple(value) ?? (isOrdinary(value, ordinaryDepthMax) ? JSON.stringify(value) : undefined)
+}
 
 const open = (value: JsonObject | readonly JsonValue[]): Frame =>
   Array.isArray(value)
@@ -156,7 +161,7 @@ export const encodedBytesMax = (value: JsonValue): number => {
     else if (next instanceof JsonFloat) bytes += largestNumberBytes
     else if (Array.isArray(next)) for (const item of next) waiting.push(item)
     else if (typeof next === "object" && next !== null) {
-      for (const key of Object.keys(next)) {
+      for (const key in next) {
         bytes += key.length * unitBytesMax
         waiting.push((next as JsonObject)[key]!)
       }

@@ -31,6 +31,12 @@ const statesAt = (idsAt + eventsOfPage * idBytes) / 4
 /** Of the only parent or child, which is evicted as well, the ordinal; of others a list; −1 where there is none. */
 const [parentsAt, childrenAt] = [statesAt + eventsOfPage, statesAt + eventsOfPage * 2]
 
+/** `$` and 32 bytes in unpadded base64, of whose last character two bits are none of theirs. */
+const encodedIds: Readonly<Partial<Record<RoomVersion["eventId"], RegExp>>> = {
+  "hash-standard": /^\$[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$/,
+  "hash-url-safe": /^\$[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/,
+}
+
 const wordOfList = (list: number): number => none - 1 - list
 const listOfWord = (word: number): number => none - 1 - word
 
@@ -49,6 +55,10 @@ export class EvictedEvents {
   readonly #sought = Buffer.alloc(idBytes)
   /** What is new is asked for again and again while it is taken in. */
   #absent = ""
+  /** What was evicted last and what was found last: both are asked for again while the next one is evicted. */
+  #latest = ""
+  #found = ""
+  #foundAt: Ordinal = none
 
   constructor(version: RoomVersion, pages: Pages) {
     this.#idKind = version.eventId
@@ -63,12 +73,19 @@ export class EvictedEvents {
 
   /** Whether `add` can take the event. */
   fits({ event }: TimelineRecord, position: number): boolean {
+    const { eventId, prevEvents, depth, originServerTs } = event
     return (
-      [event.depth, event.originServerTs, position].every(Number.isSafeInteger) &&
-      [event.eventId, ...event.prevEvents].every(
-        (id) => this.#readId(id) && this.#encode(this.#sought) === id,
-      )
+      Number.isSafeInteger(depth) &&
+      Number.isSafeInteger(originServerTs) &&
+      Number.isSafeInteger(position) &&
+      this.#isOfBytes(eventId) &&
+      prevEvents.every((id) => this.#isOfBytes(id))
     )
+  }
+
+  /** Whether the id is what its bytes are encoded as. */
+  #isOfBytes(eventId: string): boolean {
+    return encodedIds[this.#idKind]?.test(eventId) === true
   }
 
   /** Takes an event that fits; it must not be there. */
@@ -90,16 +107,24 @@ export class EvictedEvents {
     words[childrenAt + place] = none
     this.#noteTime(ordinal, Number(event.originServerTs))
     this.#ordinals.add(this.#sought.readUInt32LE(0), ordinal)
+    this.#latest = event.eventId
     return ordinal
   }
 
   /** The event of that id, or −1 where it is not there. */
   find(eventId: string): Ordinal {
-    if (this.#size === 0 || eventId === this.#absent || !this.#readId(eventId)) return none
+    if (this.#size === 0 || eventId === this.#absent) return none
+    if (eventId === this.#latest) return this.#size - 1
+    if (eventId === this.#found) return this.#foundAt
+    if (!this.#readId(eventId)) return none
     const ordinal = this.#ordinals.find(this.#sought.readUInt32LE(0), this.#isSought)
-    if (ordinal >= 0 && this.#encode(this.#sought) === eventId) return ordinal
-    this.#absent = eventId
-    return none
+    if (ordinal < 0 || this.#encode(this.#sought) !== eventId) {
+      this.#absent = eventId
+      return none
+    }
+    this.#found = eventId
+    this.#foundAt = ordinal
+    return ordinal
   }
 
   eventId(ordinal: Ordinal): string {

@@ -91,8 +91,8 @@ const nearestAccepted = (
   history: History,
   next: (eventId: string) => readonly string[],
 ): readonly string[] => {
-  // As mostly.
-  if (start.length === 1 && history.verdictOf(start[0]!) === "accepted") return start
+  // Mostly all of them are.
+  if (start.every((eventId) => history.verdictOf(eventId) === "accepted")) return start
   const found: string[] = []
   const seen = new Set<string>()
   const waiting = [...start]

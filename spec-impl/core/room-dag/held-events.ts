@@ -161,7 +161,8 @@ export class HeldEvents implements History {
     const children = parent >= 0 && this.#children.has(eventId) ? this.childrenOf(eventId) : []
     // Those that came last are evicted last.
     const isWhole =
-      children.length > 0 && children.findLast((child) => this.evicted.find(child) < 0) === undefined
+      children.length > 0 &&
+      children.findLast((child) => this.#records.has(child) || this.evicted.find(child) < 0) === undefined
     if (!isWhole) return
     this.evicted.setChildren(parent, children)
     this.#children.delete(eventId)

@@ -119,7 +119,8 @@ export class RoomDag {
       return isThere ? this.forwardExtremities() : [...this.#extremitiesWith(record)].sort()
     }
     return this.#provisionally((apply) => {
-      for (const record of records) apply(record)
+      // What is no part of the history is in nobody's way.
+      for (const record of records) if (record.place === "timeline") apply(record)
       return this.forwardExtremities()
     })
   }

@@ -85,38 +85,27 @@ const breadthFirst = (
  * comes first: in room 12 all others rest on it, and none cites it.
  */
 export const parentsFirst = (events: readonly Event[]): readonly Event[] => {
-  const byId = new Map(events.map((event) => [event.eventId, event]))
+  const visits = new Map<string, Visit>()
+  for (const event of events) visits.set(event.eventId, { event, isEntered: false, isFinished: false })
   const ordered: Event[] = []
-  const entered = new Set<string>()
-  const finished = new Set<string>()
-  const start = [...events].sort((a, b) =>
-    isCreate(a) !== isCreate(b)
-      ? Number(isCreate(b)) - Number(isCreate(a))
-      : a.depth < b.depth
-        ? -1
-        : a.depth > b.depth
-          ? 1
-          : a.eventId < b.eventId
-            ? -1
-            : 1,
-  )
-  for (const root of start) {
-    const waiting = [root.eventId]
-    for (let eventId = waiting.at(-1); eventId !== undefined; eventId = waiting.at(-1)) {
-      const event = byId.get(eventId)
-      if (event === undefined || finished.has(eventId)) {
+  const creates = events.filter(isCreate).sort(byDepth)
+  const others = events.filter((event) => !isCreate(event)).sort(byDepth)
+  for (const root of [...creates, ...others]) {
+    const waiting = [visits.get(root.eventId)!]
+    for (let visit = waiting.at(-1); visit !== undefined; visit = waiting.at(-1)) {
+      if (visit.isFinished) {
         waiting.pop()
-      } else if (entered.has(eventId)) {
+      } else if (visit.isEntered) {
         waiting.pop()
-        finished.add(eventId)
-        ordered.push(event)
+        visit.isFinished = true
+        ordered.push(visit.event)
       } else {
-        entered.add(eventId)
-        for (const before of event.prevEvents) {
-          if (byId.has(before) && !entered.has(before)) waiting.push(before)
-        }
-        for (const before of event.authEvents) {
-          if (!entered.has(before) && byId.has(before)) waiting.push(before)
+        visit.isEntered = true
+        for (const cited of [visit.event.prevEvents, visit.event.authEvents]) {
+          for (const eventId of cited) {
+            const before = visits.get(eventId)
+            if (before?.isEntered === false) waiting.push(before)
+          }
         }
       }
     }
@@ -124,4 +113,17 @@ export const parentsFirst = (events: readonly Event[]): readonly Event[] => {
   return ordered
 }
 
+/** How far one event was gone through. */
+interface Visit {
+  readonly event: Event
+  isEntered: boolean
+  isFinished: boolean
+}
+
 const isCreate = ({ type, stateKey }: Event): boolean => type === "m.room.create" && stateKey === ""
+
+const byDepth = (one: Event, other: Event): number => {
+  if (one.depth < other.depth) return -1
+  if (one.depth > other.depth) return 1
+  return one.eventId < other.eventId ? -1 : 1
+}

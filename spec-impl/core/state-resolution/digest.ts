@@ -13,8 +13,13 @@ export const emptyDigest = (): Digest => new Uint32Array(digestLanes)
 /** A digest that is kept, as 32-bit integers: a quarter of what a typed array takes that has its buffer to itself. */
 export type Lanes = readonly number[]
 
-/** The digest, to be kept. */
-export const lanesOf = ([a = 0, b = 0, c = 0, d = 0]: Digest): Lanes => [a | 0, b | 0, c | 0, d | 0]
+/** The digest that stands in `digests` from `at` on, to be kept. */
+export const lanesOf = (digests: Digest, at = 0): Lanes => [
+  digests[at]! | 0,
+  digests[at + 1]! | 0,
+  digests[at + 2]! | 0,
+  digests[at + 3]! | 0,
+]
 
 /** Adds to `sum` the digest that stands in `digests` from `at` on. */
 export const addDigest = (sum: Digest, digests: Uint32Array | Lanes, at: number): void => {

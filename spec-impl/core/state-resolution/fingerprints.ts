@@ -1,9 +1,9 @@
 import type { Event } from "../event.ts"
-import { isWhole, referenceHash, sha256, without } from "../hash.ts"
+import { isWhole, referenceHash, sha256Binary, without } from "../hash.ts"
 import { canonicalJson } from "../json/encode.ts"
 import { Recent } from "../recent.ts"
 import type { RoomVersion } from "../room-version.ts"
-import { addDigest, type Digest, digestLanes, emptyDigest } from "./digest.ts"
+import { addDigest, type Digest, digestLanes, emptyDigest, type Lanes, lanesOf } from "./digest.ts"
 
 /**
  * A fingerprint for each event of an auth graph: of its id and those of its auth chain. An id says what the event is,
@@ -73,19 +73,19 @@ export class Fingerprints {
     }
     writeDigest(this.#lanes, at, text)
     if (graph.version.eventId === "opaque") return
-    fingerprints.keep(event, this.#lanes.slice(at, at + digestLanes))
+    fingerprints.keep(event, lanesOf(this.#lanes, at))
   }
 }
 
 /** Of events of which ids are hashes: such an event has one auth chain on every server. */
-const fingerprints = new Recent<Event, Digest>(4_096)
+const fingerprints = new Recent<Event, Lanes>(4_096)
 
 const writeDigest = (digests: Digest, at: number, text: string): void => {
-  const bytes = sha256(text)
+  const bytes = sha256Binary(text)
   for (let lane = 0; lane < digestLanes; lane++) {
-    const from = lane * 4
-    digests[at + lane] =
-      (bytes[from]! << 24) | (bytes[from + 1]! << 16) | (bytes[from + 2]! << 8) | bytes[from + 3]!
+    let value = 0
+    for (let from = lane * 4; from < lane * 4 + 4; from++) value = (value << 8) | bytes.charCodeAt(from)
+    digests[at + lane] = value
   }
 }
 

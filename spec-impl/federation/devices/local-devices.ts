@@ -173,9 +173,11 @@ export class LocalDevices extends Context.Service<
       rooms.watch((room) => {
         const servers = serversIn(room)
         const isOther = serversBefore.get(room.roomId) !== servers
+        const changed = memberships.since(room)
+        if (!isOther && changed.length === 0) return undefined
         serversBefore.set(room.roomId, servers)
         const joined = isOther ? [...lists.keys()].filter((userId) => isJoined(room, userId)) : []
-        const concerned = new Set([...joined, ...memberships.since(room)])
+        const concerned = new Set([...joined, ...changed])
         const owners = [...concerned].filter((userId) => lists.has(userId)).sort(compareCodePoints)
         if (owners.length === 0) return undefined
         return Effect.asVoid(Effect.forkIn(Effect.forEach(owners, tellNewcomers, { discard: true }), scope))

@@ -284,6 +284,7 @@ export class RemoteDevices extends Context.Service<
       const memberships = new MembershipChanges(rooms)
       rooms.watch((room) => {
         const members = memberships.since(room)
+        if (members.length === 0) return undefined
         const isOwn = members.some((userId) => domainOf(userId) === serverName)
         const concerned = isOwn ? [...lists.keys(), ...early] : [...members].sort(compareCodePoints)
         // Of most members nothing is known: they are not looked for in all rooms.

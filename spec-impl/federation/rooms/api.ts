@@ -12,14 +12,17 @@ export const EventTemplate = Schema.Struct({
   event: AnyJsonObject,
 })
 
-/** The room as it was before the join, and the join as the resident server signed it. */
+/**
+ * The room as it was before the join, and the join as the resident server signed it. The keys stand in canonical order: so
+ * thousands of events are written as they stand.
+ */
 export const JoinedRoom = Schema.Struct({
-  origin: Schema.optionalKey(Schema.String),
-  state: Schema.Array(AnyJsonObject),
   auth_chain: Schema.Array(AnyJsonObject),
   event: Schema.optionalKey(AnyJsonObject),
   members_omitted: Schema.optionalKey(Schema.Boolean),
+  origin: Schema.optionalKey(Schema.String),
   servers_in_room: Schema.optionalKey(Schema.Array(Schema.String)),
+  state: Schema.Array(AnyJsonObject),
 })
 
 const empty = Schema.Struct({})

@@ -3,8 +3,8 @@ import { Effect } from "effect"
 import type { SignatureFunctions, Verification, VerifyCheck } from "./signatures.ts"
 import type { VerifyThreads } from "./verify-threads.ts"
 
-/** So many checks are handed over at a time, while others are still being made. */
-const sliceChecks = 128
+/** So many checks are handed over at a time, while others are still being made; at first fewer, for threads wait for them. */
+const sliceChecks = { first: 32, max: 128 }
 /** Fewer checks are done sooner than handed over; and fewer than that are no reason to start threads. */
 const handedOverMin = 4
 const startedForMin = 32
@@ -17,6 +17,7 @@ export const verifyBeside = (
 ): Verification => {
   const verdicts: boolean[] = []
   let left = 0
+  let handedOverAt = sliceChecks.first
   /** Those that were not handed over yet, and their places among all. */
   let checks: VerifyCheck[] = []
   let places: number[] = []
@@ -33,6 +34,7 @@ export const verifyBeside = (
     })
     checks = []
     places = []
+    handedOverAt = Math.min(handedOverAt * 2, sliceChecks.max)
   }
   return {
     add: (added) => {
@@ -44,7 +46,7 @@ export const verifyBeside = (
         places.push(verdicts.length)
         verdicts.push(false)
         checks.push(check)
-        if (checks.length === sliceChecks) handOver()
+        if (checks.length === handedOverAt) handOver()
       }
     },
     verdicts: Effect.callback((resume) => {

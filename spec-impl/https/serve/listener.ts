@@ -7,11 +7,13 @@ import { createServer as createTlsServer } from "node:https"
 import type { AddressInfo, Socket } from "node:net"
 import { Cause, Data, Effect, Exit, type Fiber, type Scope } from "effect"
 import { MatrixError } from "../../federation/matrix-error.ts"
-import type { WireHandler, WireRequest, WireResponse } from "../../federation/wire.ts"
+import type { WireHandler, WireResponse } from "../../federation/wire.ts"
+import { InWork, type Placed } from "./in-work.ts"
 import { readBody } from "./incoming-body.ts"
 import { type ListenerLimits, tellsToComeAgain } from "./limits.ts"
 import { endWith, internalError, refuse, sendUnparsed } from "./outgoing-answer.ts"
 import { Slots } from "./slots.ts"
+import { TurnEnd } from "./turn-end.ts"
 
 /** Where to listen, and as whom. */
 export interface ListenOptions {
@@ -44,7 +46,7 @@ export interface Listener {
   readonly drain: Effect.Effect<void>
 }
 
-interface Work {
+interface Work extends Placed {
   readonly method: string
   readonly fiber: Fiber.Fiber<WireResponse>
   readonly outgoing: ServerResponse
@@ -122,13 +124,14 @@ export const listen = Effect.fnUntraced(function* (
   const run = Effect.runForkWith(surroundings)
   const server = makeServer(options)
   const slots = new Slots(limits.requestsMax, limits.requestsOfAddressMax)
-  const inWork = new Set<Work>()
+  const inWork = new InWork<Work>()
+  const beginnings = new TurnEnd()
   const budget = { weight: 0 }
   const answering = new Set<Socket>()
   let isDraining = false
 
   const take = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void => {
-    const { socket, method = "", url = "" } = incoming
+    const { socket, url = "" } = incoming
     answering.add(socket)
     const free = slots.take(askerOf(socket))
     if (free === undefined) {
@@ -150,20 +153,12 @@ export const listen = Effect.fnUntraced(function* (
       return
     }
     let work: Work | undefined
-    const target = targetOf(url)
-    const body = readBody(incoming, outgoing, { limits, budget, target, expectsContinue }, (given) => {
+    const options = { limits, budget, target: targetOf(url), expectsContinue }
+    const body = readBody(incoming, outgoing, options, (given) => {
       if (given instanceof MatrixError) return refuse(incoming, outgoing, given)
-      const headers = headersOf(incoming)
-      const { host: destination = "" } = headers
-      const request = {
-        source: socket.remoteAddress ?? "",
-        destination,
-        method,
-        target,
-        headers,
-        body: given,
-      }
-      work = answer(request, outgoing, free)
+      beginnings.add(() => {
+        if (!outgoing.closed) work = begin(incoming, outgoing, given, free)
+      })
     })
     outgoing.on("close", () => {
       answering.delete(socket)
@@ -174,10 +169,18 @@ export const listen = Effect.fnUntraced(function* (
   }
 
   /** What it takes is free again when the work is done and the answer is gone, or nobody wants it any more. */
-  const answer = (request: WireRequest, outgoing: ServerResponse, free: () => void): Work => {
-    const { method } = request
-    const fiber = run(handler(request))
-    const work: Work = { method, fiber, outgoing, answeredMs: undefined, free }
+  const begin = (
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    body: Uint8Array,
+    free: () => void,
+  ): Work => {
+    const { method = "", url = "", socket } = incoming
+    const headers = headersOf(incoming)
+    const { host: destination = "" } = headers
+    const source = socket.remoteAddress ?? ""
+    const fiber = run(handler({ source, destination, method, target: targetOf(url), headers, body }))
+    const work: Work = { method, fiber, outgoing, answeredMs: undefined, free, place: -1 }
     inWork.add(work)
     fiber.addObserver((exit) => {
       if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) run(Effect.logError(exit.cause))
@@ -200,7 +203,7 @@ export const listen = Effect.fnUntraced(function* (
 
   const end = (work: Work): void => {
     if (!work.outgoing.closed || work.fiber.pollUnsafe() === undefined) return
-    inWork.delete(work)
+    inWork.remove(work)
     work.free()
   }
 
@@ -256,7 +259,7 @@ export const listen = Effect.fnUntraced(function* (
     const startedMs = Date.now()
     for (;;) {
       const waitedMs = Date.now() - startedMs
-      if (inWork.size === 0 || waitedMs > limits.drainMsMax) break
+      if (inWork.size + beginnings.size === 0 || waitedMs > limits.drainMsMax) break
       for (const { method, fiber, outgoing } of waitedMs > drainReadsMs ? inWork : []) {
         if (method !== "GET") continue
         fiber.interruptUnsafe()

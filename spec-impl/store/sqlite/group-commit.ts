@@ -5,9 +5,10 @@ import { StoreFailure, type StoreGroup } from "../event-store.ts"
 import { storeFailureOf } from "./failure.ts"
 import {
   applyChanges,
-  applyChangesWithEvents,
+  charactersOf,
   clearStaged,
   type EncodedGroup,
+  encodeBatch,
   encodeGroup,
   stageBlob,
 } from "./rows.ts"
@@ -39,12 +40,8 @@ export const makeGroupCommit = Effect.fnUntraced(function* (connection: SqlConne
     const staged = batch.flatMap(({ encoded }) => encoded.blobs)
     if (staged.length > 0) yield* connection.execute(clearStaged, [], undefined)
     for (const { id, bytes } of staged) yield* connection.execute(stageBlob, [id, asBuffer(bytes)], undefined)
-    const texts = batch.map(({ encoded }) => encoded.rows).filter((text) => text !== "")
-    const rows = `[${texts.join(",")}]`
-    const eventBytes = batch[0]?.encoded.eventBytes
-    yield* eventBytes === undefined
-      ? connection.execute(applyChanges, [rows], undefined)
-      : connection.execute(applyChangesWithEvents, [rows, asBuffer(eventBytes)], undefined)
+    const [rows, bytes] = encodeBatch(batch.map(({ encoded }) => encoded))
+    yield* connection.execute(applyChanges, [rows, asBuffer(bytes)], undefined)
     if (staged.length > 0) yield* Effect.ignore(connection.execute(clearStaged, [], undefined))
   }, Effect.mapError(storeFailureOf))
 
@@ -82,7 +79,7 @@ const takeBatch = (waiting: Waiting[]): readonly Waiting[] => {
   let characters = 0
   let taken = 0
   for (const { encoded } of waiting) {
-    characters += encoded.rows.length
+    characters += charactersOf(encoded)
     const isAlone = encoded.eventBytes !== undefined
     if (taken > 0 && (isAlone || characters > batchCharactersMax)) break
     taken++

@@ -18,7 +18,7 @@ import type {
 import { storeFailureOf } from "./failure.ts"
 import { readKept, readText, writeText } from "./kept-json.ts"
 
-type Reads = Omit<EventStore["Service"], "commit" | "eventsNow" | "scratch">
+type Reads = Omit<EventStore["Service"], "commit" | "prepare" | "eventsNow" | "scratch">
 
 /** So many events are held as text at a time, beside those that are read. */
 const eventsPerPage = 500

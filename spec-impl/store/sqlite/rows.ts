@@ -2,7 +2,7 @@
  * A store group as rows of the view `change`: each row is one change, and triggers make it. So the groups of a batch
  * are one statement, a transaction by itself: whole or nothing, in order, in one round trip to SQLite's thread.
  */
-import type { JsonValue } from "../../core/json/value.ts"
+import type { JsonObject, JsonValue } from "../../core/json/value.ts"
 import type { DestinationWrite, EventWrite, StoreGroup } from "../event-store.ts"
 import { writeKept, writeText } from "./kept-json.ts"
 
@@ -29,7 +29,7 @@ const changes = {
       WHERE NOT EXISTS (SELECT 1 FROM rooms WHERE room_id = NEW.a);
     INSERT INTO events (room_id, event_id, is_outlier, data)
       SELECT NEW.a, value ->> 0, value ->> 1, CAST(substr(NEW.d, value ->> 2, value ->> 3) AS TEXT)
-      FROM json_each(NEW.b) WHERE true
+      FROM jsonb_each(NEW.b) WHERE true
       ON CONFLICT DO UPDATE SET is_outlier = excluded.is_outlier, data = excluded.data
       WHERE excluded.is_outlier <= is_outlier;`,
   extremities: `
@@ -76,14 +76,15 @@ export const changeDefinitions: readonly string[] = [
   ),
 ]
 
-/** Makes the changes of a JSON array of rows, in their order. */
+/**
+ * Makes the changes of a JSON array of rows, in their order. The text of events is beside them, as bytes: SQLite need not
+ * read it as JSON. `json_each` would write each row as text, to be parsed once more; the other is there since SQLite 3.51
+ * (`sqlite3` brings 3.52).
+ */
 export const applyChanges =
-  "INSERT INTO change SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)"
-
-/** The same, where `events` finds its bytes beside them. */
-export const applyChangesWithEvents =
-  "INSERT INTO change SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, " +
-  "iif(value ->> 0 = 'events', ?2, value ->> 4) FROM json_each(?1)"
+  "INSERT INTO change SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, CASE value ->> 0 " +
+  "WHEN 'event' THEN CAST(substr(?2, value ->> 4, value ->> 5) AS TEXT) WHEN 'events' THEN ?2 " +
+  "ELSE value ->> 4 END FROM jsonb_each(?1)"
 
 /** Puts bytes where `putBlob` finds them. */
 export const stageBlob = "INSERT INTO staged VALUES (?, ?)"
@@ -93,14 +94,16 @@ type Change = readonly [kind: keyof typeof changes, ...columns: readonly (string
 
 /** A group as SQLite takes it. */
 export interface EncodedGroup {
-  /** Its rows, without the brackets around; empty where nothing changes. */
-  readonly rows: string
+  /** None where nothing changes. */
+  readonly changes: readonly Change[]
   readonly blobs: readonly { readonly id: number; readonly bytes: Uint8Array }[]
-  /** The text of events that are many; undefined where they are among the rows. */
+  /** The texts of events that are changes of their own, in their order. */
+  readonly eventTexts: readonly string[]
+  /** The text of events that are many, which are one change; undefined where there are none. */
   readonly eventBytes: Uint8Array | undefined
 }
 
-/** So many events are written as bytes, which SQLite need not read as JSON: it takes half the time. */
+/** So many events are one change: it takes half the time. */
 const manyEventsMin = 100
 
 /** Throws where a value of the group is not JSON. `blobId` gives a number that no other blob has. */
@@ -108,10 +111,44 @@ export const encodeGroup = (group: StoreGroup, blobId: () => number): EncodedGro
   const blobs = (group.blobs ?? []).flatMap(({ bytes }) => (bytes === null ? [] : [{ id: blobId(), bytes }]))
   const { events = [] } = group
   const many = events.length < manyEventsMin ? undefined : manyEvents(events)
-  const eventChanges = many?.changes ?? events.map(eventChange)
-  const rows = JSON.stringify(changesOf(group, eventChanges, blobs)).slice(1, -1)
-  return { rows, blobs, eventBytes: many?.bytes }
+  return {
+    changes: changesOf(group, many?.changes ?? events.map(eventChange), blobs),
+    blobs,
+    eventTexts: many === undefined ? events.map(eventText) : [],
+    eventBytes: many?.bytes,
+  }
 }
+
+/** Groups as the parameters of `applyChanges`; one with many events must be alone. */
+export const encodeBatch = (groups: readonly EncodedGroup[]): readonly [rows: string, bytes: Uint8Array] => {
+  const texts = groups.flatMap(({ eventTexts }) => eventTexts)
+  const bytes = groups[0]?.eventBytes ?? Buffer.allocUnsafe(bytesOf(texts))
+  let at = 0
+  let nth = 0
+  const rows = groups.flatMap(({ changes }) =>
+    changes.map((change) => {
+      if (change[0] !== "event") return change
+      const start = at
+      at += (bytes as Buffer).write(texts[nth++]!, at)
+      // SQLite counts from one.
+      return [...change, start + 1, at - start]
+    }),
+  )
+  return [JSON.stringify(rows), bytes]
+}
+
+/** About as many as SQLite is given for it. */
+export const charactersOf = ({ changes, eventTexts }: EncodedGroup): number => {
+  let characters = 0
+  for (const text of eventTexts) characters += text.length
+  for (const change of changes) {
+    for (const column of change) characters += typeof column === "string" ? column.length : 0
+  }
+  return characters
+}
+
+const bytesOf = (texts: readonly string[]): number =>
+  texts.reduce((length, text) => length + Buffer.byteLength(text), 0)
 
 /** In the order of the fields, as the contract has it. */
 const changesOf = (
@@ -176,13 +213,12 @@ const eventChange = (event: EventWrite): Change => [
   writeText(event.roomId),
   writeText(event.eventId),
   isOutlier(event),
-  eventText(event),
 ]
 
 /** One change for those of a room that follow one another. */
 const manyEvents = (events: readonly EventWrite[]) => {
   const texts = events.map(eventText)
-  const bytes = Buffer.allocUnsafeSlow(texts.reduce((length, text) => length + Buffer.byteLength(text), 0))
+  const bytes = Buffer.allocUnsafeSlow(bytesOf(texts))
   const lists: { readonly roomId: string; readonly places: (string | number)[][] }[] = []
   let at = 0
   for (const [nth, event] of events.entries()) {
@@ -200,7 +236,20 @@ const manyEvents = (events: readonly EventWrite[]) => {
 
 const isOutlier = ({ history }: EventWrite): 0 | 1 => (history === undefined ? 1 : 0)
 
-const eventText = ({ roomId: _, eventId: __, ...data }: EventWrite): string => writeTyped(data)
+const eventText = ({ roomId: _, eventId: __, pdu, ...verdict }: EventWrite): string => {
+  const written = writtenBefore.get(pdu)
+  if (written === undefined) return writeTyped({ pdu, ...verdict })
+  writtenBefore.delete(pdu)
+  return `{"pdu":${written},${writeTyped(verdict).slice(1)}`
+}
+
+/** The text of each PDU that was asked for ahead of the group that it comes with. */
+const writtenBefore = new WeakMap<JsonObject, string>()
+
+/** Writes PDUs as text while it is not known yet whether they will be kept. */
+export const writePdus = (pdus: readonly JsonObject[]): void => {
+  for (const pdu of pdus) writtenBefore.set(pdu, writeKept(pdu))
+}
 
 const destinationChanges = (write: DestinationWrite): readonly Change[] => {
   const destination = writeText(write.destination)

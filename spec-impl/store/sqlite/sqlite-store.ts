@@ -8,7 +8,7 @@ import { makeGroupCommit } from "./group-commit.ts"
 import { writeText } from "./kept-json.ts"
 import { makeReadNow } from "./read-now.ts"
 import { eventOf, makeReads } from "./reads.ts"
-import { changeDefinitions } from "./rows.ts"
+import { changeDefinitions, writePdus } from "./rows.ts"
 import { migrate } from "./schema.ts"
 import { makeScratchFile } from "./scratch-file.ts"
 import { busyTimeoutMsDefault, makeSqliteClient, type SqliteOptions } from "./sqlite-client.ts"
@@ -52,6 +52,7 @@ export const storeOn = Effect.fnUntraced(function* (
   const connection = yield* Effect.mapError(prepared(writer), storeFailureOf)
   return EventStore.of({
     commit: yield* makeGroupCommit(connection),
+    prepare: writePdus,
     ...makeReads(reader),
     eventsNow: (roomId, eventIds) => readNow(writeText(roomId), eventIds.map(writeText)).map(eventOf),
     scratch,

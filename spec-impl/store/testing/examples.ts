@@ -91,8 +91,9 @@ export const describeExamples = (makeDisk: () => Disk): void => {
     const many = (count: number, more: (nth: number) => Partial<EventWrite>) =>
       Array.from({ length: count }, (_, nth) => event(`$${nth}`, more(nth)))
 
+    const odd = ["é\u0000", "\ud800", '\u{10000}"\\', new JsonFloat(1), 2n ** 70n, "plain"]
+
     it("that are many are kept like few, of two rooms and whatever is in them", async () => {
-      const odd = ["é\u0000", "\ud800", '\u{10000}"\\', new JsonFloat(1), 2n ** 70n, "plain"]
       const events = many(300, (nth) => ({
         roomId: nth < 200 ? "!r" : "!\ud800é",
         pdu: { body: odd[nth % odd.length]! },
@@ -103,6 +104,24 @@ export const describeExamples = (makeDisk: () => Disk): void => {
       const byRoom = (roomId: string) => kept.find((one) => one.roomId === roomId)!.events
       expect([...byRoom("!r"), ...byRoom(other.roomId)]).toEqual(events)
     })
+
+    it.each([3, 150])(
+      "that were foreseen are kept once they come, each time, and not before: %d",
+      async (count) => {
+        const events = many(count, (nth) => ({ pdu: { body: odd[nth % odd.length]! } }))
+        const told = await toldAfter([room], (store) =>
+          Effect.gen(function* () {
+            store.prepare(events.map(({ pdu }) => pdu))
+            const [before] = yield* keptRooms(store)
+            yield* store.commit({ events })
+            yield* store.commit({ events: events.map((kept) => ({ ...kept, history })) })
+            const [after] = yield* keptRooms(store)
+            return [before!.events, after!.events]
+          }),
+        )
+        expect(told).toEqual([[], events.map((kept) => ({ ...kept, history }))])
+      },
+    )
 
     it("that are many replace what is held as few do", async () => {
       const before = { ...room, events: [event("$0", { history }), event("$1", { pdu: { depth: 2 } })] }
