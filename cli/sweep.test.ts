@@ -132,7 +132,7 @@ test("netsplit shrink finds the smallest plan that fails in the same way, which 
 test("failures of a sweep have ids, by which each is shown and replayed", async () => {
   const results = join(folder, "sweeps.sqlite")
   const recorded = (words: string) => line(`${words} --results ${results}`)
-  await recorded("sweep random --seeds 1..4 --mutant one-refuses-all --workers 1 --json")
+  await recorded("sweep random --seeds 33..34 --mutant one-refuses-all --workers 1 --json")
   const { cases } = JSON.parse((await recorded("results show 1 --json")).stdout)
   const last = cases.at(-1)
   expect(cases.length).toBeGreaterThan(1)

@@ -128,6 +128,7 @@ describe("verdicts", () => {
         },
         { id: "kick", atMs: 7_000, do: { act: "kick", user: "@alice:s1", room: "r", target: "@bob:s2" } },
       ),
+      seed: 2,
       core: [],
     })
     expect(new Set(failures.map(({ check, shape }) => `${check} ${shape}`))).toEqual(

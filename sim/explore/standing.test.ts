@@ -27,6 +27,7 @@ const lostPast: Plan = {
     },
     { id: "go-on", atMs: 20_000, do: { act: "message", user: "@charlie:s3", room: "r", count: 4 } },
   ),
+  seed: 2,
   servers: ["s1", "s2", "s3"].map((name) => ({ name, settings: { missingEventsLimit: 1 } })),
   core: ["s2", "s3"],
 }
@@ -205,6 +206,7 @@ const rejectedKnock: Plan = {
     { id: "leave", atMs: 30_000, do: { act: "leave", user: "@bob:s2", room: "r" } },
     { id: "knock", atMs: 31_000, do: { act: "knock", user: "@bob:s2", room: "r", via: ["s1"] } },
   ),
+  seed: 2,
   servers: [
     { name: "s1" },
     { name: "s2" },
