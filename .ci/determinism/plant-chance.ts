@@ -5,7 +5,7 @@
 import { registerHooks } from "node:module"
 
 const file = "/spec-impl/federation/transactions/receive.ts"
-const handler = "Effect.flatMap(Origin, (origin) =>"
+const handler = "Effect.contextWith((services"
 
 /** What a careless hand would write, and what goes past the guard: a function taken before the guard is armed. */
 const calls: Readonly<Record<string, string>> = {
@@ -24,7 +24,7 @@ registerHooks({
     if (!source.includes(handler)) throw new Error(`${file} has no ${handler}`)
     const planted = source.replace(
       handler,
-      `Effect.flatMap(Effect.andThen(Effect.sleep(${call} < 0.5 ? 1 : 2), Origin), (origin) =>`,
+      `Effect.flatMap(Effect.andThen(Effect.sleep(${call} < 0.5 ? 1 : 2), Effect.context()), (services`,
     )
     return { ...loaded, source: `${planted}\nconst takenBefore = Math.random\n` }
   },
