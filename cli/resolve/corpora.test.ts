@@ -47,7 +47,7 @@ describe("every case gives the expected sha256", () => {
   })
 
   test.runIf(existsSync(beside)).each(["large-v11", "huge-v10"])("%s", async (name) => {
-    // How long they take is for `netsplit bench stateres` to say: a test runs beside others.
+    // How long they take is for `.ci/figures.ts` to say: a test runs beside others.
     expect(await resolveAll(beside, name)).toHaveLength(1)
   })
 })

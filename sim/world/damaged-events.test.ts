@@ -5,11 +5,11 @@
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import type { JsonObject, JsonValue } from "#spec-impl/core/json/value.ts"
-import { readingsDefault } from "#spec-impl/core/readings.ts"
 import { findInconsistencies } from "../checks/room-consistency.ts"
 import type { RequestMatch } from "../network/rules.ts"
 import { alterAnswer } from "./testing/handshake.ts"
 import { type Played, play } from "./testing/play.ts"
+import { stateAsker } from "./testing/state-asker.ts"
 import { roomOn, stateOn } from "./testing/views.ts"
 
 type Change = (pdu: JsonObject) => JsonObject
@@ -44,11 +44,6 @@ const keyIdOf = ({ signatures }: JsonObject): string => Object.keys((signatures 
 const ofEvent: RequestMatch = { source: "s2", path: /\/event\// }
 const once = { times: 1 }
 
-const settings = {
-  missingEventsLimit: 0,
-  readings: { ...readingsDefault, unfillableGap: "accept" },
-} as const
-
 /** What s2 shows of the room's name, and how often it asked whom for the event. */
 const found = (played: Played, roomId: string) => {
   const [here, there] = [stateOn(played, "s2", roomId), stateOn(played, "s1", roomId)]
@@ -71,7 +66,7 @@ const guests = ["@bob:s2", "@carol:s3", "@dan:s4"]
 
 /** s2 is away while Alice names the room, and is then told the state. */
 const toldState = (roomVersion: string, rules: readonly Rule[], users = guests) =>
-  play({ servers: 4, roomVersion, settings }, (played) =>
+  play({ servers: 4, roomVersion, settings: stateAsker }, (played) =>
     Effect.scoped(
       Effect.gen(function* () {
         const { stage, network } = played

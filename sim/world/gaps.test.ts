@@ -1,10 +1,10 @@
 /** What a server does about a gap that goes back behind its own join (server-server API §Backfilling and retrieving missing events). */
 import { Effect } from "effect"
 import { expect, it } from "vitest"
-import { readingsDefault } from "#spec-impl/core/readings.ts"
 import { drop, reply } from "../network/rules.ts"
 import type { Actor } from "./stage.ts"
 import { type Played, play } from "./testing/play.ts"
+import { stateAsker } from "./testing/state-asker.ts"
 
 /**
  * Carol of s3 joins by way of s2 while s1 does not hear of it: what Alice of s1 says then builds on what came before
@@ -132,11 +132,7 @@ const leavesGap = Effect.fnUntraced(function* ({ network, stage }: Played, user:
 })
 
 it("what nobody told for long is asked for anew once another gap is filled", async () => {
-  const settings = {
-    missingEventsLimit: 0,
-    readings: { ...readingsDefault, unfillableGap: "accept" },
-  } as const
-  await play({ servers: 3, settings }, (played) =>
+  await play({ servers: 3, settings: stateAsker }, (played) =>
     Effect.scoped(
       Effect.gen(function* () {
         const { stage, servers, network } = played

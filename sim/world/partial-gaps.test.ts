@@ -1,19 +1,15 @@
 /** History that a server missed while it had part of a room's state alone (MSC3706, MSC3902). */
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
-import { readingsDefault } from "#spec-impl/core/readings.ts"
 import { reply } from "../network/rules.ts"
 import { ofState, partialOn, withoutState } from "./testing/partial-room.ts"
 import { play } from "./testing/play.ts"
+import { stateAsker } from "./testing/state-asker.ts"
 import { roomOn } from "./testing/views.ts"
 
 describe("after the rest of the state", () => {
   it("comes what was missing behind a gap meanwhile, asked for until somebody tells it", async () => {
-    const patient = {
-      missingEventsLimit: 0,
-      readings: { ...readingsDefault, unfillableGap: "accept" },
-    } as const
-    const settingsOf = (server: string) => ({ ...partialOn("s3")(server), ...patient })
+    const settingsOf = (server: string) => ({ ...partialOn("s3")(server), ...stateAsker })
     await play({ servers: 3, roomVersion: "11", settingsOf }, (played) =>
       Effect.gen(function* () {
         const { stage } = played
