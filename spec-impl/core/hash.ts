@@ -54,16 +54,16 @@ export const referenceHashText = (
 /** For as long as a transaction's events are hashed first and then verified. */
 const texts = new Recent<JsonObject, { readonly version: RoomVersion; readonly text: string }>(128)
 
-/**
- * What of an event its reference hash and its signatures cover, which is the same: its redacted form without
- * `signatures` and `unsigned`, as canonical JSON.
- */
 /** Of an event that was hashed and then signed: it is whole, and its signatures are not covered by what they cover. */
 export const noteSigned = (signed: JsonObject, hashed: JsonObject, version: RoomVersion): void => {
   wholes.keep(signed, true)
   texts.keep(signed, { version, text: protectedText(hashed, version) })
 }
 
+/**
+ * What of an event its reference hash and its signatures cover, which is the same: its redacted form without
+ * `signatures` and `unsigned`, as canonical JSON.
+ */
 export const protectedText = (pdu: JsonObject, version: RoomVersion): string => {
   const known = texts.get(pdu)
   if (known?.version === version) return known.text
