@@ -16,6 +16,8 @@ const real = [
 export default defineConfig({
   test: {
     isolate: false,
+    // As in the launcher: V8 may abort while it collects code of WebAssembly (nodejs/node#64500); CI met it once.
+    execArgv: ["--no-wasm-code-gc"],
     testTimeout: 60_000,
     projects: [
       { extends: true, test: { name: "unit", include: [`${folders}/**/*.test.ts`], exclude: real } },
