@@ -9,7 +9,16 @@ import { objectionOfState, presentFor, statesOfTips } from "../checks/by-the-rul
 import type { CheckedWorld } from "../checks/check.ts"
 import type { TraceRecord } from "../kernel/trace.ts"
 import { HeardKeys } from "./heard-keys.ts"
-import { decoded, eventOf, isAbout, isAboutKeys, isOfState, joinOf, transactionOf } from "./targets.ts"
+import {
+  decoded,
+  eventOf,
+  handedOver,
+  isAbout,
+  isAboutKeys,
+  isOfState,
+  joinOf,
+  transactionOf,
+} from "./targets.ts"
 
 /** Why a server took an event not in: its sender was denied by the room's ACL, or what it asked for came to nothing. */
 export type Dropped = "denied" | "unanswered"
@@ -62,6 +71,8 @@ export class Overheard {
   readonly #refusals = new Map<string, Refusal[]>()
   /** Server and event, of joins that another server let in, and said so. */
   readonly #letIn = new Set<string>()
+  /** By server and event: whom it gave that to, to be told of by them. */
+  readonly #handedTo = new Map<string, string[]>()
   /** Server and event. */
   readonly #spokenAgainst = new Set<string>()
 
@@ -165,6 +176,11 @@ export class Overheard {
     )
   }
 
+  /** Those whom the event reached that the server made by a handshake, so that they tell of it. */
+  handedTo(server: string, eventId: string): readonly string[] {
+    return this.#handedTo.get(`${server} ${eventId}`) ?? []
+  }
+
   /** Whether the server asked for an event, or for history from there, and that came to nothing. */
   hasAskedInVain(server: string, eventId: string): boolean {
     return this.#vain.some(({ by, target }) => by === server && decoded(target).includes(eventId))
@@ -219,7 +235,11 @@ export class Overheard {
     }
   }
 
-  #arrives({ by, of, target }: { readonly by: string; readonly of: string; readonly target: string }): void {
+  #arrives({ by, of, target }: Asked): void {
+    const handedId = handedOver(target)
+    if (handedId !== undefined) {
+      this.#handedTo.set(`${by} ${handedId}`, [...this.handedTo(by, handedId), of])
+    }
     const transactionId = transactionOf(target)
     if (transactionId === undefined) return
     const key = `${of} ${by} ${transactionId}`

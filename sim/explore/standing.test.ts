@@ -214,6 +214,33 @@ const rejectedKnock: Plan = {
   ],
 }
 
+/**
+ * Bob leaves, is invited, and turns that down, by way of Alice's server, which owes his nothing. Charlie's, which was told
+ * a state of an earlier time and takes Bob's to be in the room, is cut off then, and speaks: so Bob's does too.
+ */
+const inviteTurnedDown: Plan = {
+  ...planOf(
+    3,
+    charlieJoins,
+    { id: "leave", atMs: 4_000, do: { act: "leave", user: "@bob:s2", room: "r" } },
+    { id: "invite", atMs: 5_000, do: { act: "invite", user: "@alice:s1", room: "r", target: "@bob:s2" } },
+    { id: "cut", atMs: 6_000, fault: { fault: "isolation", servers: ["s3"] }, forMs: 10_000 },
+    { id: "say", atMs: 7_000, do: { act: "message", user: "@alice:s1", room: "r", count: 3 } },
+    {
+      id: "lie",
+      atMs: 8_000,
+      fault: { fault: "stale-state", keysShare: 1, types: ["m.room.member"], which: "first" },
+    },
+    { id: "apart", atMs: 25_000, fault: { fault: "link-cut", between: [["s1", "s3"]] }, forMs: 15_000 },
+    { id: "no", atMs: 26_000, do: { act: "leave", user: "@bob:s2", room: "r" } },
+    { id: "hello", atMs: 30_000, do: { act: "message", user: "@charlie:s3", room: "r" } },
+  ),
+  servers: ["s1", "s2", "s3"].map((name) => ({
+    name,
+    settings: { missingEventsLimit: 0, unfillableGap: "accept" },
+  })),
+}
+
 describe("what a server lacks", () => {
   test("S15, of whose past nobody there holds all, and whoever could ask for it did so in vain", async () => {
     expect(await shapesIn(lostPast)).toEqual(["core-live outage-orphan"])
@@ -258,6 +285,12 @@ describe("what a server lacks", () => {
     expect(await shapesIn(rejectedKnock)).toEqual(["agree unheard-departure", "live unheard-departure"])
     const mutant = withMutant(rejectedKnock, "s3", { user: "@alice:s1", atMs: 25_000 })
     expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+
+  test("what its own user gave to a server that owes it nothing, though another takes it to be in", async () => {
+    expect(await shapesIn(inviteTurnedDown)).toEqual(["agree stale-state", "live unheard-departure"])
+    const mutant = withMutant(inviteTurnedDown, "s3", { user: "@alice:s1", atMs: 25_000 })
+    expect(await shapesIn(mutant)).toEqual(["agree stale-state", "live null"])
   })
 
   test("S15, for the key of what it builds on was asked for in vain just before", async () => {

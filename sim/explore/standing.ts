@@ -191,15 +191,21 @@ class Standing {
   }
 
   /**
-   * Of a join that is told by who let it in (§Joining Rooms), maybe a server that is away. Nobody tells of what it
-   * rejected: that is not what it let in.
+   * Of a join that is told by who let it in (§Joining Rooms), maybe a server that is away. What its own server does not
+   * hold was given to those who tell of it, or that has forgotten it. Nobody tells of what it rejected: that is not what
+   * it let in.
    */
   #tellersOf(eventId: string, origin: string): readonly string[] {
     const record = this.#copies.dagOf(origin)?.timeline(eventId)
-    if (record === undefined)
-      return this.#copies
+    if (record === undefined) {
+      const holders = this.#copies
         .holdersOf(eventId)
         .filter((holder) => this.#copies.dagOf(holder)?.timeline(eventId)?.verdict !== "rejected")
+      const takers = this.#judged.overheard
+        .handedTo(origin, eventId)
+        .filter((taker) => holders.includes(taker))
+      return takers.length > 0 ? takers : holders
+    }
     const { stateSource, event } = record
     const isHandshake = stateSource.kind === "claimed" && event.content.membership === "join"
     return [isHandshake ? stateSource.by : origin]

@@ -18,6 +18,12 @@ export const eventOf = (target: string): string | undefined => {
   return id === undefined ? undefined : decoded(id)
 }
 
+/** The event that a server has made for a room in which it may not be, and hands to one that is (§Joining, Leaving, Knocking). */
+export const handedOver = (target: string): string | undefined => {
+  const id = /^\/_matrix\/federation\/v\d+\/send_(?:join|leave|knock)\/[^/]+\/([^/?]+)/.exec(target)?.[1]
+  return id === undefined ? undefined : decoded(id)
+}
+
 /** The event by which a server asks to be let in. */
 export const joinOf = (target: string): string | undefined => {
   const id = /^\/_matrix\/federation\/v\d+\/send_join\/[^/]+\/([^/?]+)/.exec(target)?.[1]

@@ -107,6 +107,40 @@ const damaged: Plan = {
   servers: [{ name: "s1" }, { name: "s2", settings: { missingEventsLimit: 0, unfillableGap: "accept" } }],
 }
 
+/**
+ * Bob's server is told the state after a gap, with the name that was there before, by Alice's, which comes back on a backup
+ * from before all of that. She leaves, and so it hears no more of it.
+ */
+const forgottenLie: Plan = {
+  ...planOf(
+    3,
+    charlieJoins,
+    { id: "mine", atMs: 4_000, do: { act: "set-name", user: "@alice:s1", room: "r", text: "mine" } },
+    { id: "cut", atMs: 5_000, fault: { fault: "isolation", servers: ["s2"] }, forMs: 10_000 },
+    { id: "backup", atMs: 5_250, fault: { fault: "store-rollback", server: "s1", afterMs: 25_000 } },
+    { id: "first", atMs: 5_500, do: { act: "message", user: "@alice:s1", room: "r" } },
+    { id: "ours", atMs: 6_000, do: { act: "set-name", user: "@alice:s1", room: "r", text: "ours" } },
+    { id: "say", atMs: 7_000, do: { act: "message", user: "@alice:s1", room: "r", count: 3 } },
+    { id: "lie", atMs: 7_000, fault: { fault: "stale-state", keysShare: 1, types: ["m.room.name"] } },
+    { id: "leave", atMs: 40_000, do: { act: "leave", user: "@alice:s1", room: "r" } },
+  ),
+  servers: [
+    { name: "s1" },
+    { name: "s2", settings: { missingEventsLimit: 0, unfillableGap: "accept" } },
+    { name: "s3" },
+  ],
+}
+
+describe("a state of an earlier time", () => {
+  test("told by a server that has forgotten the event since", async () => {
+    expect(await shapesIn(forgottenLie)).toEqual(["agree stale-state"])
+    // As if it had told the truth, and Bob's server had made something else of it.
+    expect(await shapeOfUnheard(forgottenLie)).toBeNull()
+    const mutant = withMutant(forgottenLie, "s3", { user: "@bob:s2", atMs: 3_500 })
+    expect(await shapesIn(mutant)).toEqual(["agree stale-state", "live null"])
+  })
+})
+
 describe("what was told in vain", () => {
   test("a key that was not to be had for a while", async () => {
     expect(await shapesIn(keyUnheard(30_000))).toEqual(["agree unheard-key", "live unheard-departure"])

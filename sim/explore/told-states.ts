@@ -13,18 +13,19 @@ interface Told {
   readonly by: string
   readonly eventId: string
   readonly ofHearer: RoomDag
+  /** As the teller holds it, or if that has forgotten the event with a backup, another who has not. */
   readonly ofTeller: RoomDag
   readonly keys: readonly (readonly [told: Event | undefined, held: Event | undefined])[]
 }
 
 /** Those that differ from what their teller holds, whoever was told it: who believed it tells it to others in good faith. */
-const toldOtherwise = ({ everybody }: Judged, roomId: string): readonly Told[] =>
-  [...everybody.values()].flatMap(({ name, rooms }) => {
+const toldOtherwise = (judged: Judged, roomId: string): readonly Told[] =>
+  [...judged.everybody.values()].flatMap(({ name, rooms }) => {
     const dag = rooms.find(roomId)?.dag
     return [...(dag?.records() ?? [])].flatMap((record): readonly Told[] => {
       if (dag === undefined || record.place === "outlier" || record.stateSource.kind === "computed") return []
       const { by } = record.stateSource
-      const ofTeller = everybody.get(by)?.rooms.find(roomId)?.dag
+      const ofTeller = dagOfTeller(judged, roomId, by, record.event.eventId)
       const there = ofTeller?.timeline(record.event.eventId)
       if (ofTeller === undefined || there === undefined) return []
       const [told, held] = [stateByKey(dag, record.stateBefore), stateByKey(ofTeller, there.stateBefore)]
@@ -36,6 +37,28 @@ const toldOtherwise = ({ everybody }: Judged, roomId: string): readonly Told[] =
         : [{ to: name, by, eventId: record.event.eventId, ofHearer: dag, ofTeller, keys }]
     })
   })
+
+const dagOfTeller = (
+  { everybody, rolledBack, overheard }: Judged,
+  roomId: string,
+  teller: string,
+  eventId: string,
+): RoomDag | undefined => {
+  const own = everybody.get(teller)?.rooms.find(roomId)?.dag
+  if (own?.timeline(eventId) !== undefined) return own
+  const hasForgotten = rolledBack.has(teller) && overheard.hasTaken(teller, eventId)
+  return hasForgotten ? dagThatComputed(everybody, roomId, eventId) : undefined
+}
+
+/** Of a server that has worked the state before the event out itself. */
+const dagThatComputed = (
+  everybody: Judged["everybody"],
+  roomId: string,
+  eventId: string,
+): RoomDag | undefined =>
+  [...everybody.values()]
+    .flatMap(({ rooms }) => rooms.find(roomId)?.dag ?? [])
+    .find((dag) => dag.timeline(eventId)?.stateSource.kind === "computed")
 
 /**
  * What S01 and S02 start from: a server was told a state that its teller neither holds nor had said so, and in which each
