@@ -44,10 +44,10 @@ export const drawOptions = (
     levelsShare: draws.pick([0.1, 0.4, 0.7], "levels"),
     creatorShare: draws.pick([0, 0.2, 0.5], "creator"),
     momentShare: draws.pick([0, 0.4, 0.8], "moments"),
-    turnoverShare: draws.pick([0.1, 0.4, 0.7], "turnover"),
+    turnoverShare: draws.pick([0, 0.2, 0.4], "turnover"),
     calmShare: draws.pick([0, 0.2, 0.5], "calm"),
     heedlessShare: draws.pick([0.02, 0.1, 0.2], "heedless"),
-    stateAskersShare: draws.pick([0.2, 0.5, 0.8], "state-askers"),
+    stateAskersShare: draws.pick([0.3, 0.6, 0.9], "state-askers"),
   }
 }
 

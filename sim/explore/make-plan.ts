@@ -32,7 +32,7 @@ export const makePlan = (seed: number, wishes: PlanWishes = {}): Plan => {
   const serverCount = wishes.servers ?? (isCrowd ? crowdServers : 3 + size.pick([0, 0, 1, 1, 2], "servers"))
   const names = Array.from({ length: serverCount }, (_, at) => `s${at + 1}`)
   const users = names.flatMap((name) => {
-    const count = isCrowd ? 1 : 1 + size.integer(2, "users", name)
+    const count = isCrowd ? 1 : 1 + size.integer(3, "users", name)
     return Array.from({ length: count }, (_, at) => `@u${at + 1}:${name}`)
   })
   const rooms = Array.from({ length: 1 + size.pick([0, 0, 1], "rooms") }, (_, at) => `r${at + 1}`)

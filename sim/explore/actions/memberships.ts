@@ -55,7 +55,7 @@ export const knock = defineAction({
 export const leave = defineAction({
   name: "leave",
   about: "leaves, turns an invite down, or takes a knock back",
-  weight: 4,
+  weight: 2,
   fields: room,
   draw: someRoom,
   perform: Effect.fnUntraced(function* ({ user, roomId, made }, action) {
