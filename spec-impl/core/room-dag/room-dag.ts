@@ -12,13 +12,14 @@ import type { RoomVersion } from "../room-version.ts"
 import { policyServerSignatureCheck } from "../signing.ts"
 import { AuthGraph } from "../state-resolution/auth-graph.ts"
 import type { Resolve } from "../state-resolution/resolve.ts"
-import { StateMap } from "../state-resolution/state-map.ts"
+import type { StateMap } from "../state-resolution/state-map.ts"
 import { viewOfState } from "./auth-views.ts"
 import { areCopies, betterCopy } from "./copies.ts"
 import type { Arrival, Claim, EventRecord, Objection, OutlierRecord, TimelineRecord } from "./event-record.ts"
 import { computed } from "./event-record.ts"
 import { extremitiesWith } from "./forward-extremities.ts"
 import { type Elsewhere, HeldEvents } from "./held-events.ts"
+import { LastResolution } from "./last-resolution.ts"
 import {
   objectionByCitations,
   objectionByPresent,
@@ -58,6 +59,7 @@ export class RoomDag {
   presumedServers: ReadonlySet<string> | undefined
   #extremities: ReadonlySet<string> = new Set()
   #currentState: StateMap | undefined
+  readonly #lastResolution = new LastResolution()
 
   constructor(rules: RoomRules, signedRestrictedJoins = new Set<string>()) {
     this.rules = rules
@@ -143,9 +145,9 @@ export class RoomDag {
       if (state === undefined) throw new Error(`no state is known after ${eventId}`)
       return state
     })
-    if (states.length === 0) return StateMap.empty
-    if (states.every((state) => state === states[0])) return states[0]!
-    return this.rules.resolve(this.graph, states, this.context)
+    return this.#lastResolution.of(this.graph, this.#signedRestrictedJoins.size, states, () =>
+      this.rules.resolve(this.graph, states, this.context),
+    )
   }
 
   /** The event of `state` under that type and key, as it is shown: redacted, where it is. */

@@ -36,6 +36,7 @@ export class AuthGraph {
   readonly #fingerprints = new Fingerprints()
   #create = -1
   #truncations = 0
+  #revision = 0
 
   constructor(version: RoomVersion) {
     this.version = version
@@ -59,6 +60,7 @@ export class AuthGraph {
     if (stateKey === undefined) throw new Error(`${eventId} is no state event`)
     this.#addEdges(eventId, authEvents)
     const index = this.#events.length
+    this.#revision += 1
     this.#events.push(event)
     this.#indices.set(eventId, index)
     this.#keyOfEvent.push(this.#keys.intern(type, stateKey))
@@ -72,6 +74,7 @@ export class AuthGraph {
   truncate(size: number): void {
     if (this.#events.length <= size) return
     this.#truncations += 1
+    this.#revision += 1
     for (let index = this.#events.length - 1; index >= size; index--) {
       this.#indices.delete(this.#events.pop()!.eventId)
       this.#rejected.delete(index)
@@ -90,9 +93,15 @@ export class AuthGraph {
     return this.#truncations
   }
 
+  /** Another number whenever what a resolution may depend on is another: events, copies of them, which are rejected. */
+  get revision(): number {
+    return this.#revision
+  }
+
   /** Puts another copy of the event at `index` in the place of the one that is there: of one reference hash with it. */
   replace(index: number, copy: Event): void {
     if (this.#events[index] === copy) return
+    this.#revision += 1
     this.#events[index] = copy
     this.#noteAuthorisedJoin(index, copy)
     this.#fingerprints.renewCopy(index, this)
@@ -170,6 +179,8 @@ export class AuthGraph {
   }
 
   setRejected(index: number, rejected: boolean): void {
+    if (rejected === this.#rejected.has(index)) return
+    this.#revision += 1
     if (rejected) this.#rejected.add(index)
     else this.#rejected.delete(index)
   }
