@@ -1,6 +1,6 @@
 import { Context, Effect, Exit, Layer } from "effect"
 import type { Readings } from "../core/readings.ts"
-import { journalEntry } from "../core/room-dag/decide-anew.ts"
+import { type JournalEntry, journalEntry } from "../core/room-dag/decide-anew.ts"
 import type { EventRecord } from "../core/room-dag/event-record.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
@@ -173,16 +173,11 @@ export class Rooms extends Context.Service<
           const { roomId, partial } = room
           const journal = partial === undefined ? [] : records.map(journalEntry)
           const held = rooms.get(roomId)
-          const partialState = [
-            ...(held === room ? [] : partialStateRemovals(roomId, held?.partial)),
-            ...partialStateWrites(roomId, partial, journal),
-          ]
           const since = stopwatch.now()
           const group: StoreGroup = {
             ...more,
-            ...(held === undefined || held === room ? {} : { forgottenRooms: [roomId] }),
-            ...(held === room ? {} : { rooms: [{ roomId, roomVersion: room.version.id }] }),
-            ...(partialState.length === 0 ? {} : { records: [...(more.records ?? []), ...partialState] }),
+            // Mostly the room is there, and whole.
+            ...(held === room && partial === undefined ? undefined : roomWrites(room, held, journal, more)),
             states,
             events,
             ...(hasHistory
@@ -315,6 +310,25 @@ export class Rooms extends Context.Service<
         })
       }),
     )
+}
+
+/** What is kept of the room itself beside its events: that it begins, or begins anew, and what is left out of its state. */
+const roomWrites = (
+  room: Room,
+  held: Room | undefined,
+  journal: readonly JournalEntry[],
+  more: StoreGroup,
+): Pick<StoreGroup, "forgottenRooms" | "rooms" | "records"> => {
+  const { roomId, version, partial } = room
+  const partialState = [
+    ...(held === room ? [] : partialStateRemovals(roomId, held?.partial)),
+    ...partialStateWrites(roomId, partial, journal),
+  ]
+  return {
+    ...(held === undefined || held === room ? {} : { forgottenRooms: [roomId] }),
+    ...(held === room ? {} : { rooms: [{ roomId, roomVersion: version.id }] }),
+    ...(partialState.length === 0 ? {} : { records: [...(more.records ?? []), ...partialState] }),
+  }
 }
 
 const roomForgotten = ({ roomId }: Room): StoreFailure =>
