@@ -37,6 +37,7 @@ export class AuthGraph {
   #create = -1
   #truncations = 0
   #revision = 0
+  #verdicts: { readonly revision: number; readonly digest: string } | undefined
 
   constructor(version: RoomVersion) {
     this.version = version
@@ -224,17 +225,25 @@ export class AuthGraph {
    * are held in a redacted copy.
    */
   verdictsDigest(isSigned: (event: Event) => boolean): string {
-    const rejected = emptyDigest()
-    for (const index of this.#rejected) this.addFingerprint(rejected, index)
+    if (this.#verdicts?.revision !== this.#revision) {
+      this.#verdicts = { revision: this.#revision, digest: this.#unsignedVerdicts() }
+    }
+    if (this.#authorisedJoins.size === 0) return this.#verdicts.digest
     const signed = emptyDigest()
     for (const index of this.#authorisedJoins) {
       if (isSigned(this.#events[index]!)) this.addFingerprint(signed, index)
     }
+    return `${this.#verdicts.digest} ${digestText(signed)}`
+  }
+
+  #unsignedVerdicts(): string {
+    const rejected = emptyDigest()
+    for (const index of this.#rejected) this.addFingerprint(rejected, index)
     const create = emptyDigest()
     if (this.createEvent() !== undefined) this.addFingerprint(create, this.#create)
     const copies = emptyDigest()
     this.#fingerprints.addCopies(copies, this)
-    return [rejected, signed, create, copies].map(digestText).join(" ")
+    return [rejected, create, copies].map(digestText).join(" ")
   }
 }
 

@@ -44,9 +44,11 @@ export class ResolutionMemo {
    * explanation is wanted the resolution is done, since only doing it can tell.
    */
   share(resolve: Resolve, variant = ""): Resolve {
-    return (graph, stateSets, context, explanation) => {
+    return (graph, given, context, explanation) => {
+      // As often as not several branches have one state.
+      const stateSets = [...new Set(given)]
       const differing = explanation === undefined ? StateMap.differences(stateSets) : []
-      if (differing.length === 0) return resolve(graph, stateSets, context, explanation)
+      if (differing.length === 0) return resolve(graph, given, context, explanation)
       const { version, readings, signatures } = context
       const verdicts = graph.verdictsDigest(signatures.restrictedJoinIsSigned)
       const key = [variant, version.id, readingsKey(readings), verdicts, setsKey(stateSets)].join(" ")
