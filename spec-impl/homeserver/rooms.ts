@@ -155,12 +155,10 @@ export class Rooms extends Context.Service<
         }
 
         const commit = (room: Room, records: readonly EventRecord[], more: StoreGroup = {}) =>
-          Effect.uninterruptible(
-            Effect.suspend(() => {
-              if (forgotten.has(room)) return Effect.fail(roomForgotten(room))
-              return keepAndApply(room, records, more, positions.take(room, records))
-            }),
-          )
+          Effect.uninterruptibleMask(() => {
+            if (forgotten.has(room)) return Effect.fail(roomForgotten(room))
+            return keepAndApply(room, records, more, positions.take(room, records))
+          })
 
         const keepAndApply = (
           room: Room,
