@@ -182,9 +182,11 @@ export class Rooms extends Context.Service<
               ? { extremities: [{ roomId, eventIds: room.dag.forwardExtremitiesWith(records) }] }
               : {}),
           }
-          const settle = Effect.sync(() => positions.settle(taken))
           return Effect.matchCauseEffect(store.commit(group), {
-            onFailure: (cause) => Effect.andThen(settle, Effect.failCause(cause)),
+            onFailure: (cause) => {
+              positions.settle(taken)
+              return Effect.failCause(cause)
+            },
             onSuccess: () => {
               stopwatch.add("store", since, records.length)
               rooms.set(roomId, room)
@@ -196,7 +198,12 @@ export class Rooms extends Context.Service<
               } finally {
                 if (Exit.isExit(left)) positions.settle(taken)
               }
-              return Exit.isExit(left) ? left : Effect.ensuring(left, settle)
+              return Exit.isExit(left)
+                ? left
+                : Effect.ensuring(
+                    left,
+                    Effect.sync(() => positions.settle(taken)),
+                  )
             },
           })
         }
@@ -218,8 +225,11 @@ export class Rooms extends Context.Service<
               eviction.note(room, entry)
             }
             const left = tellOf(room, record)
-            const goOn = Effect.suspend(() => applyFrom(at + 1, room, records, taken))
-            if (!Exit.isExit(left)) return Effect.andThen(left, goOn)
+            if (Exit.isExit(left)) continue
+            return Effect.andThen(
+              left,
+              Effect.suspend(() => applyFrom(at + 1, room, records, taken)),
+            )
           }
           eviction.evict(isHeld)
           return Effect.void
