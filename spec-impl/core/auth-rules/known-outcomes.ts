@@ -34,9 +34,15 @@ export const authoriseOnce = (event: Event, state: AuthState, context: AuthConte
 }
 
 const givesAll = (state: AuthState, asked: readonly Asked[]): boolean => {
-  for (const { type, stateKey, event } of asked) if (state.get(type, stateKey) !== event) return false
+  for (const { type, stateKey, event } of asked) {
+    if (!isSameCopy(state.get(type, stateKey), event)) return false
+  }
   return true
 }
+
+/** By what they were read from: a server that was restarted has read its events anew. */
+export const isSameCopy = (one: Event | undefined, other: Event | undefined): boolean =>
+  one?.pdu === other?.pdu
 
 /** The state, that notes what it is asked. */
 const noting = (state: AuthState, asked: Asked[]): AuthState => ({

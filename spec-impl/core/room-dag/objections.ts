@@ -1,7 +1,7 @@
 /** What speaks against an event by one of the checks on receipt (§Checks performed on receipt of a PDU), and its verdict. */
 import { type AuthContext, type AuthOutcome, authoriseCitations } from "../auth-rules/authorise.ts"
 import type { Citation } from "../auth-rules/citation-rules.ts"
-import { authoriseOnce } from "../auth-rules/known-outcomes.ts"
+import { authoriseOnce, isSameCopy } from "../auth-rules/known-outcomes.ts"
 import type { Event } from "../event.ts"
 import type { Readings } from "../readings.ts"
 import { Recent } from "../recent.ts"
@@ -72,7 +72,7 @@ const areWellCited = (
   if (known?.version !== version || known.readings !== readings) return false
   return cited.every(
     (citation, at) =>
-      citation.event === known.cited[at]!.event && citation.rejected === known.cited[at]!.rejected,
+      isSameCopy(citation.event, known.cited[at]!.event) && citation.rejected === known.cited[at]!.rejected,
   )
 }
 
