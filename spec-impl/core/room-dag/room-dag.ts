@@ -19,7 +19,7 @@ import type { Arrival, Claim, EventRecord, Objection, OutlierRecord, TimelineRec
 import { computed } from "./event-record.ts"
 import { ForeseenExtremities } from "./forward-extremities.ts"
 import { type Elsewhere, HeldEvents } from "./held-events.ts"
-import { LastResolution } from "./last-resolution.ts"
+import { LateResolutions } from "./late-resolutions.ts"
 import {
   objectionByCitations,
   objectionByPresent,
@@ -60,7 +60,7 @@ export class RoomDag {
   #extremities: ReadonlySet<string> = new Set()
   readonly #foreseen = new ForeseenExtremities()
   #currentState: StateMap | undefined
-  readonly #lastResolution = new LastResolution()
+  readonly #lateResolutions = new LateResolutions()
 
   constructor(rules: RoomRules, signedRestrictedJoins = new Set<string>()) {
     this.rules = rules
@@ -146,7 +146,7 @@ export class RoomDag {
       if (state === undefined) throw new Error(`no state is known after ${eventId}`)
       return state
     })
-    return this.#lastResolution.of(this.graph, this.#signedRestrictedJoins.size, states, () =>
+    return this.#lateResolutions.of(this.graph, this.#signedRestrictedJoins.size, states, () =>
       this.rules.resolve(this.graph, states, this.context),
     )
   }

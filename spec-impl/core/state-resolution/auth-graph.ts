@@ -37,7 +37,7 @@ export class AuthGraph {
   #create = -1
   #truncations = 0
   #revision = 0
-  #verdicts: { readonly revision: number; readonly digest: string } | undefined
+  #verdicts: { readonly revision: number; readonly size: number; readonly digest: string } | undefined
 
   constructor(version: RoomVersion) {
     this.version = version
@@ -61,12 +61,14 @@ export class AuthGraph {
     if (stateKey === undefined) throw new Error(`${eventId} is no state event`)
     this.#addEdges(eventId, authEvents)
     const index = this.#events.length
-    this.#revision += 1
     this.#events.push(event)
     this.#indices.set(eventId, index)
     this.#keyOfEvent.push(this.#keys.intern(type, stateKey))
     if (options.rejected === true) this.#rejected.add(index)
-    if (type === "m.room.create" && stateKey === "" && this.#create < 0) this.#create = index
+    if (type === "m.room.create" && stateKey === "" && this.#create < 0) {
+      this.#create = index
+      this.#revision += 1
+    }
     this.#noteAuthorisedJoin(index, event)
     return index
   }
@@ -94,7 +96,10 @@ export class AuthGraph {
     return this.#truncations
   }
 
-  /** Another number whenever what a resolution may depend on is another: events, copies of them, which are rejected. */
+  /**
+   * Another number whenever what a resolution of states that were there before may depend on is another: in which
+   * copies there are events, and which are rejected. What is added is in no auth chain of theirs.
+   */
   get revision(): number {
     return this.#revision
   }
@@ -225,8 +230,8 @@ export class AuthGraph {
    * are held in a redacted copy.
    */
   verdictsDigest(isSigned: (event: Event) => boolean): string {
-    if (this.#verdicts?.revision !== this.#revision) {
-      this.#verdicts = { revision: this.#revision, digest: this.#unsignedVerdicts() }
+    if (this.#verdicts?.revision !== this.#revision || this.#verdicts.size !== this.size) {
+      this.#verdicts = { revision: this.#revision, size: this.size, digest: this.#unsignedVerdicts() }
     }
     if (this.#authorisedJoins.size === 0) return this.#verdicts.digest
     const signed = emptyDigest()
