@@ -41,7 +41,8 @@ export class Host {
     const store = memoryStore(disk)
     const read = <A, E>(reading: Effect.Effect<A, E>): Effect.Effect<A, E> => this.#read(reading)
     return {
-      commit: (group) => Effect.suspend(() => this.#commit(disk, group, fence)),
+      // Called when it is to be done: whoever is before it has a seam there.
+      commit: (group) => this.#commit(disk, group, fence),
       prepare: store.prepare,
       get rooms() {
         return read(store.rooms)

@@ -49,18 +49,20 @@ export const eventSignatureChecks = (
   version: RoomVersion,
   server: string,
 ): readonly SignatureCheck[] => {
-  const known = checksOfEvents.get(event)
+  const { pdu } = event
+  const known = knownChecks.get(pdu)
   if (known?.version === version && known.server === server) return known.checks
-  const signatures = signaturesOf(event.pdu, server).filter(([keyId]) => keyId !== policyServerKeyId)
+  const signatures = signaturesOf(pdu, server).filter(([keyId]) => keyId !== policyServerKeyId)
   if (signatures.length === 0) return []
-  const message = eventSigningBytes(event.pdu, version)
+  const message = eventSigningBytes(pdu, version)
   const checks = signatures.map(([keyId, signature]) => ({ server, keyId, signature, message }))
-  checksOfEvents.keep(event, { version, server, checks })
+  knownChecks.keep(pdu, { version, server, checks })
   return checks
 }
 
-const checksOfEvents = new Recent<
-  Event,
+/** By the event as it was signed here, or came: many virtual servers verify one and the same. */
+const knownChecks = new Recent<
+  JsonObject,
   { readonly version: RoomVersion; readonly server: string; readonly checks: readonly SignatureCheck[] }
 >()
 
@@ -159,8 +161,13 @@ export const signEvent = (
   sign: Sign,
 ): JsonObject => {
   const hashed = { ...pdu, hashes: { sha256: contentHash(pdu) } }
-  const signed = inOrder(withSignature(hashed, server, keyId, sign(eventSigningBytes(hashed, version))))
+  const message = eventSigningBytes(hashed, version)
+  const signature = sign(message)
+  const signed = inOrder(withSignature(hashed, server, keyId, signature))
   noteSigned(signed, hashed, version)
+  if (pdu.signatures === undefined && keyId.startsWith("ed25519:") && keyId !== policyServerKeyId) {
+    knownChecks.keep(signed, { version, server, checks: [{ server, keyId, signature, message }] })
+  }
   return signed
 }
 

@@ -63,6 +63,7 @@ export const beginEventVerification = (
     },
     outcomes: () =>
       Effect.mapEager(inquiry.answers(), (answers) => {
+        if (answers.every(isWell)) return added.map(() => "verified")
         const failures = new Map<Event, Exclude<EventSignatures, "verified">>()
         for (const { event, problem } of answers) {
           if (problem === undefined) continue
@@ -73,6 +74,8 @@ export const beginEventVerification = (
       }),
   }
 }
+
+const isWell = ({ problem }: Answer): boolean => problem === undefined
 
 /** Verifies the required signatures of events of one room, all at once. */
 export const verifyEventSignatures = (
@@ -152,14 +155,11 @@ const beginInquiry = (
 } => {
   const verification = signatures.begin()
   const asked: Asked[] = []
-  const withKeys = ({ event, server, checks }: Question, nowMs: number): Asked => ({
-    event,
-    server,
-    checks,
-    keys: checks.map(({ keyId }) =>
-      source.keysOf(server).forEvent(keyId, event.originServerTs, keyValidity, nowMs),
-    ),
-  })
+  const withKeys = ({ event, server, checks }: Question, nowMs: number): Asked => {
+    const known = source.keysOf(server)
+    const keys = checks.map(({ keyId }) => known.forEvent(keyId, event.originServerTs, keyValidity, nowMs))
+    return { event, server, checks, keys }
+  }
   /** By keys that were looked up once: while signatures are verified, others may come in. */
   const verify = (questions: readonly Asked[]): void => {
     const known: VerifyCheck[] = []
@@ -191,13 +191,14 @@ const beginInquiry = (
     },
     answers: () =>
       Effect.mapEager(verification.verdicts, (verdicts) => {
-        const verified = verdicts.values()
+        let next = 0
         return asked.map((question): Answer => {
-          const outcomes = question.checks.map(({ keyId }, place): SignatureOutcome => {
-            if (question.keys[place] !== undefined) return verified.next().value ? "valid" : "invalid"
-            return source.keysOf(question.server).has(keyId) ? "expired-key" : "unknown-key"
+          const { event, checks, keys, server } = question
+          const outcomes = checks.map(({ keyId }, place): SignatureOutcome => {
+            if (keys[place] !== undefined) return verdicts[next++] ? "valid" : "invalid"
+            return source.keysOf(server).has(keyId) ? "expired-key" : "unknown-key"
           })
-          return { event: question.event, problem: problemIn(question, outcomes) }
+          return { event, problem: problemIn(question, outcomes) }
         })
       }),
   }
@@ -209,6 +210,7 @@ const lackingKeys = (
   questions: readonly Asked[],
   keyValidity: RoomVersion["keyValidity"],
 ): ReadonlyMap<string, WantedKeys> => {
+  if (questions.every(({ keys }) => !keys.includes(undefined))) return nothing
   const lacking = new Map<string, Map<string, { untilTs: number; isForRequest: boolean }>>()
   for (const question of questions) {
     for (const [place, check] of question.checks.entries()) {
@@ -223,6 +225,8 @@ const lackingKeys = (
   }
   return lacking
 }
+
+const nothing: ReadonlyMap<string, WantedKeys> = new Map()
 
 /** As far as a question about it can hold it: rooms 1–5 have timestamps of any size. */
 const timestampOf = ({ originServerTs }: Event): number =>

@@ -94,11 +94,11 @@ const receiveInOrder = Effect.fnUntraced(function* (
       continue
     }
     if (readFor !== room) {
-      read = yield* readAll(keyRing, room, pdus.slice(at))
+      read = yield* readAll(keyRing, room, at === 0 ? pdus : pdus.slice(at))
       readFrom = at
       readFor = room
     }
-    const left = read.slice(at - readFrom)
+    const left = at === readFrom ? read : read.slice(at - readFrom)
     const { eventId, vetted } = left[0]!
     if ("problem" in vetted) {
       results.push([eventId, { error: vetted.problem }])
@@ -140,10 +140,12 @@ const lookedForEveryMs = 5
 
 /** The events up to the first PDU that is dropped. */
 const eventsOf = (read: readonly ReadPdu[]): readonly Event[] => {
-  const end = read.findIndex(({ vetted }) => "problem" in vetted)
-  return read
-    .slice(0, end < 0 ? read.length : end)
-    .flatMap(({ vetted }) => ("event" in vetted ? [vetted.event] : []))
+  const events: Event[] = []
+  for (const { vetted } of read) {
+    if ("problem" in vetted) break
+    events.push(vetted.event)
+  }
+  return events
 }
 
 /** Check 1 on each, then checks 2 and 3 on all that pass it: their signatures are verified together. */
@@ -151,13 +153,14 @@ const readAll = (keyRing: KeyRing["Service"], room: Room, pdus: readonly JsonVal
   const since = room.stopwatch.now()
   const read = pdus.map((pdu) => readPdu(pdu, room, { checkReferenceCounts: true }))
   room.stopwatch.add("form", since, pdus.length)
-  const events = read.flatMap((one) => ("event" in one ? [one.event] : []))
+  const events: Event[] = []
+  for (const one of read) if ("event" in one) events.push(one.event)
   return Effect.mapEager(vetEventsBy(keyRing, room, events), (vetted) => {
-    const outcomes = vetted.values()
+    let next = 0
     return read.map(
       (one, position): ReadPdu =>
         "event" in one
-          ? { eventId: one.event.eventId, vetted: outcomes.next().value ?? { problem: "not verified" } }
+          ? { eventId: one.event.eventId, vetted: vetted[next++]! }
           : { eventId: nameOf(pdus[position]!, room.version), vetted: one },
     )
   })

@@ -137,7 +137,7 @@ export class Incoming extends Context.Service<
         const known = answered.has(mark) ? yield* store.answer(origin, transactionId) : undefined
         if (known !== undefined) return known
         if (readings.nonCanonicalPdu === "refuse-transaction") yield* refuseNonCanonical(rooms, pdus)
-        const byRoom = [...Map.groupBy(pdus, roomIdIn)]
+        const byRoom = groupedByRoom(pdus)
         const answeredTs = clock.currentTimeMillisUnsafe()
         const isClearing = answeredTs - clearedTs >= clearedEveryMs
         const groupOf = (answer: TransactionAnswer): StoreGroup => ({
@@ -159,7 +159,12 @@ export class Incoming extends Context.Service<
               )
         // §EDUs: what is wrong with one is not told to the sender.
         for (const edu of edus) if (isJsonObject(edu)) yield* chapters.receive(origin, edu)
-        const answer = answerOf(received.flatMap(({ results }) => results))
+        const [first] = received
+        const answer = answerOf(
+          first !== undefined && received.length === 1
+            ? first.results
+            : received.flatMap(({ results }) => results),
+        )
         if (!received.some(({ isSealed }) => isSealed)) yield* store.commit(groupOf(answer))
         if (isClearing) clearedTs = answeredTs
         answered.note(mark)
@@ -190,6 +195,16 @@ export class Incoming extends Context.Service<
       })
     }),
   )
+}
+
+/** Mostly all are of one room. */
+const groupedByRoom = (
+  pdus: readonly JsonValue[],
+): readonly (readonly [roomId: string, pdus: readonly JsonValue[]])[] => {
+  const [first] = pdus
+  if (first === undefined) return []
+  const roomId = roomIdIn(first)
+  return pdus.every((pdu) => roomIdIn(pdu) === roomId) ? [[roomId, pdus]] : [...Map.groupBy(pdus, roomIdIn)]
 }
 
 /** The reading of those who refuse a whole transaction for one PDU that is no canonical JSON. */

@@ -20,8 +20,8 @@ export class MembershipChanges {
   since(room: Room): readonly string[] {
     const { graph } = room.dag
     const before = this.#seen.get(graph) ?? StateMap.empty
+    if (before === room.dag.currentState()) return nobody
     const now = this.#see(room)
-    if (before === now) return nobody
     return StateMap.differences([before, now]).flatMap((key) => {
       const [type, stateKey] = graph.keyOf(key)
       return type === "m.room.member" ? [stateKey] : []

@@ -1,6 +1,6 @@
 import { Context, Effect, Exit, Layer } from "effect"
 import type { Readings } from "../core/readings.ts"
-import { journalEntry } from "../core/room-dag/decide-anew.ts"
+import { type JournalEntry, journalEntry } from "../core/room-dag/decide-anew.ts"
 import type { EventRecord } from "../core/room-dag/event-record.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
@@ -155,12 +155,10 @@ export class Rooms extends Context.Service<
         }
 
         const commit = (room: Room, records: readonly EventRecord[], more: StoreGroup = {}) =>
-          Effect.uninterruptible(
-            Effect.suspend(() => {
-              if (forgotten.has(room)) return Effect.fail(roomForgotten(room))
-              return keepAndApply(room, records, more, positions.take(room, records))
-            }),
-          )
+          Effect.uninterruptibleMask(() => {
+            if (forgotten.has(room)) return Effect.fail(roomForgotten(room))
+            return keepAndApply(room, records, more, positions.take(room, records))
+          })
 
         const keepAndApply = (
           room: Room,
@@ -173,25 +171,22 @@ export class Rooms extends Context.Service<
           const { roomId, partial } = room
           const journal = partial === undefined ? [] : records.map(journalEntry)
           const held = rooms.get(roomId)
-          const partialState = [
-            ...(held === room ? [] : partialStateRemovals(roomId, held?.partial)),
-            ...partialStateWrites(roomId, partial, journal),
-          ]
           const since = stopwatch.now()
           const group: StoreGroup = {
             ...more,
-            ...(held === undefined || held === room ? {} : { forgottenRooms: [roomId] }),
-            ...(held === room ? {} : { rooms: [{ roomId, roomVersion: room.version.id }] }),
-            ...(partialState.length === 0 ? {} : { records: [...(more.records ?? []), ...partialState] }),
+            // Mostly the room is there, and whole.
+            ...(held === room && partial === undefined ? undefined : roomWrites(room, held, journal, more)),
             states,
             events,
             ...(hasHistory
               ? { extremities: [{ roomId, eventIds: room.dag.forwardExtremitiesWith(records) }] }
               : {}),
           }
-          const settle = Effect.sync(() => positions.settle(taken))
           return Effect.matchCauseEffect(store.commit(group), {
-            onFailure: (cause) => Effect.andThen(settle, Effect.failCause(cause)),
+            onFailure: (cause) => {
+              positions.settle(taken)
+              return Effect.failCause(cause)
+            },
             onSuccess: () => {
               stopwatch.add("store", since, records.length)
               rooms.set(roomId, room)
@@ -203,7 +198,12 @@ export class Rooms extends Context.Service<
               } finally {
                 if (Exit.isExit(left)) positions.settle(taken)
               }
-              return Exit.isExit(left) ? left : Effect.ensuring(left, settle)
+              return Exit.isExit(left)
+                ? left
+                : Effect.ensuring(
+                    left,
+                    Effect.sync(() => positions.settle(taken)),
+                  )
             },
           })
         }
@@ -225,8 +225,11 @@ export class Rooms extends Context.Service<
               eviction.note(room, entry)
             }
             const left = tellOf(room, record)
-            const goOn = Effect.suspend(() => applyFrom(at + 1, room, records, taken))
-            if (!Exit.isExit(left)) return Effect.andThen(left, goOn)
+            if (Exit.isExit(left)) continue
+            return Effect.andThen(
+              left,
+              Effect.suspend(() => applyFrom(at + 1, room, records, taken)),
+            )
           }
           eviction.evict(isHeld)
           return Effect.void
@@ -315,6 +318,25 @@ export class Rooms extends Context.Service<
         })
       }),
     )
+}
+
+/** What is kept of the room itself beside its events: that it begins, or begins anew, and what is left out of its state. */
+const roomWrites = (
+  room: Room,
+  held: Room | undefined,
+  journal: readonly JournalEntry[],
+  more: StoreGroup,
+): Pick<StoreGroup, "forgottenRooms" | "rooms" | "records"> => {
+  const { roomId, version, partial } = room
+  const partialState = [
+    ...(held === room ? [] : partialStateRemovals(roomId, held?.partial)),
+    ...partialStateWrites(roomId, partial, journal),
+  ]
+  return {
+    ...(held === undefined || held === room ? {} : { forgottenRooms: [roomId] }),
+    ...(held === room ? {} : { rooms: [{ roomId, roomVersion: version.id }] }),
+    ...(partialState.length === 0 ? {} : { records: [...(more.records ?? []), ...partialState] }),
+  }
 }
 
 const roomForgotten = ({ roomId }: Room): StoreFailure =>

@@ -148,6 +148,11 @@ export class Slots<Entry extends object, Place> {
     return last < 0 ? 0 : this.#startOf(last) + this.#blocks[last]!.length
   }
 
+  get last(): Slot<Entry> | undefined {
+    const block = this.#blocks.at(-1)
+    return block === undefined ? undefined : block.at(block.length - 1)
+  }
+
   /** Undefined where there is none; of a negative index from the end. */
   at(index: number): Slot<Entry> | undefined {
     const { length } = this

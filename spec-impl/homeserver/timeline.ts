@@ -151,13 +151,13 @@ export class RoomTimeline {
 
   /** The position of the last live event; 0 where there is none. */
   get lastPosition(): number {
-    const last = this.#live.at(-1)
+    const last = this.#live.last
     return last === undefined ? 0 : this.#placeOf(last).position
   }
 
   /** The last live event in stream order. */
   get last(): TimelineEntry | undefined {
-    return this.#entryIn(this.#live.at(-1))
+    return this.#entryIn(this.#live.last)
   }
 
   /** How many events there are. */
@@ -212,7 +212,7 @@ export class RoomTimeline {
   add(entries: readonly TimelineEntry[]): void {
     for (const entry of entries) {
       if (entry.position > 0) this.#live.insert(this.#indexInStream(entry.position), entry)
-      const last = this.#history.at(-1)
+      const last = this.#history.last
       const isLast = last === undefined || comparePlaces(this.#placeOf(last), placeOf(entry)) < 0
       this.#history.insert(isLast ? this.#history.length : this.indexOf(placeOf(entry)), entry)
     }

@@ -138,6 +138,8 @@ const readAnswerKey = (key: string): readonly [string, string] => {
   return [key.slice(0, end), key.slice(end + 1)]
 }
 
+const none: readonly never[] = []
+
 /**
  * Keeps a group when it is called, and gives what came of it. Checks the whole group before it writes any of it, so that a
  * failure leaves nothing behind.
@@ -145,40 +147,43 @@ const readAnswerKey = (key: string): readonly [string, string] => {
 export const commitNow = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<void, StoreFailure> => {
   const problem = problemOf(disk, group)
   if (problem !== undefined) return new StoreFailure({ reason: "broken", detail: problem })
-  for (const roomId of group.forgottenRooms ?? []) disk.rooms.delete(roomId)
-  for (const { roomId, roomVersion } of group.rooms ?? []) {
+  for (const roomId of group.forgottenRooms ?? none) disk.rooms.delete(roomId)
+  for (const { roomId, roomVersion } of group.rooms ?? none) {
     if (!disk.rooms.has(roomId)) disk.rooms.set(roomId, { roomVersion, events: new Map(), extremities: [] })
   }
-  for (const state of group.states ?? []) {
+  for (const state of group.states ?? none) {
     if (!disk.states.has(state.digest)) disk.states.set(state.digest, sharedState(state))
   }
-  for (const event of group.events ?? []) keepEvent(disk.rooms.get(event.roomId)!, event)
-  for (const { roomId, eventIds } of group.extremities ?? []) disk.rooms.get(roomId)!.extremities = eventIds
-  for (const write of group.destinations ?? []) keepDestination(disk, write)
-  for (const write of group.outside ?? []) {
+  for (const event of group.events ?? none) keepEvent(disk.rooms.get(event.roomId)!, event)
+  for (const { roomId, eventIds } of group.extremities ?? none) disk.rooms.get(roomId)!.extremities = eventIds
+  for (const write of group.destinations ?? none) keepDestination(disk, write)
+  for (const write of group.outside ?? none) {
     const key = JSON.stringify([write.userId, write.roomId])
     if (write.standing === null) disk.outside.delete(key)
     else disk.outside.set(key, write)
   }
-  for (const { collection, key, value } of group.records ?? []) {
+  for (const { collection, key, value } of group.records ?? none) {
     const kept = disk.records.get(collection) ?? new Map<string, JsonValue>()
     disk.records.set(collection, kept)
     if (value === null) kept.delete(key)
     else kept.set(key, value)
   }
-  for (const { collection, key, bytes } of group.blobs ?? []) {
+  for (const { collection, key, bytes } of group.blobs ?? none) {
     const kept = disk.blobs.get(collection) ?? new Map<string, Uint8Array>()
     disk.blobs.set(collection, kept)
     if (bytes === null) kept.delete(key)
     else kept.set(key, bytes)
   }
-  for (const { origin, transactionId, answer, answeredTs } of group.answers ?? []) {
+  for (const { origin, transactionId, answer, answeredTs } of group.answers ?? none) {
     disk.answers.set(answerKey(origin, transactionId), { answer, answeredTs })
   }
-  for (const [key, { answeredTs }] of group.answersForgottenBefore === undefined ? [] : disk.answers) {
-    if (answeredTs < group.answersForgottenBefore!) disk.answers.delete(key)
-  }
+  const { answersForgottenBefore } = group
+  if (answersForgottenBefore !== undefined) forgetAnswers(disk, answersForgottenBefore)
   return Effect.void
+}
+
+const forgetAnswers = ({ answers }: MemoryDisk, beforeTs: number): void => {
+  for (const [key, { answeredTs }] of answers) if (answeredTs < beforeTs) answers.delete(key)
 }
 
 /** Why the group cannot be kept: an event of no room, or a state that rests on none. */
@@ -189,8 +194,9 @@ const problemOf = (disk: MemoryDisk, group: StoreGroup): string | undefined => {
   const homeless =
     group.events?.find((write) => !isKept(write)) ?? group.extremities?.find((write) => !isKept(write))
   if (homeless !== undefined) return `no room ${homeless.roomId} is kept here`
+  if (group.states === undefined || group.states.length === 0) return undefined
   const fresh = new Set<string>()
-  for (const { digest, basedOn } of group.states ?? []) {
+  for (const { digest, basedOn } of group.states) {
     if (basedOn !== undefined && !fresh.has(basedOn) && !disk.states.has(basedOn))
       return `state ${digest} rests on ${basedOn}, which is not kept`
     fresh.add(digest)

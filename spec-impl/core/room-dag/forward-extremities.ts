@@ -1,4 +1,4 @@
-import type { Arrival, Verdict } from "./event-record.ts"
+import type { Arrival, TimelineRecord, Verdict } from "./event-record.ts"
 
 /** What the extremities need to know of the history around an event. */
 export interface History {
@@ -8,6 +8,11 @@ export interface History {
   readonly isHistorical: (eventId: string) => boolean
   readonly parentsOf: (eventId: string) => readonly string[]
   readonly childrenOf: (eventId: string) => readonly string[]
+}
+
+interface ChangingHistory extends History {
+  /** Another number whenever another event is held, or an event otherwise. */
+  readonly revision: number
 }
 
 /** An event that is about to become part of the history, whether at its end or in its middle. */
@@ -44,6 +49,27 @@ export const extremitiesWith = (
   const earlier = isHistorical ? ancestors(newcomer.prevEvents, history) : coveredBy(newcomer, history)
   for (const eventId of earlier) after.delete(eventId)
   return after
+}
+
+/** The extremities that a record makes: asked for before it is committed, and once more when it is applied. */
+export class ForeseenExtremities {
+  #record: TimelineRecord | undefined
+  #before: ReadonlySet<string> | undefined
+  #revision = -1
+  #after: ReadonlySet<string> = new Set()
+
+  /** As `extremitiesWith`. */
+  with(before: ReadonlySet<string>, record: TimelineRecord, history: ChangingHistory): ReadonlySet<string> {
+    const { revision } = history
+    if (this.#record === record && this.#before === before && this.#revision === revision) return this.#after
+    const { event, verdict, arrival } = record
+    const newcomer = { eventId: event.eventId, verdict, arrival, prevEvents: event.prevEvents }
+    this.#after = extremitiesWith(before, newcomer, history)
+    this.#record = record
+    this.#before = before
+    this.#revision = revision
+    return this.#after
+  }
 }
 
 /** Whether an accepted event comes after it. */

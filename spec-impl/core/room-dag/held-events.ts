@@ -31,6 +31,7 @@ export class HeldEvents implements History {
   /** Which one was asked for last. */
   #recalledLast: Ordinal | undefined
   readonly #records = new Map<string, EventRecord>()
+  #revision = 0
   /** Most have one child, which stands for itself; more are an array that has no room for others. */
   readonly #children = new Map<string, string | readonly string[]>()
 
@@ -105,11 +106,18 @@ export class HeldEvents implements History {
     return ordinal < 0 ? [] : this.evicted.childrenOf(ordinal)
   }
 
+  /** Another number whenever another event is held, or an event otherwise. */
+  get revision(): number {
+    return this.#revision
+  }
+
   put(record: EventRecord): void {
+    this.#revision += 1
     this.#records.set(record.event.eventId, record)
   }
 
   remove(eventId: string): void {
+    this.#revision += 1
     this.#records.delete(eventId)
   }
 

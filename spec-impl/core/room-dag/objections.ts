@@ -1,7 +1,10 @@
 /** What speaks against an event by one of the checks on receipt (§Checks performed on receipt of a PDU), and its verdict. */
-import { type AuthContext, type AuthOutcome, authorise, authoriseCitations } from "../auth-rules/authorise.ts"
+import { type AuthContext, type AuthOutcome, authoriseCitations } from "../auth-rules/authorise.ts"
+import type { Citation } from "../auth-rules/citation-rules.ts"
+import { authoriseOnce, isSameCopy } from "../auth-rules/known-outcomes.ts"
 import type { Event } from "../event.ts"
 import type { Readings } from "../readings.ts"
+import { Recent } from "../recent.ts"
 import type { RoomVersion } from "../room-version.ts"
 import type { AuthGraph } from "../state-resolution/auth-graph.ts"
 import type { Resolve } from "../state-resolution/resolve.ts"
@@ -35,19 +38,42 @@ interface PresentRoom extends JudgingRoom {
 
 /** Check 4: by its own auth_events, which must be held. */
 export const objectionByCitations = (room: JudgingRoom, event: Event): Objection | undefined => {
-  const cited = event.authEvents.map((eventId) => {
+  const { context } = room
+  const cited = event.authEvents.map((eventId): Citation => {
     const record = room.record(eventId)
     if (record === undefined) throw new Error(`${event.eventId} cites ${eventId}, which is not held`)
     return { event: record.event, rejected: record.verdict === "rejected" }
   })
-  const objection = authoriseCitations(event, cited, room.context)
-  if (objection !== undefined) return objectionIn(objection, 4)
+  if (!areWellCited(event, cited, context)) {
+    const objection = authoriseCitations(event, cited, context)
+    if (objection !== undefined) return objectionIn(objection, 4)
+    wellCited.keep(event, { cited, version: context.version, readings: context.readings })
+  }
   const create = room.rules.version.roomIdIsCreateHash ? room.create() : undefined
   const view = viewOfCitations(
     cited.map((citation) => citation.event),
     create,
   )
-  return objectionIn(authorise(event, view, room.context), 4)
+  return objectionIn(authoriseOnce(event, view, context), 4)
+}
+
+/** Events with auth_events against which nothing speaks: servers of one process judge the same ones. */
+const wellCited = new Recent<
+  Event,
+  Pick<AuthContext, "version" | "readings"> & { readonly cited: readonly Citation[] }
+>()
+
+const areWellCited = (
+  event: Event,
+  cited: readonly Citation[],
+  { version, readings }: AuthContext,
+): boolean => {
+  const known = wellCited.get(event)
+  if (known?.version !== version || known.readings !== readings) return false
+  return cited.every(
+    (citation, at) =>
+      isSameCopy(citation.event, known.cited[at]!.event) && citation.rejected === known.cited[at]!.rejected,
+  )
 }
 
 /** Checks 5 and 6: by the state before it, or the current one; in partial state what that lacks is as the event cites it. */
@@ -60,7 +86,7 @@ export const objectionByState = (
   const known = viewOfState(room.graph, state)
   const citedBy = () => event.authEvents.flatMap((eventId) => room.record(eventId)?.event ?? [])
   const view = room.presumedServers === undefined ? known : viewOfPartialState(known, citedBy())
-  return objectionIn(authorise(event, view, room.context), check)
+  return objectionIn(authoriseOnce(event, view, room.context), check)
 }
 
 /** Checks 6 and 7: by the current state, unless check 5 was by that; and the room's policy server has not signed it. */

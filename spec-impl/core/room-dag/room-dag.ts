@@ -12,13 +12,14 @@ import type { RoomVersion } from "../room-version.ts"
 import { policyServerSignatureCheck } from "../signing.ts"
 import { AuthGraph } from "../state-resolution/auth-graph.ts"
 import type { Resolve } from "../state-resolution/resolve.ts"
-import { StateMap } from "../state-resolution/state-map.ts"
+import type { StateMap } from "../state-resolution/state-map.ts"
 import { viewOfState } from "./auth-views.ts"
 import { areCopies, betterCopy } from "./copies.ts"
 import type { Arrival, Claim, EventRecord, Objection, OutlierRecord, TimelineRecord } from "./event-record.ts"
 import { computed } from "./event-record.ts"
-import { extremitiesWith } from "./forward-extremities.ts"
+import { ForeseenExtremities } from "./forward-extremities.ts"
 import { type Elsewhere, HeldEvents } from "./held-events.ts"
+import { LateResolutions } from "./late-resolutions.ts"
 import {
   objectionByCitations,
   objectionByPresent,
@@ -57,7 +58,9 @@ export class RoomDag {
    */
   presumedServers: ReadonlySet<string> | undefined
   #extremities: ReadonlySet<string> = new Set()
+  readonly #foreseen = new ForeseenExtremities()
   #currentState: StateMap | undefined
+  readonly #lateResolutions = new LateResolutions()
 
   constructor(rules: RoomRules, signedRestrictedJoins = new Set<string>()) {
     this.rules = rules
@@ -143,9 +146,9 @@ export class RoomDag {
       if (state === undefined) throw new Error(`no state is known after ${eventId}`)
       return state
     })
-    if (states.length === 0) return StateMap.empty
-    if (states.every((state) => state === states[0])) return states[0]!
-    return this.rules.resolve(this.graph, states, this.context)
+    return this.#lateResolutions.of(this.graph, this.#signedRestrictedJoins.size, states, () =>
+      this.rules.resolve(this.graph, states, this.context),
+    )
   }
 
   /** The event of `state` under that type and key, as it is shown: redacted, where it is. */
@@ -232,8 +235,8 @@ export class RoomDag {
    */
   examine(offered: Event, arrival: Arrival, claimed?: Claim): TimelineRecord {
     const held = this.record(offered.eventId)
-    if (this.holdsAnother(offered)) throw new Error(`another event is held as ${offered.eventId}`)
-    const event = this.bestCopy(offered)
+    if (held && this.holdsAnother(offered)) throw new Error(`another event is held as ${offered.eventId}`)
+    const event = held === undefined ? offered : this.bestCopy(offered)
     const stateBefore = claimed?.state ?? this.stateBeforeChildOf(event.prevEvents)
     const { by, leftOut = [] } = claimed ?? {}
     const named = leftOut.length > 0 ? { leftOut } : {}
@@ -329,6 +332,7 @@ export class RoomDag {
     const extremities = this.#extremities
     const currentState = this.#currentState
     const parents = record.place === "timeline" ? event.prevEvents : []
+    const moved = record.place === "timeline" && movesExtremities ? this.#extremitiesWith(record) : undefined
     this.held.put(record)
     if (index >= 0) {
       this.#heldIndices = Math.max(heldIndices, index + 1)
@@ -336,8 +340,8 @@ export class RoomDag {
       this.graph.setRejected(index, record.verdict === "rejected")
     }
     for (const parent of parents) this.held.addChild(parent, event.eventId)
-    if (record.place === "timeline" && movesExtremities) {
-      this.#extremities = this.#extremitiesWith(record)
+    if (moved !== undefined) {
+      this.#extremities = moved
       this.#currentState = undefined
     }
     return () => {
@@ -376,12 +380,8 @@ export class RoomDag {
     this.#currentState = undefined
   }
 
-  #extremitiesWith({ event, verdict, arrival }: TimelineRecord): ReadonlySet<string> {
-    return extremitiesWith(
-      this.#extremities,
-      { eventId: event.eventId, verdict, arrival, prevEvents: event.prevEvents },
-      this.held,
-    )
+  #extremitiesWith(record: TimelineRecord): ReadonlySet<string> {
+    return this.#foreseen.with(this.#extremities, record, this.held)
   }
 
   /**

@@ -36,6 +36,8 @@ export class AuthGraph {
   readonly #fingerprints = new Fingerprints()
   #create = -1
   #truncations = 0
+  #revision = 0
+  #verdicts: { readonly revision: number; readonly size: number; readonly digest: string } | undefined
 
   constructor(version: RoomVersion) {
     this.version = version
@@ -63,7 +65,10 @@ export class AuthGraph {
     this.#indices.set(eventId, index)
     this.#keyOfEvent.push(this.#keys.intern(type, stateKey))
     if (options.rejected === true) this.#rejected.add(index)
-    if (type === "m.room.create" && stateKey === "" && this.#create < 0) this.#create = index
+    if (type === "m.room.create" && stateKey === "" && this.#create < 0) {
+      this.#create = index
+      this.#revision += 1
+    }
     this.#noteAuthorisedJoin(index, event)
     return index
   }
@@ -72,6 +77,7 @@ export class AuthGraph {
   truncate(size: number): void {
     if (this.#events.length <= size) return
     this.#truncations += 1
+    this.#revision += 1
     for (let index = this.#events.length - 1; index >= size; index--) {
       this.#indices.delete(this.#events.pop()!.eventId)
       this.#rejected.delete(index)
@@ -90,9 +96,18 @@ export class AuthGraph {
     return this.#truncations
   }
 
+  /**
+   * Another number whenever what a resolution of states that were there before may depend on is another: in which
+   * copies there are events, and which are rejected. What is added is in no auth chain of theirs.
+   */
+  get revision(): number {
+    return this.#revision
+  }
+
   /** Puts another copy of the event at `index` in the place of the one that is there: of one reference hash with it. */
   replace(index: number, copy: Event): void {
     if (this.#events[index] === copy) return
+    this.#revision += 1
     this.#events[index] = copy
     this.#noteAuthorisedJoin(index, copy)
     this.#fingerprints.renewCopy(index, this)
@@ -170,6 +185,8 @@ export class AuthGraph {
   }
 
   setRejected(index: number, rejected: boolean): void {
+    if (rejected === this.#rejected.has(index)) return
+    this.#revision += 1
     if (rejected) this.#rejected.add(index)
     else this.#rejected.delete(index)
   }
@@ -213,17 +230,25 @@ export class AuthGraph {
    * are held in a redacted copy.
    */
   verdictsDigest(isSigned: (event: Event) => boolean): string {
-    const rejected = emptyDigest()
-    for (const index of this.#rejected) this.addFingerprint(rejected, index)
+    if (this.#verdicts?.revision !== this.#revision || this.#verdicts.size !== this.size) {
+      this.#verdicts = { revision: this.#revision, size: this.size, digest: this.#unsignedVerdicts() }
+    }
+    if (this.#authorisedJoins.size === 0) return this.#verdicts.digest
     const signed = emptyDigest()
     for (const index of this.#authorisedJoins) {
       if (isSigned(this.#events[index]!)) this.addFingerprint(signed, index)
     }
+    return `${this.#verdicts.digest} ${digestText(signed)}`
+  }
+
+  #unsignedVerdicts(): string {
+    const rejected = emptyDigest()
+    for (const index of this.#rejected) this.addFingerprint(rejected, index)
     const create = emptyDigest()
     if (this.createEvent() !== undefined) this.addFingerprint(create, this.#create)
     const copies = emptyDigest()
     this.#fingerprints.addCopies(copies, this)
-    return [rejected, signed, create, copies].map(digestText).join(" ")
+    return [rejected, create, copies].map(digestText).join(" ")
   }
 }
 

@@ -4,6 +4,14 @@ import type { AuthGraph } from "./auth-graph.ts"
 import type { Resolve } from "./resolve.ts"
 import { StateMap } from "./state-map.ts"
 
+/** What a resolution gave, in terms of no graph. */
+interface Answer {
+  /** The digest of the state set that it is, if it is one of them. */
+  readonly isSet: string | undefined
+  /** The ids of the events under all keys on which not every state set agrees. */
+  readonly eventIds: readonly string[]
+}
+
 /**
  * Resolutions shared between servers of one process, whose graphs hold the same events under different indices.
  *
@@ -11,8 +19,7 @@ import { StateMap } from "./state-map.ts"
  * room for new ones. To do without the memo, do not wrap `resolve` in it.
  */
 export class ResolutionMemo {
-  /** For each resolution the ids of the events under all keys on which not every state set agrees. */
-  readonly #answers = new Map<string, readonly string[]>()
+  readonly #answers = new Map<string, Answer>()
   readonly #countMax: number
   #hits = 0
   #misses = 0
@@ -37,25 +44,27 @@ export class ResolutionMemo {
    * explanation is wanted the resolution is done, since only doing it can tell.
    */
   share(resolve: Resolve, variant = ""): Resolve {
-    return (graph, stateSets, context, explanation) => {
+    return (graph, given, context, explanation) => {
+      // As often as not several branches have one state.
+      const stateSets = [...new Set(given)]
       const differing = explanation === undefined ? StateMap.differences(stateSets) : []
-      if (differing.length === 0) return resolve(graph, stateSets, context, explanation)
+      if (differing.length === 0) return resolve(graph, given, context, explanation)
       const { version, readings, signatures } = context
       const verdicts = graph.verdictsDigest(signatures.restrictedJoinIsSigned)
       const key = [variant, version.id, readingsKey(readings), verdicts, setsKey(stateSets)].join(" ")
-      const known = translated(this.#answers.get(key), graph, stateSets[0]!, differing)
+      const known = translated(this.#answers.get(key), graph, stateSets, differing)
       if (known !== undefined) {
         this.#hits += 1
         return known
       }
       this.#misses += 1
       const result = resolve(graph, stateSets, context)
-      this.#keep(key, answerOf(graph, stateSets[0]!, differing, result))
+      this.#keep(key, answerOf(graph, stateSets, differing, result))
       return result
     }
   }
 
-  #keep(key: string, answer: readonly string[]): void {
+  #keep(key: string, answer: Answer): void {
     this.#answers.set(key, answer)
     const [oldest] = this.#answers.keys()
     if (this.#answers.size > this.#countMax && oldest !== undefined) this.#answers.delete(oldest)
@@ -85,26 +94,29 @@ const setsKey = (stateSets: readonly StateMap[]): string =>
  */
 const answerOf = (
   graph: AuthGraph,
-  first: StateMap,
+  stateSets: readonly StateMap[],
   conflicted: readonly number[],
   result: StateMap,
-): readonly string[] => {
-  const keys = new Set([...conflicted, ...StateMap.differences([first, result])])
-  return [...keys].flatMap((key) => {
+): Answer => {
+  const set = stateSets.find(({ digest }) => digest === result.digest)
+  if (set !== undefined) return { isSet: set.digest, eventIds: [] }
+  const keys = new Set([...conflicted, ...StateMap.differences([stateSets[0]!, result])])
+  const eventIds = [...keys].flatMap((key) => {
     const index = result.get(key)
     return index < 0 ? [] : [graph.event(index).eventId]
   })
+  return { isSet: undefined, eventIds }
 }
 
 /** The answer in terms of `graph`. Equal digests mean that it holds all these events. */
 const translated = (
-  answer: readonly string[] | undefined,
+  answer: Answer | undefined,
   graph: AuthGraph,
-  first: StateMap,
+  stateSets: readonly StateMap[],
   conflicted: readonly number[],
 ): StateMap | undefined => {
-  if (answer === undefined) return undefined
-  const events = answer.map((eventId) => graph.indexOf(eventId))
-  if (!events.every((index) => index !== undefined)) return undefined
-  return first.with(graph, { put: events, remove: conflicted })
+  if (answer?.isSet !== undefined) return stateSets.find(({ digest }) => digest === answer.isSet)
+  const events = answer?.eventIds.map((eventId) => graph.indexOf(eventId))
+  if (!events?.every((index) => index !== undefined)) return undefined
+  return stateSets[0]!.with(graph, { put: events, remove: conflicted })
 }

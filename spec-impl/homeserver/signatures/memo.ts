@@ -20,7 +20,7 @@ interface Question {
  */
 export const memoised = (functions: SignatureFunctions, countMax = 200_000): MemoisedSignatures => {
   const verdicts = new Map<string, boolean>()
-  /** The last question about each message, by the objects that it was asked with: cheaper than by their bytes. */
+  /** The last question about each message, by the message and the signature themselves: cheaper than by their bytes. */
   const asked = new Recent<Uint8Array, Question>()
   let hits = 0
   const keep = (key: string, verdict: boolean): boolean => {
@@ -35,13 +35,16 @@ export const memoised = (functions: SignatureFunctions, countMax = 200_000): Mem
     publicKey: functions.publicKey,
     sign: (seed, message) => {
       const signature = functions.sign(seed, message)
-      keep(keyOf(functions.publicKey(seed), message, signature), true)
+      const publicKey = functions.publicKey(seed)
+      keep(keyOf(publicKey, message, signature), true)
+      asked.keep(message, { publicKey, signature, verdict: true })
       return signature
     },
     verify: (publicKey, message, signature) => {
       const last = asked.get(message)
-      if (last !== undefined && last.signature === signature && last.publicKey === publicKey) {
+      if (last !== undefined && last.signature === signature && areEqual(last.publicKey, publicKey)) {
         hits += 1
+        if (last.publicKey !== publicKey) asked.keep(message, { ...last, publicKey })
         return last.verdict
       }
       const key = keyOf(publicKey, message, signature)
@@ -54,6 +57,9 @@ export const memoised = (functions: SignatureFunctions, countMax = 200_000): Mem
     hits: () => hits,
   }
 }
+
+const areEqual = (one: Uint8Array, other: Uint8Array): boolean =>
+  one === other || Buffer.compare(one, other) === 0
 
 /** The lengths are part of the key, so that no bytes can move from one part to another. */
 const keyOf = (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): string =>
