@@ -1,4 +1,5 @@
 /** The record of what one destination has yet to get, and what it turns into: no time, no store, no network. */
+import type { Fiber } from "effect"
 import type { Event } from "../core/event.ts"
 import { canonicalJson } from "../core/json/encode.ts"
 import { transactionEdusMax, transactionPdusMax } from "../core/limits.ts"
@@ -30,8 +31,10 @@ export interface Destination {
   /** Ids of EDUs in flight that were kept anew since: what is acknowledged is not the last of them. */
   keptAnew: Set<string> | undefined
   failures: number
-  /** Whether a fiber is at work for it. */
+  /** Whether something is on its way to it, or about to be. */
   sending: boolean
+  /** The fiber that waits for its answer. */
+  sender: Fiber.Fiber<unknown, unknown> | undefined
   /** Whether it waits to be tried again. */
   isWaiting: boolean
 }
@@ -49,6 +52,7 @@ export const nothingFor = (name: string): Destination => ({
   ofTheMoment: undefined,
   failures: 0,
   sending: false,
+  sender: undefined,
   isWaiting: false,
 })
 

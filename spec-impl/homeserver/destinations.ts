@@ -6,7 +6,7 @@
  * transaction once more, and then no backlog but the forward extremities of what it missed: it asks for the
  * rest itself. Its waits double; anything that comes in from it ends the wait, and they begin anew.
  */
-import { Clock, Context, Effect, Fiber, Layer } from "effect"
+import { Clock, Context, Effect, Exit, Fiber, Layer, Option } from "effect"
 import type { Event } from "../core/event.ts"
 import { FederationClient } from "../federation/client.ts"
 import { MatrixError } from "../federation/matrix-error.ts"
@@ -98,7 +98,6 @@ export class Destinations extends Context.Service<
       const services = yield* Effect.context<never>()
       const run = Effect.runForkWith(services)
       const destinations = new Map<string, Destination>()
-      const senders = new Set<Fiber.Fiber<void>>()
       const transactions = new OutgoingTransactions(serverName)
 
       const destinationOf = (name: string): Destination => {
@@ -179,16 +178,18 @@ export class Destinations extends Context.Service<
         transactionId: string,
         payload: ReturnType<typeof payloadOf>,
       ): void => {
-        const calling = client.call(destination.name, (api) =>
-          api.transactions.send({ params: { transactionId }, payload }),
+        const sender = run(
+          client.call(destination.name, (api) =>
+            api.transactions.send({ params: { transactionId }, payload }),
+          ),
         )
-        const sending = Effect.match(calling, {
-          onFailure: (error) => waitToRetry(destination, error),
-          onSuccess: () => goOn(destination),
+        destination.sender = sender
+        sender.addObserver((exit) => {
+          destination.sender = undefined
+          if (Exit.isSuccess(exit)) goOn(destination)
+          // Who is interrupted says nothing: this server ends.
+          else Option.map(Exit.findErrorOption(exit), (error) => waitToRetry(destination, error))
         })
-        const fiber = run(sending)
-        senders.add(fiber)
-        fiber.addObserver(() => senders.delete(fiber))
       }
 
       /** Most of those that are sent at once are one and the same. */
@@ -219,7 +220,12 @@ export class Destinations extends Context.Service<
       }
       const retries = new Retries(services, clock, tryAgain)
       yield* Effect.addFinalizer(() =>
-        Effect.andThen(Effect.andThen(retries.end, log.end), Fiber.interruptAll(senders)),
+        Effect.andThen(
+          Effect.andThen(retries.end, log.end),
+          Effect.suspend(() =>
+            Fiber.interruptAll([...destinations.values()].flatMap(({ sender }) => sender ?? [])),
+          ),
+        ),
       )
 
       for (const kept of yield* store.destinations) restore(destinationOf(kept.destination), kept, eventOf)
