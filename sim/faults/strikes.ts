@@ -1,6 +1,5 @@
 /** Which requests a fault strikes, and the disturbance that it is of them. */
-import type { KeyPart } from "../kernel/keyed-chance.ts"
-import type { Departure, Disturbance, Treatment } from "../network/disturbances.ts"
+import type { Disturbance, Treatment } from "../network/disturbances.ts"
 import type { LinkMatch } from "../network/links.ts"
 import type { LinkTest } from "../network/partition.ts"
 import type { RequestFacts } from "../network/request-facts.ts"
@@ -62,27 +61,10 @@ export const onRequests = (
       rooms.some((room) => facts.roomIds.has(roomIdOf === undefined ? room : (roomIdOf(room) ?? ""))))
 }
 
-/** The chance of a fault at one request. */
-export class Strike {
-  readonly #world: FaultWorld
-  readonly #key: readonly KeyPart[]
-  readonly departure: Departure
-  readonly virtualMs: number
-
-  constructor(world: FaultWorld, key: readonly string[], departure: Departure, virtualMs: number) {
-    this.#world = world
-    this.#key = [...key, ...departure.key]
-    this.departure = departure
-    this.virtualMs = virtualMs
-  }
-
-  /** True in that share of all attempts. */
-  readonly chance = (share: number, ...about: readonly string[]): boolean =>
-    this.#world.kernel.chance.chance(share, ...this.#key, ...about)
-
+/** What a fault draws at one request. */
+export interface Strike {
   /** A whole number, bounds included. */
-  readonly between = (min: number, max: number, ...about: readonly string[]): number =>
-    min + this.#world.kernel.chance.integer(max - min + 1, ...this.#key, ...about)
+  readonly between: (min: number, max: number, ...about: readonly string[]) => number
 }
 
 /** A fault that strikes a share of those requests, and does that to each. */
@@ -92,13 +74,15 @@ export const striking = (
   treat: (strike: Strike) => Treatment | undefined,
 ): Disturbance => {
   const isMeant = onRequests(world, fault)
-  const key = faultKey(fault)
+  const chance = world.kernel.chance.under(...faultKey(fault))
   return {
     name: fault.id ?? fault.fault,
-    treat: (departure, virtualMs) => {
-      if (!isMeant(departure.facts)) return undefined
-      const strike = new Strike(world, key, departure, virtualMs)
-      return fault.share === undefined || strike.chance(fault.share) ? treat(strike) : undefined
+    treat: ({ facts, key }) => {
+      if (!isMeant(facts)) return undefined
+      if (fault.share !== undefined && !chance.chance(fault.share, ...key)) return undefined
+      const between: Strike["between"] = (min, max, ...about) =>
+        min + chance.integer(max - min + 1, ...key, ...about)
+      return treat({ between })
     },
   }
 }

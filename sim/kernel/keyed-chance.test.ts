@@ -57,6 +57,12 @@ describe("keyed chance", () => {
     expect(new KeyedChance(18).bytes(20, "key", 1)).not.toEqual(first)
   })
 
+  it("gives the same where the beginning of the key is said before", () => {
+    const under = chance.under("fault", 7)
+    expect(under.unit("request", 1)).toBe(chance.unit("fault", 7, "request", 1))
+    expect(under.under("request").bytes(9, 1)).toEqual(chance.bytes(9, "fault", 7, "request", 1))
+  })
+
   it("tells keys apart by where their parts end, and numbers from text", () => {
     const keys = [["ab", "c"], ["a", "bc"], ["abc"], ["abc", ""], [1], ["1"], [1, 1], [2 ** 40], [0]] as const
     expect(new Set(keys.map((key) => chance.unit(...key))).size).toBe(keys.length)

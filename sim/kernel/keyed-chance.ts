@@ -7,7 +7,7 @@
 export type KeyPart = string | number
 
 /** Two 32-bit lanes of a hash in progress. */
-interface Lanes {
+export interface Lanes {
   a: number
   b: number
 }
@@ -44,10 +44,15 @@ export const hashParts = (
   start: readonly [number, number],
   parts: readonly KeyPart[],
 ): readonly [number, number] => {
+  const lanes = lanesAfter(start, parts)
+  return [mixed(lanes.a ^ lanes.b), mixed(Math.imul(lanes.b, 0x27d4eb2f) + lanes.a)]
+}
+
+const lanesAfter = (start: readonly [number, number], parts: readonly KeyPart[]): Lanes => {
   const lanes: Lanes = { a: start[0], b: start[1] }
   // By index: an iterator for each draw is a good part of a run's garbage.
   for (let at = 0; at < parts.length; at++) addPart(lanes, parts[at]!)
-  return [mixed(lanes.a ^ lanes.b), mixed(Math.imul(lanes.b, 0x27d4eb2f) + lanes.a)]
+  return lanes
 }
 
 /** The nth draw of a series that `series` begins: 32 bits. Cheap, for the scheduler. */
@@ -57,8 +62,14 @@ export const drawInSeries = (series: number, nth: number): number =>
 export class KeyedChance {
   readonly #start: readonly [number, number]
 
-  constructor(seed: number | string) {
-    this.#start = hashParts([0x243f6a88, 0x85a308d3], [seed])
+  /** By a seed, or what has been hashed of a key. */
+  constructor(seed: number | string | Lanes) {
+    this.#start = typeof seed === "object" ? [seed.a, seed.b] : hashParts([0x243f6a88, 0x85a308d3], [seed])
+  }
+
+  /** The same chance for draws whose keys all begin with `key`, which is hashed once for all of them. */
+  under(...key: readonly KeyPart[]): KeyedChance {
+    return new KeyedChance(lanesAfter(this.#start, key))
   }
 
   /** 64 bits as two words. */

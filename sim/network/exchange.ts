@@ -6,7 +6,7 @@ import { WireError, type WireRequest, type WireResponse } from "#spec-impl/feder
 import type { Kernel, Wire } from "../kernel/kernel.ts"
 import type { Attachments, Outcome } from "./attachments.ts"
 import { type Departure, type Disturbances, type Fate, together, undisturbed } from "./disturbances.ts"
-import { latencyMs } from "./latency.ts"
+import { makeLatencies } from "./latency.ts"
 import type { Links } from "./links.ts"
 import type { Partition } from "./partition.ts"
 import type { RuleBook } from "./rule-book.ts"
@@ -53,6 +53,7 @@ export const makeCarrier = (
 ): ((departure: Departure, wire: Wire, tell: Tell) => void) => {
   const { kernel, links, partition, rules, disturbances, attachments } = surroundings
   const { trace } = kernel
+  const latencyMs = makeLatencies(kernel.chance)
 
   const traceRequest = (kind: string, id: string, request: WireRequest): void => {
     const { source, destination, method, target, headers } = request
@@ -117,7 +118,7 @@ export const makeCarrier = (
       then: () => void,
     ) => {
       const { latency } = links.between(from, to)
-      const ms = latencyMs(latency, { source: from, destination: to, key: [...key, leg] }, kernel.chance)
+      const ms = latencyMs(latency, { source: from, destination: to, key: [...key, leg] })
       partition.cross(
         from,
         to,

@@ -1,6 +1,5 @@
 /** How long a message is on its way, drawn by what the message is and never by what came before it. */
-import type { Kernel } from "../kernel/kernel.ts"
-import type { KeyPart } from "../kernel/keyed-chance.ts"
+import type { KeyedChance, KeyPart } from "../kernel/keyed-chance.ts"
 
 /** A distribution of latencies, in whole milliseconds of virtual time; bounds are inclusive. */
 export type Latency =
@@ -39,30 +38,37 @@ export interface Message {
   readonly key: readonly KeyPart[]
 }
 
-/** The latency of a message, in whole milliseconds: clocks, and so `origin_server_ts`, have no fractions. */
-export const latencyMs = (latency: Latency, message: Message, chance: Kernel["chance"]): number => {
-  const between = (msMin: number, msMax: number, ...key: readonly KeyPart[]): number =>
-    msMin + chance.integer(msMax - msMin + 1, "latency", ...key)
-  switch (latency.kind) {
-    case "fixed":
-      return latency.ms
-    case "uniform":
-      return between(latency.msMin, latency.msMax, "message", ...message.key)
-    case "by-link": {
-      const { source, destination } = message
-      const ends = source < destination ? [source, destination] : [destination, source]
-      return (
-        between(latency.baseMsMin, latency.baseMsMax, "base", ...ends) +
-        between(0, latency.jitterMsMax, "jitter", ...message.key)
-      )
-    }
-    case "exponential": {
-      const tailMs = -latency.tailMsMean * Math.log(1 - chance.unit("latency", "tail", ...message.key))
-      return Math.min(latency.msMax, Math.round(latency.msMin + tailMs))
-    }
-    case "bimodal": {
-      const isSlow = chance.chance(latency.slowShare, "latency", "mode", ...message.key)
-      return isSlow ? latency.slowMs : latency.usualMs
+/** Draws latencies of messages, in whole milliseconds: clocks, and so `origin_server_ts`, have no fractions. */
+export const makeLatencies = (chance: KeyedChance): ((latency: Latency, message: Message) => number) => {
+  const draws = (what: string): KeyedChance => chance.under("latency", what)
+  const [ofMessage, ofBase, ofJitter, ofTail, ofMode] = [
+    draws("message"),
+    draws("base"),
+    draws("jitter"),
+    draws("tail"),
+    draws("mode"),
+  ]
+  const between = (msMin: number, msMax: number, drawn: KeyedChance, key: readonly KeyPart[]): number =>
+    msMin + drawn.integer(msMax - msMin + 1, ...key)
+  return (latency, { source, destination, key }) => {
+    switch (latency.kind) {
+      case "fixed":
+        return latency.ms
+      case "uniform":
+        return between(latency.msMin, latency.msMax, ofMessage, key)
+      case "by-link": {
+        const ends = source < destination ? [source, destination] : [destination, source]
+        return (
+          between(latency.baseMsMin, latency.baseMsMax, ofBase, ends) +
+          between(0, latency.jitterMsMax, ofJitter, key)
+        )
+      }
+      case "exponential": {
+        const tailMs = -latency.tailMsMean * Math.log(1 - ofTail.unit(...key))
+        return Math.min(latency.msMax, Math.round(latency.msMin + tailMs))
+      }
+      case "bimodal":
+        return ofMode.chance(latency.slowShare, ...key) ? latency.slowMs : latency.usualMs
     }
   }
 }

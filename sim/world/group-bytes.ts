@@ -3,7 +3,12 @@ import { sha256 } from "#spec-impl/core/hash.ts"
 import { canonicalJson, compareCodePoints } from "#spec-impl/core/json/encode.ts"
 import { JsonFloat, type JsonObject, type JsonValue } from "#spec-impl/core/json/value.ts"
 import { Recent } from "#spec-impl/core/recent.ts"
-import type { EventWrite, StoreGroup, TransactionAnswer } from "#spec-impl/store/event-store.ts"
+import type {
+  DestinationWrite,
+  EventWrite,
+  StoreGroup,
+  TransactionAnswer,
+} from "#spec-impl/store/event-store.ts"
 import { isEqualButForPosition } from "#spec-impl/store/shared-writes.ts"
 
 /**
@@ -20,14 +25,49 @@ export const groupText = (group: StoreGroup): string => {
 }
 
 const plainText = (group: StoreGroup): string => {
-  const { forgottenRooms, rooms, states, extremities, destinations, answersForgottenBefore } = group
-  const others = [forgottenRooms, rooms, states, extremities, destinations, answersForgottenBefore]
-  let text = JSON.stringify(others)
-  for (const { origin, transactionId, answer, answeredTs } of group.answers ?? []) {
+  const { extremities = none, destinations = none, answers = none } = group
+  let text = hasRare(group) ? rareText(group) : ""
+  for (const { roomId, eventIds } of extremities) text += `\n${roomId} ${eventIds.join(" ")}`
+  text += destinationsText(destinations)
+  for (const { origin, transactionId, answer, answeredTs } of answers) {
     text += `\n${origin} ${transactionId} ${answeredTs} ${answerText(answer)}`
   }
   return text
 }
+
+/** Whether there is something in it that most groups are without. */
+const hasRare = ({ forgottenRooms, rooms, states = none, answersForgottenBefore }: StoreGroup): boolean =>
+  forgottenRooms !== undefined ||
+  rooms !== undefined ||
+  states.length > 0 ||
+  answersForgottenBefore !== undefined
+
+const rareText = ({ forgottenRooms, rooms, states, answersForgottenBefore }: StoreGroup): string =>
+  JSON.stringify([forgottenRooms, rooms, states, answersForgottenBefore])
+
+/** What is written alike for destinations in a row stands there once, with the last of them: an event goes to many. */
+const destinationsText = (writes: readonly DestinationWrite[]): string => {
+  let text = ""
+  for (let at = 0; at < writes.length; at++) {
+    const write = writes[at]!
+    const next = writes[at + 1]
+    const isToldNext = next !== undefined && areAlike(write, next)
+    text += `\n${isToldNext ? write.destination : JSON.stringify(write)}`
+  }
+  return text
+}
+
+/** Whether two writes are the same but for their destinations, as far as that is seen at once. */
+const areAlike = (one: DestinationWrite, other: DestinationWrite): boolean =>
+  one.inFlight === other.inFlight &&
+  haveSameItems(one.queued, other.queued) &&
+  haveSameItems(one.settled, other.settled) &&
+  haveSameItems(one.settledEdus, other.settledEdus)
+
+const haveSameItems = (one: readonly unknown[] = none, other: readonly unknown[] = none): boolean =>
+  one === other || (one.length === other.length && one.every((item, at) => item === other[at]))
+
+const none: readonly [] = []
 
 /** Many servers give one and the same. */
 const answerTexts = new Recent<TransactionAnswer, string>()
@@ -40,16 +80,13 @@ const encoder = new TextEncoder()
 /** PDUs are JSON throughout, and of any depth; many servers keep one and the same, and most think the same of it. */
 const eventTexts = new Recent<JsonObject, { readonly event: EventWrite; readonly text: string }>()
 
-/** All of an event but its position. */
+/** Stands for all of an event but its position. */
 const eventText = (event: EventWrite): string => {
   const last = eventTexts.get(event.pdu)
   if (last !== undefined && isEqualButForPosition(last.event, event)) return last.text
   const { pdu } = event
-  const text = JSON.stringify({
-    ...event,
-    position: undefined,
-    pdu: encodeBase64(sha256(canonicalJson(pdu))),
-  })
+  const digest = encodeBase64(sha256(canonicalJson(pdu)))
+  const text = encodeBase64(sha256(JSON.stringify({ ...event, position: undefined, pdu: digest })))
   eventTexts.keep(pdu, { event, text })
   return text
 }

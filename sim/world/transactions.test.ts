@@ -357,6 +357,45 @@ describe("transactions that are sent", () => {
     )
   })
 
+  it("are kept with their event where nothing else is under way, and leave then, one and the same for all", async () => {
+    await inRoom({ servers: 3 }, (played, roomId) =>
+      Effect.gen(function* () {
+        const { trace } = played.kernel
+        const before = trace.records.length
+        yield* sayMany(played, roomId, 1)
+        const mine = trace.records
+          .slice(before)
+          .filter(
+            ({ kind, fields }) =>
+              (kind === "store" && fields[0] === "s1") || (kind === "request" && fields[1] === "s1"),
+          )
+        expect(mine.map(({ kind }) => kind)).toEqual(["store", "request", "request"])
+        expect(mine[1]!.fields[4]).toBe(mine[2]!.fields[4])
+      }),
+    )
+  })
+
+  it("do not leave with an event that could not be kept, and the next go on", async () => {
+    await inRoom({ servers: 3 }, (played, roomId) =>
+      Effect.gen(function* () {
+        const { stage, servers } = played
+        const before = sentBy(played, "s1", "s2").length
+        const undo = yield* stage.fault({ fault: "disk-full", servers: ["s1"] })
+        const refused = yield* Effect.exit(sayMany(played, roomId, 1))
+        expect(refused._tag).toBe("Failure")
+        expect(servers.get("s1")!.destinations.unsent()).toEqual([])
+        yield* undo
+        yield* sayMany(played, roomId, 2)
+        yield* stage.quiet
+        expect(
+          sentBy(played, "s1", "s2")
+            .slice(before)
+            .flatMap(({ pdus }) => bodiesOf(pdus)),
+        ).toEqual(["message 0", "message 1"])
+      }),
+    )
+  })
+
   it("are repeated to the byte until they are answered, ever less often, whatever the other server says", async () => {
     for (const status of [401, 403, 404, 413, 500]) {
       await inRoom({ servers: 2 }, (played, roomId) =>

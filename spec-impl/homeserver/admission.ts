@@ -168,11 +168,21 @@ export const commitAndSend = (
       ])
       servers.delete(Context.get(services, ServerIdentity).serverName)
       if (except !== undefined) servers.delete(except)
+      const outgoing = destinations.outgoing(room.roomId, event, servers)
       const commit = commitRecord(room, record, {
-        destinations: destinations.writesFor(room.roomId, event, servers),
+        destinations: outgoing.writes,
         ...(records.length === 0 ? {} : { records }),
       })
-      return Effect.andThen(commit, destinations.send(room.roomId, event, servers))
+      return Effect.matchCauseEffect(commit, {
+        onFailure: (cause) => {
+          outgoing.withdraw()
+          return Effect.failCause(cause)
+        },
+        onSuccess: () => {
+          outgoing.send()
+          return Effect.void
+        },
+      })
     }),
   )
 

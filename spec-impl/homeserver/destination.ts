@@ -1,9 +1,16 @@
 /** The record of what one destination has yet to get, and what it turns into: no time, no store, no network. */
+import type { Fiber } from "effect"
 import type { Event } from "../core/event.ts"
+import { canonicalJson } from "../core/json/encode.ts"
 import { transactionEdusMax, transactionPdusMax } from "../core/limits.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import { SmallMap } from "../core/small-map.ts"
-import type { EventReference, QueuedEdu, TransactionInFlight } from "../store/event-store.ts"
+import type {
+  EventReference,
+  QueuedEdu,
+  StoredDestination,
+  TransactionInFlight,
+} from "../store/event-store.ts"
 
 /** What one destination has yet to get. */
 export interface Destination {
@@ -24,8 +31,10 @@ export interface Destination {
   /** Ids of EDUs in flight that were kept anew since: what is acknowledged is not the last of them. */
   keptAnew: Set<string> | undefined
   failures: number
-  /** Whether a fiber is at work for it. */
+  /** Whether something is on its way to it, or about to be. */
   sending: boolean
+  /** The fiber that waits for its answer. */
+  sender: Fiber.Fiber<unknown, unknown> | undefined
   /** Whether it waits to be tried again. */
   isWaiting: boolean
 }
@@ -43,8 +52,31 @@ export const nothingFor = (name: string): Destination => ({
   ofTheMoment: undefined,
   failures: 0,
   sending: false,
+  sender: undefined,
   isWaiting: false,
 })
+
+/** Puts in what was kept of it before a restart. */
+export const restore = (
+  destination: Destination,
+  kept: StoredDestination,
+  eventOf: (reference: EventReference) => Event | undefined,
+): void => {
+  destination.inFlight = kept.inFlight
+  destination.isKept = kept.inFlight !== undefined
+  const inFlight = new Set(kept.inFlight?.events.map(([, eventId]) => eventId))
+  for (const reference of kept.unsent) {
+    const event = eventOf(reference)
+    if (event !== undefined && !inFlight.has(event.eventId)) miss(destination, reference, event)
+  }
+  const edusInFlight = new Map(kept.inFlight?.edus.map(({ id, edu }) => [id, canonicalJson(edu)]))
+  for (const queued of kept.unsentEdus) {
+    const sent = edusInFlight.get(queued.id)
+    if (sent === canonicalJson(queued.edu)) continue
+    if (sent !== undefined) keepAnew(destination, queued.id)
+    destination.edus.set(queued.id, queued)
+  }
+}
 
 /** Until it has caught up, what is new for it joins what it missed. */
 export const isBehind = ({ failures, missed }: Destination): boolean => failures > 0 || missed.size > 0

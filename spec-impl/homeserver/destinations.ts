@@ -6,11 +6,8 @@
  * transaction once more, and then no backlog but the forward extremities of what it missed: it asks for the
  * rest itself. Its waits double; anything that comes in from it ends the wait, and they begin anew.
  */
-import { Clock, Context, Effect, Fiber, Layer } from "effect"
-import { encodeBase64Url } from "../core/base64.ts"
+import { Clock, Context, Effect, Exit, Fiber, Layer, Option } from "effect"
 import type { Event } from "../core/event.ts"
-import { sha256 } from "../core/hash.ts"
-import { canonicalJson } from "../core/json/encode.ts"
 import { FederationClient } from "../federation/client.ts"
 import { MatrixError } from "../federation/matrix-error.ts"
 import type {
@@ -32,17 +29,18 @@ import {
   miss,
   noteMoment,
   nothingFor,
+  restore,
   takeNext,
 } from "./destination.ts"
 import { ServerIdentity } from "./identity.ts"
 import { Listening } from "./listening.ts"
+import { OutgoingTransactions } from "./outgoing-transactions.ts"
 import { Retries } from "./retries.ts"
 import { Rooms } from "./rooms.ts"
 import { Settings } from "./settings.ts"
-import { TransactionLog } from "./transaction-log.ts"
+import { type Over, TransactionLog } from "./transaction-log.ts"
 
-/** Of a hash: as much as nobody meets again. */
-const transactionIdBytes = 16
+const none: readonly [] = []
 
 /** What one destination has yet to get: for observers. */
 export interface Unsent {
@@ -52,15 +50,21 @@ export interface Unsent {
   readonly failures: number
 }
 
+/** An event on its way to other servers. One of these follows on its commit. */
+export interface OutgoingEvent {
+  /** What to keep in the group of the event. */
+  readonly writes: readonly DestinationWrite[]
+  /** It is kept: it leaves. */
+  readonly send: () => void
+  /** It is not: it never does. */
+  readonly withdraw: () => void
+}
+
 export class Destinations extends Context.Service<
   Destinations,
   {
-    /** What to keep in the group of `event`, before it is sent to those servers. */
-    readonly writesFor: (
-      roomId: string,
-      event: Event,
-      servers: Iterable<string>,
-    ) => readonly DestinationWrite[]
+    /** What sends `event` to those servers; that it is asked for says that the event is about to be committed. */
+    readonly outgoing: (roomId: string, event: Event, servers: Iterable<string>) => OutgoingEvent
     /** What to keep in a group that `edus` tell of, before they are sent to those servers. */
     readonly eduWritesFor: (
       edus: readonly QueuedEdu[],
@@ -75,8 +79,6 @@ export class Destinations extends Context.Service<
       servers: Iterable<string>,
       options?: { readonly isOfTheMoment?: boolean },
     ) => Effect.Effect<void>
-    /** Sends a committed event. */
-    readonly send: (roomId: string, event: Event, servers: Iterable<string>) => Effect.Effect<void>
     /** A server that speaks to us can be spoken to: it is tried at once. */
     readonly heardFrom: (server: string) => void
     readonly unsent: () => readonly Unsent[]
@@ -96,7 +98,7 @@ export class Destinations extends Context.Service<
       const services = yield* Effect.context<never>()
       const run = Effect.runForkWith(services)
       const destinations = new Map<string, Destination>()
-      const senders = new Set<Fiber.Fiber<void>>()
+      const transactions = new OutgoingTransactions(serverName)
 
       const destinationOf = (name: string): Destination => {
         const known = destinations.get(name)
@@ -116,27 +118,25 @@ export class Destinations extends Context.Service<
       /** What the next transaction carries; until it is kept it does not leave. */
       const begin = (destination: Destination): void => {
         if (destination.inFlight !== undefined) return
-        const originServerTs = clock.currentTimeMillisUnsafe()
-        const { events, edus } = takeNext(destination, (roomId) => rooms.find(roomId)?.dag)
-        const eduIds = edus.map(({ id }) => id)
-        const content = [serverName, destination.name, originServerTs, ...events.flat(), ...eduIds].join("\n")
-        const transactionId = encodeBase64Url(sha256(content).subarray(0, transactionIdBytes))
-        destination.inFlight = { transactionId, originServerTs, events, edus }
+        const carried = takeNext(destination, (roomId) => rooms.find(roomId)?.dag)
+        destination.inFlight = transactions.begin(carried, clock.currentTimeMillisUnsafe())
         destination.isKept = false
       }
 
-      const sendInFlight = (destination: Destination, inFlight: TransactionInFlight) => {
-        const { transactionId, originServerTs, events, edus } = inFlight
-        const payload = {
-          origin: serverName,
-          origin_server_ts: originServerTs,
-          pdus: events.flatMap((reference) => eventOf(reference)?.pdu ?? []),
-          ...(edus.length === 0 ? {} : { edus: edus.map(({ edu }) => edu) }),
-        }
-        return client.call(destination.name, (api) =>
-          api.transactions.send({ params: { transactionId }, payload }),
-        )
+      /** A destination to which nothing was unsent, with that in flight; until it is kept it does not leave. */
+      const beginWith = (name: string, events: readonly EventReference[]): Destination => {
+        const destination = destinationOf(name)
+        destination.inFlight = transactions.begin({ events, edus: none }, clock.currentTimeMillisUnsafe())
+        destination.sending = true
+        return destination
       }
+
+      const payloadOf = ({ originServerTs, events, edus }: TransactionInFlight) => ({
+        origin: serverName,
+        origin_server_ts: originServerTs,
+        pdus: events.flatMap((reference) => eventOf(reference)?.pdu ?? []),
+        ...(edus.length === 0 ? {} : { edus: edus.map(({ edu }) => edu) }),
+      })
 
       /** No error is kept while it waits: its stack holds on to the request and all that was at work on it. */
       const waitToRetry = (destination: Destination, error: unknown): void => {
@@ -162,20 +162,45 @@ export class Destinations extends Context.Service<
         destination.inFlight = undefined
         destination.keptAnew = undefined
         destination.failures = 0
+        rest(destination)
+      }
+
+      /** Nothing is in flight to it. */
+      const rest = (destination: Destination): void => {
         destination.sending = false
         if (hasUnsent(destination)) start(destination)
         // With everything told there is nothing to remember: of a thousand servers most are idle.
         else destinations.delete(destination.name)
       }
 
-      const send = (destination: Destination): void => {
-        const sending = Effect.match(sendInFlight(destination, destination.inFlight!), {
-          onFailure: (error) => waitToRetry(destination, error),
-          onSuccess: () => goOn(destination),
+      const sendTo = (
+        destination: Destination,
+        transactionId: string,
+        payload: ReturnType<typeof payloadOf>,
+      ): void => {
+        const sender = run(
+          client.call(destination.name, (api) =>
+            api.transactions.send({ params: { transactionId }, payload }),
+          ),
+        )
+        destination.sender = sender
+        sender.addObserver((exit) => {
+          destination.sender = undefined
+          if (Exit.isSuccess(exit)) goOn(destination)
+          // Who is interrupted says nothing: this server ends.
+          else Option.map(Exit.findErrorOption(exit), (error) => waitToRetry(destination, error))
         })
-        const fiber = run(sending)
-        senders.add(fiber)
-        fiber.addObserver(() => senders.delete(fiber))
+      }
+
+      /** Most of those that are sent at once are one and the same. */
+      const send = (to: readonly Destination[]): void => {
+        const payloads = new Map<TransactionInFlight, ReturnType<typeof payloadOf>>()
+        for (const destination of to) {
+          const inFlight = destination.inFlight!
+          const payload = payloads.get(inFlight) ?? payloadOf(inFlight)
+          payloads.set(inFlight, payload)
+          sendTo(destination, inFlight.transactionId, payload)
+        }
       }
 
       const log = new TransactionLog(services, clock, store, { begin, send, failed: waitToRetry })
@@ -185,7 +210,7 @@ export class Destinations extends Context.Service<
         const { sending, isWaiting } = destination
         if (!isListening || sending || isWaiting || !hasUnsent(destination)) return
         destination.sending = true
-        if (destination.isKept && destination.inFlight !== undefined) send(destination)
+        if (destination.isKept && destination.inFlight !== undefined) send([destination])
         else log.begin(destination)
       }
 
@@ -195,26 +220,15 @@ export class Destinations extends Context.Service<
       }
       const retries = new Retries(services, clock, tryAgain)
       yield* Effect.addFinalizer(() =>
-        Effect.andThen(Effect.andThen(retries.end, log.end), Fiber.interruptAll(senders)),
+        Effect.andThen(
+          Effect.andThen(retries.end, log.end),
+          Effect.suspend(() =>
+            Fiber.interruptAll([...destinations.values()].flatMap(({ sender }) => sender ?? [])),
+          ),
+        ),
       )
 
-      for (const kept of yield* store.destinations) {
-        const destination = destinationOf(kept.destination)
-        destination.inFlight = kept.inFlight
-        destination.isKept = kept.inFlight !== undefined
-        const inFlight = new Set(kept.inFlight?.events.map(([, eventId]) => eventId))
-        for (const reference of kept.unsent) {
-          const event = eventOf(reference)
-          if (event !== undefined && !inFlight.has(event.eventId)) miss(destination, reference, event)
-        }
-        const edusInFlight = new Map(kept.inFlight?.edus.map(({ id, edu }) => [id, canonicalJson(edu)]))
-        for (const queued of kept.unsentEdus) {
-          const sent = edusInFlight.get(queued.id)
-          if (sent === canonicalJson(queued.edu)) continue
-          if (sent !== undefined) keepAnew(destination, queued.id)
-          destination.edus.set(queued.id, queued)
-        }
-      }
+      for (const kept of yield* store.destinations) restore(destinationOf(kept.destination), kept, eventOf)
       const startAll = Effect.sync(() => {
         isListening = true
         for (const destination of destinations.values()) start(destination)
@@ -222,16 +236,51 @@ export class Destinations extends Context.Service<
       yield* Effect.forkScoped(Effect.andThen(listening.await, startAll))
 
       return Destinations.of({
-        writesFor: (roomId, event, servers) => {
-          const queued = [[roomId, event.eventId] as const]
-          return [...servers].map((name) => {
+        outgoing: (roomId, event, servers) => {
+          const reference = [roomId, event.eventId] as const
+          const queued = [reference]
+          const begun: Destination[] = []
+          const taken = new Map<string, Over>()
+          const queue: string[] = []
+          const writes = [...servers].map((name): DestinationWrite => {
             const known = destinations.get(name)
-            return {
-              destination: name,
-              queued,
-              settled: known !== undefined && isBehind(known) ? coveredBy(known, event) : [],
+            // Whoever has yet to get nothing gets it at once: its transaction is kept with the event.
+            if (known === undefined && isListening && log.isFree(name)) {
+              const destination = beginWith(name, queued)
+              begun.push(destination)
+              const over = log.take(name)
+              if (over !== undefined) taken.set(name, over)
+              return {
+                destination: name,
+                queued,
+                settled: over?.events ?? [],
+                inFlight: destination.inFlight!,
+              }
             }
+            queue.push(name)
+            const isLate = known !== undefined && isBehind(known)
+            return { destination: name, queued, settled: isLate ? coveredBy(known, event) : [] }
           })
+          return {
+            writes,
+            send: () => {
+              for (const destination of begun) destination.isKept = true
+              send(begun)
+              for (const name of queue) {
+                const destination = destinationOf(name)
+                if (isBehind(destination)) miss(destination, reference, event)
+                else destination.pending.push(reference)
+                start(destination)
+              }
+            },
+            withdraw: () => {
+              for (const [name, over] of taken) log.giveBack(name, over)
+              for (const destination of begun) {
+                destination.inFlight = undefined
+                rest(destination)
+              }
+            },
+          }
         },
         eduWritesFor: (edus, servers) =>
           [...servers]
@@ -261,16 +310,6 @@ export class Destinations extends Context.Service<
                 destination.edus.set(queued.id, queued)
                 if (options?.isOfTheMoment) noteMoment(destination, queued.id)
               }
-              start(destination)
-            }
-          }),
-        send: (roomId, event, servers) =>
-          Effect.sync(() => {
-            const reference = [roomId, event.eventId] as const
-            for (const name of servers) {
-              const destination = destinationOf(name)
-              if (isBehind(destination)) miss(destination, reference, event)
-              else destination.pending.push(reference)
               start(destination)
             }
           }),

@@ -38,7 +38,7 @@ const withLog = Effect.gen(function* () {
     { ...store, commit },
     {
       begin: () => undefined,
-      send: ({ name }) => void sent.push(name),
+      send: (destinations) => void sent.push(...destinations.map(({ name }) => name)),
       failed: ({ name }) => void failed.push(name),
     },
   )
@@ -103,6 +103,26 @@ it.effect("an EDU that is kept anew is not over, though the one before it was ac
     yield* TestClock.adjust(1_000)
     expect(kept[0]?.destinations).toMatchObject([{ settledEdus: ["b"] }])
   }),
+)
+
+it.effect(
+  "what is over for a destination may go with something else, unless an EDU of it could come anew",
+  () =>
+    Effect.gen(function* () {
+      const { log, kept } = yield* withLog
+      log.acknowledged(destination("s2", 1))
+      log.acknowledged(destination("s3", 2, ["a"]))
+      expect([log.isFree("s2"), log.isFree("s3"), log.isFree("s4")]).toEqual([true, false, true])
+      const over = log.take("s2")!
+      expect(over.events).toEqual([referenceTo(1)])
+      yield* TestClock.adjust(1_000)
+      expect(kept.map(({ destinations }) => destinations?.map((write) => write.destination))).toEqual([
+        ["s3"],
+      ])
+      log.giveBack("s2", over)
+      yield* TestClock.adjust(1_000)
+      expect(kept[1]?.destinations).toMatchObject([{ destination: "s2", inFlight: null }])
+    }),
 )
 
 it.effect("a store that fails loses nothing: who began is told, and what is over is kept later", () =>

@@ -7,7 +7,7 @@ import type { DestinationWrite, EventReference, EventStore, StoreFailure } from 
 import type { Destination } from "./destination.ts"
 
 /** What a destination need not be told any more. */
-interface Over {
+export interface Over {
   readonly events: readonly EventReference[]
   readonly eduIds: readonly string[]
   /** Whether nothing is in flight to it. */
@@ -18,8 +18,8 @@ interface Over {
 export interface Sender {
   /** Puts something in flight to the destination, if nothing is. */
   readonly begin: (destination: Destination) => void
-  /** What is in flight to it is kept: it may leave. */
-  readonly send: (destination: Destination) => void
+  /** What is in flight to them is kept: it may leave. */
+  readonly send: (destinations: readonly Destination[]) => void
   readonly failed: (destination: Destination, failure: StoreFailure) => void
 }
 
@@ -71,6 +71,24 @@ export class TransactionLog {
   covered(name: string, events: readonly EventReference[]): void {
     if (events.length === 0) return
     this.#add(name, { events, eduIds: none, isAcknowledged: false })
+    this.#writeInTime()
+  }
+
+  /** Whether what is over for that destination can be kept with something else: of EDUs it can be undone meanwhile. */
+  isFree(name: string): boolean {
+    return !this.#overInWriting.has(name) && (this.#over.get(name)?.eduIds.length ?? 0) === 0
+  }
+
+  /** What is over for that destination, which is kept with something else. */
+  take(name: string): Over | undefined {
+    const over = this.#over.get(name)
+    this.#over.delete(name)
+    return over
+  }
+
+  /** It was not. */
+  giveBack(name: string, over: Over): void {
+    this.#add(name, over)
     this.#writeInTime()
   }
 
@@ -133,8 +151,8 @@ export class TransactionLog {
           for (const destination of beginning) {
             destination.isKept = true
             destination.covered = []
-            this.#sender.send(destination)
           }
+          this.#sender.send(beginning)
         },
         onFailure: (failure) => {
           ended()

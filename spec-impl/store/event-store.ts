@@ -7,7 +7,8 @@
  * it has kept does both in one uninterruptible effect: a client that hangs up leaves no disk ahead of memory. These are
  * the groups:
  *
- * - a local event: the event, the room's extremities, and a queue entry for each destination;
+ * - a local event: the event, the room's extremities, and a queue entry for each destination, with the transaction that
+ *   it is sent by where nothing else is under way to that;
  * - a received event: the event (of the history or an outlier) and the extremities after it;
  * - a redaction that applies: as above, and the message that it redacts once more, in the place of the first copy;
  * - a join: the room, its state and auth chain as outliers, the join event, the extremities; where memberships were
@@ -16,7 +17,7 @@
  * - what a chapter keeps of its own (profiles, devices, keys …) as records, with the EDUs that tell of it;
  * - a file, as a record and its bytes; and with it the files that make room for it;
  * - the answer to a transaction, by (origin, transaction id), after all its events;
- * - a transaction about to be sent, before it is sent; and that it was acknowledged.
+ * - any other transaction about to be sent, before it is sent; and that one was acknowledged.
  */
 import { Context, Data, type Effect } from "effect"
 import type { JsonObject, JsonValue } from "../core/json/value.ts"
