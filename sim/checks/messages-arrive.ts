@@ -10,7 +10,7 @@ import type { Check, MessageToDevice } from "./check.ts"
 export const messagesArrive: Check = {
   name: "messages-arrive",
   about:
-    "when all is healed, a device that was there when a message was sent to it, and is there still, has that message",
+    "when all is healed, a device that was there before a message was sent to it, and is there still, has that message",
   watch: ({ servers, honest, rolledBack, isAltered, sentToDevices, loggedOut }) => ({
     atEnd: () => {
       if (isAltered) return []

@@ -96,14 +96,11 @@ const act = (
           acknowledge({ server: serverName, roomId: event.roomId, eventId: event.eventId })
       },
       claimed,
-      sentToDevice: (target, device) => {
-        const devices = devicesOf(servers.get(domainOf(target) ?? ""), target)
-        performance.sentToDevices({
-          sender: action.user,
-          target,
-          devices: device === allDevices ? devices : devices.filter((deviceId) => deviceId === device),
-          from: entryId,
-        })
+      sendingToDevice: (target, device) => {
+        const there = devicesOf(servers.get(domainOf(target) ?? ""), target)
+        const devices = device === allDevices ? there : there.filter((deviceId) => deviceId === device)
+        const message = { sender: action.user, target, devices, from: entryId }
+        return () => performance.sentToDevices(message)
       },
       loggedOut,
     }

@@ -29,8 +29,11 @@ export interface Acting {
   readonly made: (event: Event) => void
   /** A one-time key that somebody was given; of which it is told here, it may be given to nobody else. */
   readonly claimed: (key: string) => void
-  /** A message to a device of that user, or to all (`*`), that the server has taken. */
-  readonly sentToDevice: (target: string, device: string) => void
+  /**
+   * A message to a device of that user, or to all (`*`), that is about to be sent; what is given is called once the server
+   * has taken it. Devices that are added meanwhile may come too late for it.
+   */
+  readonly sendingToDevice: (target: string, device: string) => () => void
   /** A device that is not to be any more. */
   readonly loggedOut: (device: string) => void
 }

@@ -68,9 +68,10 @@ export const sendToDevice = defineAction({
     ...someOther(cast),
     ...(cast.draws.chance(0.5, "all-devices") ? { targetDevice: allDevices } : {}),
   }),
-  perform: Effect.fnUntraced(function* ({ user, entryId, sentToDevice }, { target, targetDevice }) {
+  perform: Effect.fnUntraced(function* ({ user, entryId, sendingToDevice }, { target, targetDevice }) {
+    const isSent = sendingToDevice(target, targetDevice)
     yield* user.sendToDevice("org.example.greeting", { [target]: { [targetDevice]: { from: entryId } } })
-    sentToDevice(target, targetDevice)
+    isSent()
   }),
 })
 
