@@ -228,8 +228,8 @@ const transactions: readonly Row[] = [
     test: `${sent} > hold fifty PDUs at most, in their order`,
     removal: {
       file: `${homeserver}/destination.ts`,
-      from: "destination.pending.splice(0, transactionPdusMax)",
-      to: "destination.pending.splice(0, 2 * transactionPdusMax)",
+      from: "takePending(destination, transactionPdusMax)",
+      to: "takePending(destination, 2 * transactionPdusMax)",
     },
   },
   {
@@ -324,7 +324,7 @@ const transactions: readonly Row[] = [
     test: `${sent} > after an outage hold the room's forward extremities, also where others spoke in between`,
     removal: {
       file: `${homeserver}/destination.ts`,
-      from: "destination.covered = dropCovered(destination, dagOf)",
+      from: "destination.covered = dropCovered(destination.missed, dagOf)",
       to: "",
     },
   },

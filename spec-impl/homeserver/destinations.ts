@@ -32,7 +32,10 @@ import {
   miss,
   noteMoment,
   nothingFor,
+  putEdu,
+  putPending,
   takeNext,
+  takePending,
 } from "./destination.ts"
 import { ServerIdentity } from "./identity.ts"
 import { Listening } from "./listening.ts"
@@ -152,7 +155,7 @@ export class Destinations extends Context.Service<
 
       /** Turns a backlog into the tips of what is missed; gives what they cover. */
       const missPending = (destination: Destination): readonly EventReference[] =>
-        destination.pending.splice(0).flatMap((reference) => {
+        takePending(destination).flatMap((reference) => {
           const event = eventOf(reference)
           return event === undefined ? [] : miss(destination, reference, event)
         })
@@ -212,7 +215,7 @@ export class Destinations extends Context.Service<
           const sent = edusInFlight.get(queued.id)
           if (sent === canonicalJson(queued.edu)) continue
           if (sent !== undefined) keepAnew(destination, queued.id)
-          destination.edus.set(queued.id, queued)
+          putEdu(destination, queued)
         }
       }
       const startAll = Effect.sync(() => {
@@ -256,9 +259,7 @@ export class Destinations extends Context.Service<
               const destination = destinationOf(name)
               if (options?.isOfTheMoment && destination.failures > 0) continue
               for (const queued of edus) {
-                destination.edus.delete(queued.id)
-                if (queued.replaces !== undefined) destination.edus.delete(queued.replaces)
-                destination.edus.set(queued.id, queued)
+                putEdu(destination, queued)
                 if (options?.isOfTheMoment) noteMoment(destination, queued.id)
               }
               start(destination)
@@ -267,10 +268,11 @@ export class Destinations extends Context.Service<
         send: (roomId, event, servers) =>
           Effect.sync(() => {
             const reference = [roomId, event.eventId] as const
+            const alone: [EventReference] = [reference]
             for (const name of servers) {
               const destination = destinationOf(name)
               if (isBehind(destination)) miss(destination, reference, event)
-              else destination.pending.push(reference)
+              else putPending(destination, alone)
               start(destination)
             }
           }),

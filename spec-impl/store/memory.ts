@@ -3,7 +3,7 @@ import { compareCodePoints } from "../core/json/encode.ts"
 import type { JsonValue } from "../core/json/value.ts"
 import { memoryScratch } from "../core/paging/pages.ts"
 import { Recent } from "../core/recent.ts"
-import { SmallMap } from "../core/small-map.ts"
+import { SmallMap, withEntry, withoutKey } from "../core/small-map.ts"
 import {
   type DestinationWrite,
   type EventReference,
@@ -15,9 +15,9 @@ import {
   type StoredRoom,
   StoreFailure,
   type StoreGroup,
-  type TransactionAnswer,
   type TransactionInFlight,
 } from "./event-store.ts"
+import { KeptAnswers } from "./kept-answers.ts"
 import { eventWriteOf, type KeptEvent, keptEventOf, sharedState } from "./shared-writes.ts"
 
 interface KeptRoom {
@@ -27,8 +27,9 @@ interface KeptRoom {
 }
 
 interface KeptDestination {
-  readonly unsent: SmallMap<string, EventReference>
-  readonly unsentEdus: SmallMap<string, QueuedEdu>
+  /** Undefined where there is none, as mostly. */
+  unsent: SmallMap<string, EventReference> | undefined
+  unsentEdus: SmallMap<string, QueuedEdu> | undefined
   inFlight: TransactionInFlight | undefined
 }
 
@@ -38,7 +39,7 @@ export class MemoryDisk {
   readonly states = new Map<string, StateWrite>()
   readonly destinations = new Map<string, KeptDestination>()
   readonly outside = new Map<string, OutsideWrite>()
-  readonly answers = new Map<string, { readonly answer: TransactionAnswer; readonly answeredTs: number }>()
+  answers = new KeptAnswers()
   /** By collection, then by key. */
   readonly records = new Map<string, Map<string, JsonValue>>()
   /** By collection, then by key. */
@@ -51,13 +52,13 @@ export class MemoryDisk {
     for (const [digest, state] of this.states) copy.states.set(digest, state)
     for (const [name, { unsent, unsentEdus, inFlight }] of this.destinations) {
       copy.destinations.set(name, {
-        unsent: new SmallMap(unsent),
-        unsentEdus: new SmallMap(unsentEdus),
+        unsent: unsent && new SmallMap(unsent),
+        unsentEdus: unsentEdus && new SmallMap(unsentEdus),
         inFlight,
       })
     }
     for (const [key, write] of this.outside) copy.outside.set(key, write)
-    for (const [key, answer] of this.answers) copy.answers.set(key, answer)
+    copy.answers = this.answers.copy()
     for (const [collection, records] of this.records) copy.records.set(collection, new Map(records))
     for (const [collection, blobs] of this.blobs) copy.blobs.set(collection, new Map(blobs))
     return copy
@@ -97,11 +98,11 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
     states: Effect.sync(() => [...disk.states.values()]),
     destinations: Effect.sync(() =>
       [...disk.destinations]
-        .filter(([, kept]) => kept.unsent.size + kept.unsentEdus.size > 0)
+        .filter(([, { unsent, unsentEdus }]) => unsent !== undefined || unsentEdus !== undefined)
         .map(([destination, kept]) => ({
           destination,
-          unsent: [...kept.unsent.values()],
-          unsentEdus: [...kept.unsentEdus.values()],
+          unsent: [...(kept.unsent?.values() ?? [])],
+          unsentEdus: [...(kept.unsentEdus?.values() ?? [])],
           inFlight: kept.inFlight,
         }))
         .sort((a, b) => compareCodePoints(a.destination, b.destination)),
@@ -116,27 +117,13 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
         (a, b) => compareCodePoints(a.userId, b.userId) || compareCodePoints(a.roomId, b.roomId),
       ),
     ),
-    answered: (countMax) =>
-      Effect.sync(() =>
-        [...disk.answers]
-          .sort(([, a], [, b]) => a.answeredTs - b.answeredTs)
-          .slice(-countMax)
-          .map(([key]) => readAnswerKey(key)),
-      ),
-    answer: (origin, transactionId) =>
-      Effect.sync(() => disk.answers.get(answerKey(origin, transactionId))?.answer),
+    answered: (countMax) => Effect.sync(() => disk.answers.newest(countMax)),
+    answer: (origin, transactionId) => Effect.sync(() => disk.answers.get(origin, transactionId)),
   })
 
 /** The layer in memory. */
 export const layerMemory = (disk: MemoryDisk): Layer.Layer<EventStore> =>
   Layer.succeed(EventStore, memoryStore(disk))
-
-/** A server name has no line break. Joined it is one text, where a template would hold on to its three parts. */
-const answerKey = (origin: string, transactionId: string): string => [origin, transactionId].join("\n")
-const readAnswerKey = (key: string): readonly [string, string] => {
-  const end = key.indexOf("\n")
-  return [key.slice(0, end), key.slice(end + 1)]
-}
 
 /**
  * Keeps a group when it is called, and gives what came of it. Checks the whole group before it writes any of it, so that a
@@ -150,7 +137,9 @@ export const commitNow = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<vo
     if (!disk.rooms.has(roomId)) disk.rooms.set(roomId, { roomVersion, events: new Map(), extremities: [] })
   }
   for (const state of group.states ?? []) {
-    if (!disk.states.has(state.digest)) disk.states.set(state.digest, sharedState(state))
+    if (disk.states.has(state.digest)) continue
+    const shared = sharedState(state)
+    disk.states.set(shared.digest, shared)
   }
   for (const event of group.events ?? []) keepEvent(disk.rooms.get(event.roomId)!, event)
   for (const { roomId, eventIds } of group.extremities ?? []) disk.rooms.get(roomId)!.extremities = eventIds
@@ -173,11 +162,9 @@ export const commitNow = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<vo
     else kept.set(key, bytes)
   }
   for (const { origin, transactionId, answer, answeredTs } of group.answers ?? []) {
-    disk.answers.set(answerKey(origin, transactionId), { answer, answeredTs })
+    disk.answers.set(origin, transactionId, { answer, answeredTs })
   }
-  for (const [key, { answeredTs }] of group.answersForgottenBefore === undefined ? [] : disk.answers) {
-    if (answeredTs < group.answersForgottenBefore!) disk.answers.delete(key)
-  }
+  if (group.answersForgottenBefore !== undefined) disk.answers.forgetBefore(group.answersForgottenBefore)
   return Effect.void
 }
 
@@ -213,17 +200,16 @@ const referenceKey = (reference: EventReference): string =>
 const referenceKeys = new Recent<EventReference, string>(256)
 
 const keepDestination = (disk: MemoryDisk, write: DestinationWrite): void => {
-  const kept = disk.destinations.get(write.destination) ?? {
-    unsent: new SmallMap(),
-    unsentEdus: new SmallMap(),
-    inFlight: undefined,
-  }
+  const kept = disk.destinations.get(write.destination) ?? noneKept()
   disk.destinations.set(write.destination, kept)
-  for (const reference of write.queued ?? []) kept.unsent.set(referenceKey(reference), reference)
-  for (const reference of write.settled ?? []) kept.unsent.delete(referenceKey(reference))
-  for (const queued of write.queuedEdus ?? []) kept.unsentEdus.set(queued.id, queued)
-  for (const id of write.settledEdus ?? []) kept.unsentEdus.delete(id)
+  for (const reference of write.queued ?? [])
+    kept.unsent = withEntry(kept.unsent, referenceKey(reference), reference)
+  for (const reference of write.settled ?? []) kept.unsent = withoutKey(kept.unsent, referenceKey(reference))
+  for (const queued of write.queuedEdus ?? []) kept.unsentEdus = withEntry(kept.unsentEdus, queued.id, queued)
+  for (const id of write.settledEdus ?? []) kept.unsentEdus = withoutKey(kept.unsentEdus, id)
   if (write.inFlight !== undefined) kept.inFlight = write.inFlight ?? undefined
-  const isIdle = kept.unsent.size + kept.unsentEdus.size === 0 && kept.inFlight === undefined
+  const isIdle = (kept.unsent ?? kept.unsentEdus ?? kept.inFlight) === undefined
   if (isIdle) disk.destinations.delete(write.destination)
 }
+
+const noneKept = (): KeptDestination => ({ unsent: undefined, unsentEdus: undefined, inFlight: undefined })

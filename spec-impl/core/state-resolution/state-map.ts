@@ -1,3 +1,4 @@
+import { Recent } from "../recent.ts"
 import type { AuthGraph } from "./auth-graph.ts"
 import { digestText, emptyDigest } from "./digest.ts"
 import { absent, differingKeys, digestOf, entryOf, type Trie, TrieDraft, visitEntries } from "./state-trie.ts"
@@ -123,9 +124,10 @@ export class StateMap {
   get digest(): string {
     if (this.#digest !== undefined) return this.#digest
     const { root } = this.#tree
-    this.#digest = digestText(
+    const text = digestText(
       root === undefined || this.#graph === undefined ? emptyDigest() : digestOf(root, this.#graph),
     )
+    this.#digest = texts.get(text) ?? texts.keep(text, text)
     return this.#digest
   }
 
@@ -134,6 +136,9 @@ export class StateMap {
     return differingKeys(maps.map((map) => map.#tree))
   }
 }
+
+/** Of states that servers of one process have in common: each text once. */
+const texts = new Recent<string, string>()
 
 /** The same without room for more, of which a filtered array has plenty. */
 const exactly = (numbers: readonly number[]): readonly number[] =>
