@@ -153,7 +153,7 @@ const keys: readonly Row[] = [
     test: `${fetching} > notaries > that lied are not believed any more once the server speaks for itself`,
     removal: {
       file: `${homeserver}/known-keys.ts`,
-      from: `if (isOwnWord && known.toldBy === "notary") this.#keys.set(keyId, key)`,
+      from: `if (isOwnWord && known.toldBy === "notary") keys.set(keyId, key)`,
       to: "",
     },
   },

@@ -14,6 +14,8 @@ interface Origin {
 
 /** More changes than that are not made again, nor are they looked for among more: such a map keeps its tree. */
 const changesMax = 64
+const none: readonly number[] = []
+const noOrigin = { base: undefined, put: none, remove: none, changes: 0 } as const
 const mentionsMax = 256
 
 /**
@@ -31,7 +33,13 @@ export class StateMap {
   readonly size: number
   /** Undefined while it is folded. */
   #trie: Trie | undefined
-  readonly #origin: Origin | undefined
+  // What it came of is no object of its own: of a thousand servers each holds thousands of states.
+  /** Undefined for a map that is never folded. */
+  readonly #base: StateMap | undefined
+  /** One alone stands for itself. */
+  readonly #put: number | readonly number[]
+  readonly #remove: readonly number[]
+  readonly #changes: number
   /** Undefined for the empty map, which is every graph's. */
   readonly #graph: AuthGraph | undefined
   #digest: string | undefined
@@ -40,23 +48,28 @@ export class StateMap {
     this.#trie = trie
     this.size = size
     this.#graph = graph
-    this.#origin = origin
+    const { base, put, remove, changes } = origin ?? noOrigin
+    this.#base = base
+    this.#put = put.length === 1 ? put[0]! : put
+    this.#remove = remove
+    this.#changes = changes
     if (origin !== undefined) graph?.statesInUse.note(this)
   }
 
   /** Lets go of the tree, where it can be made again. */
   fold(): void {
-    if (this.#origin !== undefined) this.#trie = undefined
+    if (this.#base !== undefined) this.#trie = undefined
   }
 
   get #tree(): Trie {
-    return this.#trie ?? this.#unfold(this.#origin!, this.#graph!)
+    return this.#trie ?? this.#unfold(this.#base!, this.#graph!)
   }
 
-  #unfold({ base, put, remove }: Origin, graph: AuthGraph): Trie {
+  #unfold(base: StateMap, graph: AuthGraph): Trie {
     const draft = new TrieDraft(base.#tree)
-    for (const key of remove) draft.write(key, absent)
-    for (const event of put) draft.write(graph.keyOfEvent(event), event)
+    for (const key of this.#remove) draft.write(key, absent)
+    const put = this.#put
+    for (const event of typeof put === "number" ? [put] : put) draft.write(graph.keyOfEvent(event), event)
     const { trie } = draft
     this.#trie = trie
     graph.statesInUse.note(this)
@@ -106,7 +119,7 @@ export class StateMap {
       return entryOf(trie, key) === event && this.get(key) !== event
     })
     // One at least: whoever unfolds goes through no more maps than there are changes.
-    const changes = (this.#origin?.changes ?? 0) + Math.max(1, put.length + remove.length)
+    const changes = this.#changes + Math.max(1, put.length + remove.length)
     return changes > changesMax
       ? undefined
       : { base: this, put: exactly(put), remove: exactly(remove), changes }
@@ -143,5 +156,3 @@ const texts = new Recent<string, string>()
 /** The same without room for more, of which a filtered array has plenty. */
 const exactly = (numbers: readonly number[]): readonly number[] =>
   numbers.length === 0 ? none : numbers.slice()
-
-const none: readonly number[] = []
