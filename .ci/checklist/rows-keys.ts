@@ -57,7 +57,7 @@ const keys: readonly Row[] = [
     test: `${rotation} > the key before > proves no request any more`,
     removal: {
       file: `${homeserver}/known-keys.ts`,
-      from: "known?.isCurrent && this.#validUntilTs(known, nowMs) >= nowMs",
+      from: "known?.isCurrent && goodUntilTs(known, this.#readings, nowMs) >= nowMs",
       to: "known !== undefined",
     },
   },

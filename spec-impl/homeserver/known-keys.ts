@@ -73,15 +73,12 @@ export class KnownKeys {
     this.#keys = keysById(keys)
   }
 
-  /** Key ids are what others say: none is the name of what every object has. */
-  #key(keyId: string): KnownKey | undefined {
-    return Object.hasOwn(this.#keys, keyId) ? this.#keys[keyId] : undefined
-  }
-
   /** The key, if it may prove requests at `nowMs`. */
   forRequest(keyId: string, nowMs: number): Uint8Array | undefined {
-    const known = this.#key(keyId)
-    return known?.isCurrent && this.#validUntilTs(known, nowMs) >= nowMs ? bytesOf(known.key) : undefined
+    const known = keyIn(this.#keys, keyId)
+    return known?.isCurrent && goodUntilTs(known, this.#readings, nowMs) >= nowMs
+      ? bytesOf(known.key)
+      : undefined
   }
 
   /**
@@ -94,31 +91,24 @@ export class KnownKeys {
     keyValidity: "ignored" | "enforced",
     nowMs: number,
   ): Uint8Array | undefined {
-    const known = this.#key(keyId)
+    const known = keyIn(this.#keys, keyId)
     if (known === undefined) return undefined
     const { expiredTs, key } = known
     if (keyValidity === "enforced") {
-      return this.#validUntilTs(known, nowMs) >= originServerTs ? bytesOf(key) : undefined
+      return goodUntilTs(known, this.#readings, nowMs) >= originServerTs ? bytesOf(key) : undefined
     }
     const isLate = expiredTs !== undefined && expiredTs < originServerTs
     return isLate && this.#readings.expiredKeysBefore5 === "ignored" ? undefined : bytesOf(key)
   }
 
-  /** §Publishing Keys: the lesser of `valid_until_ts` and seven days into the future, as that is read. */
-  #validUntilTs({ validUntilTs, heardTs, expiredTs }: KnownKey, nowMs: number): number {
-    const clamp = expiredTs === undefined ? this.#readings.keyValidityClamp : "none"
-    if (clamp === "none") return validUntilTs
-    return Math.min(validUntilTs, (clamp === "when-heard" ? heardTs : nowMs) + keyValidityMsMax)
-  }
-
   /** Whether the key has been seen at all. */
   has(keyId: string): boolean {
-    return this.#key(keyId) !== undefined
+    return keyIn(this.#keys, keyId) !== undefined
   }
 
   /** Whether the server might say more of the key than is known: it is unknown, or current and running out. */
   mayChange(keyId: string): boolean {
-    const known = this.#key(keyId)
+    const known = keyIn(this.#keys, keyId)
     return known === undefined || known.isCurrent
   }
 
@@ -170,6 +160,21 @@ const bind = (keys: Map<string, KnownKey>, keyId: string, key: KnownKey): void =
     known.expiredTs !== undefined || !known.isCurrent || known.validUntilTs >= key.validUntilTs
   if (!isOwnWord && key.expiredTs === undefined && isOutdated) return
   keys.set(keyId, isOwnWord ? key : { ...key, toldBy: known.toldBy })
+}
+
+/** Key ids are what others say: none is to be the name of what every object has. */
+const keyIn = (keys: KeysById, keyId: string): KnownKey | undefined =>
+  Object.hasOwn(keys, keyId) ? keys[keyId] : undefined
+
+/** §Publishing Keys: the lesser of `valid_until_ts` and seven days into the future, as that is read. */
+const goodUntilTs = (
+  { validUntilTs, heardTs, expiredTs }: KnownKey,
+  { keyValidityClamp }: KeyReadings,
+  nowMs: number,
+): number => {
+  const clamp = expiredTs === undefined ? keyValidityClamp : "none"
+  if (clamp === "none") return validUntilTs
+  return Math.min(validUntilTs, (clamp === "when-heard" ? heardTs : nowMs) + keyValidityMsMax)
 }
 
 /** Most servers have one key: an object that is written with it has no room for others. */

@@ -18,11 +18,12 @@ import {
   type TransactionInFlight,
 } from "./event-store.ts"
 import { KeptAnswers } from "./kept-answers.ts"
+import { KeptLog } from "./kept-log.ts"
 import { eventWriteOf, type KeptEvent, keptEventOf, sharedState } from "./shared-writes.ts"
 
 interface KeptRoom {
   readonly roomVersion: string
-  readonly events: Map<string, KeptEvent>
+  readonly events: KeptLog<KeptEvent>
   extremities: readonly string[]
 }
 
@@ -36,7 +37,7 @@ interface KeptDestination {
 /** What survives a crash: made once for a server, and handed to the store of each of its incarnations. */
 export class MemoryDisk {
   readonly rooms = new Map<string, KeptRoom>()
-  readonly states = new Map<string, StateWrite>()
+  states = new KeptLog<StateWrite>(({ digest }) => digest)
   readonly destinations = new Map<string, KeptDestination>()
   readonly outside = new Map<string, OutsideWrite>()
   answers = new KeptAnswers()
@@ -48,8 +49,8 @@ export class MemoryDisk {
   /** All that is kept now, on a disk of its own: a backup. What is kept is never changed, but replaced. */
   copy(): MemoryDisk {
     const copy = new MemoryDisk()
-    for (const [roomId, room] of this.rooms) copy.rooms.set(roomId, { ...room, events: new Map(room.events) })
-    for (const [digest, state] of this.states) copy.states.set(digest, state)
+    for (const [roomId, room] of this.rooms) copy.rooms.set(roomId, { ...room, events: room.events.copy() })
+    copy.states = this.states.copy()
     for (const [name, { unsent, unsentEdus, inFlight }] of this.destinations) {
       copy.destinations.set(name, {
         unsent: unsent && new SmallMap(unsent),
@@ -134,12 +135,10 @@ export const commitNow = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<vo
   if (problem !== undefined) return new StoreFailure({ reason: "broken", detail: problem })
   for (const roomId of group.forgottenRooms ?? []) disk.rooms.delete(roomId)
   for (const { roomId, roomVersion } of group.rooms ?? []) {
-    if (!disk.rooms.has(roomId)) disk.rooms.set(roomId, { roomVersion, events: new Map(), extremities: [] })
+    if (!disk.rooms.has(roomId)) disk.rooms.set(roomId, { roomVersion, events: noEvents(), extremities: [] })
   }
   for (const state of group.states ?? []) {
-    if (disk.states.has(state.digest)) continue
-    const shared = sharedState(state)
-    disk.states.set(shared.digest, shared)
+    if (!disk.states.has(state.digest)) disk.states.set(sharedState(state))
   }
   for (const event of group.events ?? []) keepEvent(disk.rooms.get(event.roomId)!, event)
   for (const { roomId, eventIds } of group.extremities ?? []) disk.rooms.get(roomId)!.extremities = eventIds
@@ -189,9 +188,10 @@ const problemOf = (disk: MemoryDisk, group: StoreGroup): string | undefined => {
 const keepEvent = (room: KeptRoom, event: EventWrite): void => {
   const kept = room.events.get(event.eventId)
   if (kept?.write.history !== undefined && event.history === undefined) return
-  const write = keptEventOf(event)
-  room.events.set(write.write.eventId, write)
+  room.events.set(keptEventOf(event))
 }
+
+const noEvents = () => new KeptLog<KeptEvent>(({ write }) => write.eventId)
 
 /** The same text for all destinations of an event, which are given one and the same reference. */
 const referenceKey = (reference: EventReference): string =>

@@ -61,18 +61,19 @@ export class StateMap {
     if (this.#base !== undefined) this.#trie = undefined
   }
 
-  get #tree(): Trie {
-    return this.#trie ?? this.#unfold(this.#base!, this.#graph!)
+  // Static, for each instance has room for a mark of its class where one method of its own is private.
+  static #treeOf(state: StateMap): Trie {
+    return state.#trie ?? StateMap.#unfolded(state, state.#base!, state.#graph!)
   }
 
-  #unfold(base: StateMap, graph: AuthGraph): Trie {
-    const draft = new TrieDraft(base.#tree)
-    for (const key of this.#remove) draft.write(key, absent)
-    const put = this.#put
+  static #unfolded(state: StateMap, base: StateMap, graph: AuthGraph): Trie {
+    const draft = new TrieDraft(StateMap.#treeOf(base))
+    for (const key of state.#remove) draft.write(key, absent)
+    const put = state.#put
     for (const event of typeof put === "number" ? [put] : put) draft.write(graph.keyOfEvent(event), event)
     const { trie } = draft
-    this.#trie = trie
-    graph.statesInUse.note(this)
+    state.#trie = trie
+    graph.statesInUse.note(state)
     return trie
   }
 
@@ -83,7 +84,7 @@ export class StateMap {
 
   /** The event under `key`, or −1 where there is none (and for the key −1). */
   get(key: number): number {
-    return entryOf(this.#tree, key)
+    return entryOf(StateMap.#treeOf(this), key)
   }
 
   /** The map with that event of `graph` in its place. */
@@ -96,38 +97,37 @@ export class StateMap {
     graph: AuthGraph,
     { put, remove }: { readonly put: Iterable<number>; readonly remove: Iterable<number> },
   ): StateMap {
-    const draft = new TrieDraft(this.#tree)
+    const draft = new TrieDraft(StateMap.#treeOf(this))
     const removed = [...remove]
     const added = [...put]
     let size = this.size
     for (const key of removed) if (draft.write(key, absent) !== absent) size -= 1
     for (const event of added) if (draft.write(graph.keyOfEvent(event), event) === absent) size += 1
-    return new StateMap(draft.trie, size, graph, this.#originOf(draft.trie, graph, added, removed))
+    return new StateMap(draft.trie, size, graph, StateMap.#originOf(this, draft.trie, graph, added, removed))
   }
 
-  /** How a map comes of this one, if that can be done again in a few changes. */
-  #originOf(
+  /** How a map comes of another one, if that can be done again in a few changes. */
+  static #originOf(
+    base: StateMap,
     trie: Trie,
     graph: AuthGraph,
     added: readonly number[],
     removed: readonly number[],
   ): Origin | undefined {
     if (added.length + removed.length > mentionsMax) return undefined
-    const remove = removed.filter((key) => entryOf(trie, key) === absent && this.get(key) !== absent)
+    const remove = removed.filter((key) => entryOf(trie, key) === absent && base.get(key) !== absent)
     const put = added.filter((event) => {
       const key = graph.keyOfEvent(event)
-      return entryOf(trie, key) === event && this.get(key) !== event
+      return entryOf(trie, key) === event && base.get(key) !== event
     })
     // One at least: whoever unfolds goes through no more maps than there are changes.
-    const changes = this.#changes + Math.max(1, put.length + remove.length)
-    return changes > changesMax
-      ? undefined
-      : { base: this, put: exactly(put), remove: exactly(remove), changes }
+    const changes = base.#changes + Math.max(1, put.length + remove.length)
+    return changes > changesMax ? undefined : { base, put: exactly(put), remove: exactly(remove), changes }
   }
 
   /** Calls `visit` for each entry, in no order that means anything. */
   forEach(visit: (event: number, key: number) => void): void {
-    visitEntries(this.#tree, visit)
+    visitEntries(StateMap.#treeOf(this), visit)
   }
 
   /**
@@ -136,7 +136,7 @@ export class StateMap {
    */
   get digest(): string {
     if (this.#digest !== undefined) return this.#digest
-    const { root } = this.#tree
+    const { root } = StateMap.#treeOf(this)
     const text = digestText(
       root === undefined || this.#graph === undefined ? emptyDigest() : digestOf(root, this.#graph),
     )
@@ -146,7 +146,7 @@ export class StateMap {
 
   /** The keys under which any two of the maps, all of one graph, differ; absence counts. */
   static differences(maps: readonly StateMap[]): readonly number[] {
-    return differingKeys(maps.map((map) => map.#tree))
+    return differingKeys(maps.map(StateMap.#treeOf))
   }
 }
 
