@@ -6,7 +6,17 @@ interface KeptAnswer {
   readonly answeredTs: number
 }
 
-/** A server name has no line break. Joined it is one text, where a template would hold on to its three parts. */
+/** So many are kept together. */
+const packedCount = 64
+
+/** Some dozens of them: the keys as one text of JSON, for each by itself would take as much again. */
+interface Pack {
+  readonly keys: string
+  readonly answers: readonly TransactionAnswer[]
+  readonly answeredTs: readonly number[]
+}
+
+/** A server name has no line break. */
 const keyOf = (origin: string, transactionId: string): string => [origin, transactionId].join("\n")
 
 /**
@@ -14,6 +24,8 @@ const keyOf = (origin: string, transactionId: string): string => [origin, transa
  * repeat a transaction. Of one that was answered twice the last answer counts.
  */
 export class KeptAnswers {
+  #packs: Pack[] = []
+  /** The last ones, which are not packed yet. */
   #keys: string[] = []
   #answers: TransactionAnswer[] = []
   #answeredTs: number[] = []
@@ -23,7 +35,14 @@ export class KeptAnswers {
   }
 
   get(origin: string, transactionId: string): TransactionAnswer | undefined {
-    return this.#answers[this.#keys.lastIndexOf(keyOf(origin, transactionId))]
+    const key = keyOf(origin, transactionId)
+    const last = this.#keys.lastIndexOf(key)
+    if (last >= 0) return this.#answers[last]
+    const written = JSON.stringify(key)
+    for (const { keys, answers } of this.#packs.toReversed()) {
+      if (keys.includes(written)) return answers[(JSON.parse(keys) as string[]).lastIndexOf(key)]
+    }
+    return undefined
   }
 
   /** The newest, so many of them, by origin and id; the oldest first. */
@@ -36,9 +55,8 @@ export class KeptAnswers {
 
   forgetBefore(ts: number): void {
     const known = this.#byKey()
-    this.#keys = []
-    this.#answers = []
-    this.#answeredTs = []
+    this.#packs = []
+    this.#clear()
     for (const [key, kept] of known) if (kept.answeredTs >= ts) this.#add(key, kept)
   }
 
@@ -52,13 +70,31 @@ export class KeptAnswers {
     this.#keys.push(key)
     this.#answers.push(answer)
     this.#answeredTs.push(answeredTs)
+    if (this.#keys.length < packedCount) return
+    this.#packs.push({
+      keys: JSON.stringify(this.#keys),
+      // Without the room for more that they have.
+      answers: this.#answers.slice(),
+      answeredTs: this.#answeredTs.slice(),
+    })
+    this.#clear()
+  }
+
+  #clear(): void {
+    this.#keys = []
+    this.#answers = []
+    this.#answeredTs = []
   }
 
   #byKey(): Map<string, KeptAnswer> {
     const known = new Map<string, KeptAnswer>()
-    for (const [at, key] of this.#keys.entries()) {
-      known.set(key, { answer: this.#answers[at]!, answeredTs: this.#answeredTs[at]! })
+    const note = (keys: readonly string[], { answers, answeredTs }: Omit<Pack, "keys">): void => {
+      for (const [at, key] of keys.entries()) {
+        known.set(key, { answer: answers[at]!, answeredTs: answeredTs[at]! })
+      }
     }
+    for (const pack of this.#packs) note(JSON.parse(pack.keys), pack)
+    note(this.#keys, { answers: this.#answers, answeredTs: this.#answeredTs })
     return known
   }
 }
