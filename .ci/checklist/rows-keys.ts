@@ -57,7 +57,7 @@ const keys: readonly Row[] = [
     test: `${rotation} > the key before > proves no request any more`,
     removal: {
       file: `${homeserver}/known-keys.ts`,
-      from: "known?.isCurrent && this.#validUntilTs(known, nowMs) >= nowMs",
+      from: "known?.isCurrent && goodUntilTs(known, this.#readings, nowMs) >= nowMs",
       to: "known !== undefined",
     },
   },
@@ -153,7 +153,7 @@ const keys: readonly Row[] = [
     test: `${fetching} > notaries > that lied are not believed any more once the server speaks for itself`,
     removal: {
       file: `${homeserver}/known-keys.ts`,
-      from: `if (isOwnWord && known.toldBy === "notary") this.#keys.set(keyId, key)`,
+      from: `if (isOwnWord && known.toldBy === "notary") keys.set(keyId, key)`,
       to: "",
     },
   },
@@ -228,8 +228,8 @@ const transactions: readonly Row[] = [
     test: `${sent} > hold fifty PDUs at most, in their order`,
     removal: {
       file: `${homeserver}/destination.ts`,
-      from: "destination.pending.splice(0, transactionPdusMax)",
-      to: "destination.pending.splice(0, 2 * transactionPdusMax)",
+      from: "takePending(destination, transactionPdusMax)",
+      to: "takePending(destination, 2 * transactionPdusMax)",
     },
   },
   {
@@ -324,7 +324,7 @@ const transactions: readonly Row[] = [
     test: `${sent} > after an outage hold the room's forward extremities, also where others spoke in between`,
     removal: {
       file: `${homeserver}/destination.ts`,
-      from: "destination.covered = dropCovered(destination, dagOf)",
+      from: "destination.covered = dropCovered(destination.missed, dagOf)",
       to: "",
     },
   },

@@ -61,7 +61,7 @@ export const startRecordingServer = Effect.fnUntraced(function* (port: number) {
     requests,
     events: () =>
       [...disk.rooms.values()].flatMap(({ roomVersion, events }) =>
-        [...events].map(([eventId, { write }]) => ({ roomVersion, eventId, pdu: write.pdu })),
+        events.values().map(({ write: { eventId, pdu } }) => ({ roomVersion, eventId, pdu })),
       ),
   } satisfies RecordingServer
 })

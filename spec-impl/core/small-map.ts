@@ -52,3 +52,23 @@ export class SmallMap<K, V> {
     if (this.#others !== undefined) yield* this.#others
   }
 }
+
+/** The map with that entry; a new one where there was none, for an empty one costs as much as one with an entry. */
+export const withEntry = <K, V extends {}>(
+  map: SmallMap<K, V> | undefined,
+  key: K,
+  value: V,
+): SmallMap<K, V> => {
+  const grown = map ?? new SmallMap<K, V>()
+  grown.set(key, value)
+  return grown
+}
+
+/** The map without what is under the key; undefined once nothing is left in it. */
+export const withoutKey = <K, V extends {}>(
+  map: SmallMap<K, V> | undefined,
+  key: K,
+): SmallMap<K, V> | undefined => {
+  map?.delete(key)
+  return map?.size === 0 ? undefined : map
+}

@@ -4,7 +4,7 @@ import type { Event } from "../core/event.ts"
 import { canonicalJson } from "../core/json/encode.ts"
 import { transactionEdusMax, transactionPdusMax } from "../core/limits.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
-import { SmallMap } from "../core/small-map.ts"
+import { type SmallMap, withEntry, withoutKey } from "../core/small-map.ts"
 import type {
   EventReference,
   QueuedEdu,
@@ -20,12 +20,12 @@ export interface Destination {
   isKept: boolean
   /** Missed events that the store has as unsent still, though a later one covers them. */
   covered: readonly EventReference[]
-  /** In the order of sending. */
+  /** In the order of sending. A list of one is shared with other destinations. */
   pending: EventReference[]
   /** Events that it missed and that no later missed event has for a parent, by event id. */
-  readonly missed: SmallMap<string, EventReference>
+  missed: SmallMap<string, EventReference> | undefined
   /** By id, in the order of sending. */
-  readonly edus: SmallMap<string, QueuedEdu>
+  edus: SmallMap<string, QueuedEdu> | undefined
   /** Ids of EDUs that mean nothing any more once it has failed to answer. */
   ofTheMoment: Set<string> | undefined
   /** Ids of EDUs in flight that were kept anew since: what is acknowledged is not the last of them. */
@@ -39,16 +39,20 @@ export interface Destination {
   isWaiting: boolean
 }
 
+/** Of a thousand servers each may have hundreds to send to: what is empty is the same for all, and never changed. */
+const none: EventReference[] = []
+const noEdus: readonly QueuedEdu[] = []
+
 /** The record of a server that has yet to get nothing. */
 export const nothingFor = (name: string): Destination => ({
   name,
   inFlight: undefined,
   isKept: false,
-  covered: [],
+  covered: none,
   keptAnew: undefined,
-  pending: [],
-  missed: new SmallMap(),
-  edus: new SmallMap(),
+  pending: none,
+  missed: undefined,
+  edus: undefined,
   ofTheMoment: undefined,
   failures: 0,
   sending: false,
@@ -74,35 +78,73 @@ export const restore = (
     const sent = edusInFlight.get(queued.id)
     if (sent === canonicalJson(queued.edu)) continue
     if (sent !== undefined) keepAnew(destination, queued.id)
-    destination.edus.set(queued.id, queued)
+    putEdu(destination, queued)
   }
 }
 
 /** Until it has caught up, what is new for it joins what it missed. */
-export const isBehind = ({ failures, missed }: Destination): boolean => failures > 0 || missed.size > 0
+export const isBehind = ({ failures, missed }: Destination): boolean => failures > 0 || missed !== undefined
 
 export const eventCount = ({ inFlight, pending, missed }: Destination): number =>
-  (inFlight?.events.length ?? 0) + pending.length + missed.size
+  (inFlight?.events.length ?? 0) + pending.length + (missed?.size ?? 0)
 
-export const eduCount = ({ inFlight, edus }: Destination): number => (inFlight?.edus.length ?? 0) + edus.size
+export const eduCount = ({ inFlight, edus }: Destination): number =>
+  (inFlight?.edus.length ?? 0) + (edus?.size ?? 0)
 
 export const hasUnsent = (destination: Destination): boolean =>
   eventCount(destination) + eduCount(destination) > 0
+
+/** Puts one event behind what is pending: given as the list of it alone, which all share to whom nothing else is pending. */
+export const putPending = (destination: Destination, alone: [EventReference]): void => {
+  const { pending } = destination
+  if (pending.length === 0) destination.pending = alone
+  else if (pending.length === 1) destination.pending = [...pending, ...alone]
+  else pending.push(...alone)
+}
+
+/** Takes so many of what is pending. */
+export const takePending = (
+  destination: Destination,
+  countMax = Number.POSITIVE_INFINITY,
+): readonly EventReference[] => {
+  const { pending } = destination
+  if (pending.length > countMax) return pending.splice(0, countMax)
+  destination.pending = none
+  return pending
+}
 
 /** Takes what the next transaction will carry: what is pending, or else the tips of what was missed; and EDUs. */
 export const takeNext = (
   destination: Destination,
   dagOf: (roomId: string) => RoomDag | undefined,
 ): Pick<TransactionInFlight, "events" | "edus"> => {
-  const edus = [...destination.edus.values()].slice(0, transactionEdusMax)
-  for (const { id } of edus) destination.edus.delete(id)
-  if (destination.pending.length > 0) {
-    return { events: destination.pending.splice(0, transactionPdusMax), edus }
-  }
-  destination.covered = dropCovered(destination, dagOf)
+  const edus = takeEdus(destination)
+  if (destination.pending.length > 0) return { events: takePending(destination, transactionPdusMax), edus }
+  if (destination.missed === undefined) return { events: none, edus }
+  destination.covered = dropCovered(destination.missed, dagOf)
   const events = [...destination.missed.values()].slice(0, transactionPdusMax)
-  for (const [, eventId] of events) destination.missed.delete(eventId)
+  for (const [, eventId] of events) destination.missed = withoutKey(destination.missed, eventId)
   return { events, edus }
+}
+
+const takeEdus = (destination: Destination): readonly QueuedEdu[] => {
+  if (destination.edus === undefined) return noEdus
+  const edus = [...destination.edus.values()].slice(0, transactionEdusMax)
+  for (const { id } of edus) destination.edus = withoutKey(destination.edus, id)
+  return edus
+}
+
+/** Puts an EDU behind those that have not left, in the place of that of its id and of the one that it replaces. */
+export const putEdu = (destination: Destination, queued: QueuedEdu): void => {
+  destination.edus?.delete(queued.id)
+  if (queued.replaces !== undefined) destination.edus?.delete(queued.replaces)
+  destination.edus = withEntry(destination.edus, queued.id, queued)
+}
+
+/** The store has all that is in flight. */
+export const noteKept = (destination: Destination): void => {
+  destination.isKept = true
+  destination.covered = none
 }
 
 /** Notes that an EDU in flight was kept anew. */
@@ -119,13 +161,13 @@ export const noteMoment = (destination: Destination, eduId: string): void => {
 
 /** It did not answer: what was of the moment is over before it can be told. */
 export const dropMoments = (destination: Destination): void => {
-  for (const id of destination.ofTheMoment ?? []) destination.edus.delete(id)
+  for (const id of destination.ofTheMoment ?? []) destination.edus = withoutKey(destination.edus, id)
   destination.ofTheMoment = undefined
 }
 
 export const coveredBy = ({ missed }: Destination, event: Event): readonly EventReference[] =>
   event.prevEvents.flatMap((parent) => {
-    const reference = missed.get(parent)
+    const reference = missed?.get(parent)
     return reference === undefined ? [] : [reference]
   })
 
@@ -136,8 +178,8 @@ export const miss = (
   event: Event,
 ): readonly EventReference[] => {
   const covered = coveredBy(destination, event)
-  for (const [, eventId] of covered) destination.missed.delete(eventId)
-  destination.missed.set(event.eventId, reference)
+  for (const [, eventId] of covered) destination.missed?.delete(eventId)
+  destination.missed = withEntry(destination.missed, event.eventId, reference)
   return covered
 }
 
@@ -146,7 +188,7 @@ export const miss = (
  * of this one. Gives what is covered by a later one.
  */
 const dropCovered = (
-  { missed }: Destination,
+  missed: SmallMap<string, EventReference>,
   dagOf: (roomId: string) => RoomDag | undefined,
 ): readonly EventReference[] => {
   const byRoom = Map.groupBy(missed.values(), ([roomId]) => roomId)

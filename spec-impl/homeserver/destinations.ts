@@ -27,10 +27,14 @@ import {
   isBehind,
   keepAnew,
   miss,
+  noteKept,
   noteMoment,
   nothingFor,
+  putEdu,
+  putPending,
   restore,
   takeNext,
+  takePending,
 } from "./destination.ts"
 import { ServerIdentity } from "./identity.ts"
 import { Listening } from "./listening.ts"
@@ -152,7 +156,7 @@ export class Destinations extends Context.Service<
 
       /** Turns a backlog into the tips of what is missed; gives what they cover. */
       const missPending = (destination: Destination): readonly EventReference[] =>
-        destination.pending.splice(0).flatMap((reference) => {
+        takePending(destination).flatMap((reference) => {
           const event = eventOf(reference)
           return event === undefined ? [] : miss(destination, reference, event)
         })
@@ -238,7 +242,7 @@ export class Destinations extends Context.Service<
       return Destinations.of({
         outgoing: (roomId, event, servers) => {
           const reference = [roomId, event.eventId] as const
-          const queued = [reference]
+          const queued: [EventReference] = [reference]
           const begun: Destination[] = []
           const taken = new Map<string, Over>()
           const queue: string[] = []
@@ -264,12 +268,12 @@ export class Destinations extends Context.Service<
           return {
             writes,
             send: () => {
-              for (const destination of begun) destination.isKept = true
+              for (const destination of begun) noteKept(destination)
               send(begun)
               for (const name of queue) {
                 const destination = destinationOf(name)
                 if (isBehind(destination)) miss(destination, reference, event)
-                else destination.pending.push(reference)
+                else putPending(destination, queued)
                 start(destination)
               }
             },
@@ -305,9 +309,7 @@ export class Destinations extends Context.Service<
               const destination = destinationOf(name)
               if (options?.isOfTheMoment && destination.failures > 0) continue
               for (const queued of edus) {
-                destination.edus.delete(queued.id)
-                if (queued.replaces !== undefined) destination.edus.delete(queued.replaces)
-                destination.edus.set(queued.id, queued)
+                putEdu(destination, queued)
                 if (options?.isOfTheMoment) noteMoment(destination, queued.id)
               }
               start(destination)

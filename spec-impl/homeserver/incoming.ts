@@ -12,6 +12,7 @@ import { ServerIdentity } from "./identity.ts"
 import { type PduResult, type Receiver, receivePdus, roomIdIn, takenIn } from "./incoming-pdus.ts"
 import { JoinsInFlight } from "./joins-in-flight.ts"
 import { KeyRing } from "./key-ring.ts"
+import { NewestMarks } from "./newest-marks.ts"
 import type { Outside } from "./outside.ts"
 import { Resyncs } from "./resyncs.ts"
 import { Rooms } from "./rooms.ts"
@@ -26,8 +27,8 @@ const hourMs = 60 * 60 * 1_000
  * ids, EDUs say what is so.
  */
 const answersKeptMs = 24 * hourMs
-/** Whether there is an answer is asked of the store for these, the newest: nobody repeats what is older than that. */
-const answersKnownMax = 100_000
+/** Whether there is an answer is asked of the store for these at least, the newest: nobody repeats what is older than that. */
+const answersKnownMin = 100_000
 
 interface UnderWay {
   /** Undefined once it is done: the tables that a map had before last longer than what is in it now. */
@@ -35,29 +36,6 @@ interface UnderWay {
 }
 
 const keyOf = (origin: string, transactionId: string): string => `${origin}\n${transactionId}`
-
-/**
- * The transactions to which there may be answers, by 30 bits of each: the store knows. Of a key itself the whole request
- * would stay in memory that it was read from.
- */
-class Answered {
-  readonly #marks = new Set<number>()
-
-  has(mark: number): boolean {
-    return this.#marks.has(mark)
-  }
-
-  note(mark: number): void {
-    // Noted last, it is forgotten last.
-    this.#marks.delete(mark)
-    this.#marks.add(mark)
-    if (this.#marks.size <= answersKnownMax) return
-    for (const oldest of this.#marks) {
-      this.#marks.delete(oldest)
-      return
-    }
-  }
-}
 
 /** FNV-1a, as much of it as is an integer without an object around it. */
 const markOf = (key: string): number => {
@@ -122,8 +100,10 @@ export class Incoming extends Context.Service<
       )
       const run = Effect.runForkWith(services)
       let clearedTs = 0
-      const answered = new Answered()
-      for (const [origin, transactionId] of yield* store.answered(answersKnownMax)) {
+      // The transactions to which there may be answers, by 30 bits of each: the store knows. Of a key itself the whole
+      // request would stay in memory that it was read from.
+      const answered = new NewestMarks(answersKnownMin)
+      for (const [origin, transactionId] of yield* store.answered(answersKnownMin)) {
         answered.note(markOf(keyOf(origin, transactionId)))
       }
 

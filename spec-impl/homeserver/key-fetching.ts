@@ -7,7 +7,7 @@ import type { JsonObject } from "../core/json/value.ts"
 import { jsonSignatureChecks } from "../core/signing.ts"
 import { FederationClient } from "../federation/client.ts"
 import { ServerIdentity } from "./identity.ts"
-import { type KeyHolder, keyHolders, lacks, type WantedKeys, want } from "./key-holders.ts"
+import { type Asked, type KeyHolder, keyHolders, lacks, type WantedKeys, want } from "./key-holders.ts"
 import type { Teller } from "./known-keys.ts"
 import { readServerKeys, type ServerKeys } from "./server-keys.ts"
 import { Settings } from "./settings.ts"
@@ -21,6 +21,8 @@ const askedAgainAfterMs = 1_000
 
 const waitMs = (failures: number): number =>
   failures === 0 ? askedAgainAfterMs : Math.min(retryMsMin * 2 ** (failures - 1), retryMsMax)
+
+const askedNow = (failures: number, nowMs: number): Asked => ({ failures, againTs: nowMs + waitMs(failures) })
 
 /** How many servers are asked for their keys at a time. */
 const concurrency = 16
@@ -128,12 +130,12 @@ export const makeKeyFetching = Effect.gen(function* () {
   const askItself = Effect.fnUntraced(function* (server: string) {
     const holder = holderOf(server)
     const work = Effect.gen(function* () {
-      if (isToWait(holder.askedAgainTs, yield* Clock.currentTimeMillis)) return
+      if (isToWait(holder.askedItself.againTs, yield* Clock.currentTimeMillis)) return
       const told = yield* askServer(server)
       if ("keys" in told) yield* learn(new Map([[holder, told]]), "itself")
       holder.problem = "keys" in told ? undefined : told.problem
-      holder.failures = "keys" in told ? 0 : holder.failures + 1
-      holder.askedAgainTs = (yield* Clock.currentTimeMillis) + waitMs(holder.failures)
+      const failures = "keys" in told ? 0 : holder.askedItself.failures + 1
+      holder.askedItself = askedNow(failures, yield* Clock.currentTimeMillis)
     })
     yield* together(asking, [server], () => work)
   })
@@ -141,7 +143,7 @@ export const makeKeyFetching = Effect.gen(function* () {
   /** Asks each notary in turn, until nothing is lacking. */
   const askNotaries = Effect.fnUntraced(function* (holders: readonly KeyHolder[]) {
     let nowMs = yield* Clock.currentTimeMillis
-    const waited = holders.filter(({ notariesAskedAgainTs }) => !isToWait(notariesAskedAgainTs, nowMs))
+    const waited = holders.filter(({ askedNotaries }) => !isToWait(askedNotaries.againTs, nowMs))
     if (waited.length === 0) return
     for (const notary of notaries) {
       const lacking = waited.filter((holder) => lacks(holder, holder.wanted, nowMs))
@@ -154,9 +156,10 @@ export const makeKeyFetching = Effect.gen(function* () {
       nowMs = yield* Clock.currentTimeMillis
     }
     nowMs = yield* Clock.currentTimeMillis
+    const well = askedNow(0, nowMs)
     for (const holder of waited) {
-      holder.notaryFailures = lacks(holder, holder.wanted, nowMs) ? holder.notaryFailures + 1 : 0
-      holder.notariesAskedAgainTs = nowMs + waitMs(holder.notaryFailures)
+      const isLacking = lacks(holder, holder.wanted, nowMs)
+      holder.askedNotaries = isLacking ? askedNow(holder.askedNotaries.failures + 1, nowMs) : well
     }
   })
 

@@ -8,21 +8,27 @@ import { Settings } from "./settings.ts"
 /** Which keys of one server are wanted, by id, and until when they must be good. */
 export type WantedKeys = ReadonlyMap<string, { readonly untilTs: number; readonly isForRequest: boolean }>
 
+/** How asking went the last time; one and the same for all servers that were asked for in one question. */
+export interface Asked {
+  readonly failures: number
+  /** Not again before. */
+  readonly againTs: number
+}
+
+const neverAsked: Asked = { failures: 0, againTs: 0 }
+
 /** One server's keys as they are known here, and how asking for them went. */
 export interface KeyHolder {
   readonly server: string
   readonly keys: KnownKeys
   /** Of notaries, by all who wait for their answers. */
   wanted: WantedKeys | undefined
-  failures: number
-  /** Not to be asked again before. */
-  askedAgainTs: number
+  askedItself: Asked
+  askedNotaries: Asked
   /** Why it has not answered when it was asked last. */
   problem: string | undefined
   /** Its key object as it was last given, by itself or by a notary. */
   given: GivenKeys | undefined
-  notaryFailures: number
-  notariesAskedAgainTs: number
 }
 
 /** As it is kept, too. */
@@ -39,10 +45,8 @@ const holderWith = (server: string, keys: KnownKeys, given?: GivenKeys): KeyHold
   keys,
   given,
   wanted: undefined,
-  failures: 0,
-  askedAgainTs: 0,
-  notaryFailures: 0,
-  notariesAskedAgainTs: 0,
+  askedItself: neverAsked,
+  askedNotaries: neverAsked,
   problem: undefined,
 })
 

@@ -4,7 +4,6 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../core/json/valu
 import { keyValidityMsMax } from "../core/limits.ts"
 import type { Readings } from "../core/readings.ts"
 import { Recent } from "../core/recent.ts"
-import { SmallMap } from "../core/small-map.ts"
 import type { ServerKeys } from "./server-keys.ts"
 
 /** What bounds the use of keys, as this server reads it. */
@@ -31,6 +30,8 @@ type KnownKey = {
   readonly toldBy: Teller
 }
 
+type KeysById = { readonly [keyId: string]: KnownKey }
+
 /**
  * One server's keys, by id. A key id stands for the first key that was seen under it: as with Synapse and
  * Dendrite, a server that uses an id again for another key is not believed. What the server says itself stands
@@ -38,9 +39,10 @@ type KnownKey = {
  */
 export class KnownKeys {
   readonly #readings: KeyReadings
-  readonly #keys = new SmallMap<string, KnownKey>()
-  /** Until when the server's own last word was to hold. */
-  #ownWordUntilTs = Number.NEGATIVE_INFINITY
+  /** In the order in which they were first seen. Never changed, but replaced: it is kept so. */
+  #keys: KeysById = {}
+  /** Until when the server's own last word was to hold, if it ever said one. */
+  #ownWordUntilTs: number | undefined
 
   constructor(readings: KeyReadings) {
     this.#readings = readings
@@ -48,60 +50,35 @@ export class KnownKeys {
 
   /** Takes in what the server published, heard at `nowMs`. Keys that it no longer names stay good for what they were. */
   learn({ validUntilTs, verifyKeys, oldVerifyKeys }: ServerKeys, toldBy: Teller, nowMs: number): void {
-    const isLastWord = toldBy === "itself" || validUntilTs >= this.#ownWordUntilTs
+    const isLastWord = toldBy === "itself" || validUntilTs >= (this.#ownWordUntilTs ?? validUntilTs)
+    const keys = new Map(Object.entries(this.#keys))
     if (toldBy === "itself") {
       this.#ownWordUntilTs = validUntilTs
-      for (const [keyId, known] of this.#keys) {
-        if (!verifyKeys.has(keyId)) this.#keys.set(keyId, { ...known, isCurrent: false })
+      for (const [keyId, known] of keys) {
+        if (!verifyKeys.has(keyId)) keys.set(keyId, { ...known, isCurrent: false })
       }
     }
     for (const [keyId, publicKey] of verifyKeys) {
       const key = textOf(publicKey)
-      this.#bind(keyId, { key, validUntilTs, heardTs: nowMs, isCurrent: isLastWord, toldBy })
+      bind(keys, keyId, { key, validUntilTs, heardTs: nowMs, isCurrent: isLastWord, toldBy })
     }
     for (const [keyId, { publicKey, expiredTs }] of oldVerifyKeys) {
       if (verifyKeys.has(keyId)) continue
       const key = textOf(publicKey)
-      this.#bind(keyId, {
+      bind(keys, keyId, {
         ...{ key, validUntilTs: expiredTs, heardTs: nowMs, isCurrent: false, toldBy },
         expiredTs,
       })
     }
-  }
-
-  /** Of more than may be known the one goes that was seen first, of those that are not in use. */
-  #makeRoom(): void {
-    if (this.#keys.size < keysMax) return
-    for (const [keyId, { isCurrent }] of this.#keys) {
-      if (isCurrent) continue
-      this.#keys.delete(keyId)
-      return
-    }
-  }
-
-  #bind(keyId: string, key: KnownKey): void {
-    const known = this.#keys.get(keyId)
-    if (known === undefined) {
-      this.#makeRoom()
-      this.#keys.set(keyId, key)
-      return
-    }
-    const isOwnWord = key.toldBy === "itself"
-    if (known.key !== key.key) {
-      if (isOwnWord && known.toldBy === "notary") this.#keys.set(keyId, key)
-      return
-    }
-    // A notary may not have heard yet that a key is no longer used.
-    const isOutdated =
-      known.expiredTs !== undefined || !known.isCurrent || known.validUntilTs >= key.validUntilTs
-    if (!isOwnWord && key.expiredTs === undefined && isOutdated) return
-    this.#keys.set(keyId, isOwnWord ? key : { ...key, toldBy: known.toldBy })
+    this.#keys = keysById(keys)
   }
 
   /** The key, if it may prove requests at `nowMs`. */
   forRequest(keyId: string, nowMs: number): Uint8Array | undefined {
-    const known = this.#keys.get(keyId)
-    return known?.isCurrent && this.#validUntilTs(known, nowMs) >= nowMs ? bytesOf(known.key) : undefined
+    const known = keyIn(this.#keys, keyId)
+    return known?.isCurrent && goodUntilTs(known, this.#readings, nowMs) >= nowMs
+      ? bytesOf(known.key)
+      : undefined
   }
 
   /**
@@ -114,52 +91,96 @@ export class KnownKeys {
     keyValidity: "ignored" | "enforced",
     nowMs: number,
   ): Uint8Array | undefined {
-    const known = this.#keys.get(keyId)
+    const known = keyIn(this.#keys, keyId)
     if (known === undefined) return undefined
     const { expiredTs, key } = known
     if (keyValidity === "enforced") {
-      return this.#validUntilTs(known, nowMs) >= originServerTs ? bytesOf(key) : undefined
+      return goodUntilTs(known, this.#readings, nowMs) >= originServerTs ? bytesOf(key) : undefined
     }
     const isLate = expiredTs !== undefined && expiredTs < originServerTs
     return isLate && this.#readings.expiredKeysBefore5 === "ignored" ? undefined : bytesOf(key)
   }
 
-  /** §Publishing Keys: the lesser of `valid_until_ts` and seven days into the future, as that is read. */
-  #validUntilTs({ validUntilTs, heardTs, expiredTs }: KnownKey, nowMs: number): number {
-    const clamp = expiredTs === undefined ? this.#readings.keyValidityClamp : "none"
-    if (clamp === "none") return validUntilTs
-    return Math.min(validUntilTs, (clamp === "when-heard" ? heardTs : nowMs) + keyValidityMsMax)
-  }
-
   /** Whether the key has been seen at all. */
   has(keyId: string): boolean {
-    return this.#keys.has(keyId)
+    return keyIn(this.#keys, keyId) !== undefined
   }
 
   /** Whether the server might say more of the key than is known: it is unknown, or current and running out. */
   mayChange(keyId: string): boolean {
-    const known = this.#keys.get(keyId)
+    const known = keyIn(this.#keys, keyId)
     return known === undefined || known.isCurrent
   }
 
   /** All that is known, to be kept. */
   toJson(): JsonObject {
-    return {
-      keys: Object.fromEntries(this.#keys),
-      ...(Number.isFinite(this.#ownWordUntilTs) ? { ownWordUntilTs: this.#ownWordUntilTs } : {}),
-    }
+    const ownWordUntilTs = this.#ownWordUntilTs
+    const isSaid = ownWordUntilTs !== undefined && Number.isFinite(ownWordUntilTs)
+    return { keys: this.#keys, ...(isSaid ? { ownWordUntilTs } : {}) }
   }
 
   /** What `toJson` gave. */
   static fromJson(kept: JsonObject, readings: KeyReadings): KnownKeys {
     const known = new KnownKeys(readings)
     if (typeof kept.ownWordUntilTs === "number") known.#ownWordUntilTs = kept.ownWordUntilTs
+    const keys = new Map<string, KnownKey>()
     for (const [keyId, entry] of Object.entries(isJsonObject(kept.keys) ? kept.keys : {})) {
       const key = readKept(entry)
-      if (key !== undefined) known.#keys.set(keyId, key)
+      if (key !== undefined) keys.set(keyId, key)
     }
+    known.#keys = keysById(keys)
     return known
   }
+}
+
+/** Of more than may be known the one goes that was seen first, of those that are not in use. */
+const makeRoom = (keys: Map<string, KnownKey>): void => {
+  if (keys.size < keysMax) return
+  for (const [keyId, { isCurrent }] of keys) {
+    if (isCurrent) continue
+    keys.delete(keyId)
+    return
+  }
+}
+
+const bind = (keys: Map<string, KnownKey>, keyId: string, key: KnownKey): void => {
+  const known = keys.get(keyId)
+  if (known === undefined) {
+    makeRoom(keys)
+    keys.set(keyId, key)
+    return
+  }
+  const isOwnWord = key.toldBy === "itself"
+  if (known.key !== key.key) {
+    if (isOwnWord && known.toldBy === "notary") keys.set(keyId, key)
+    return
+  }
+  // A notary may not have heard yet that a key is no longer used.
+  const isOutdated =
+    known.expiredTs !== undefined || !known.isCurrent || known.validUntilTs >= key.validUntilTs
+  if (!isOwnWord && key.expiredTs === undefined && isOutdated) return
+  keys.set(keyId, isOwnWord ? key : { ...key, toldBy: known.toldBy })
+}
+
+/** Key ids are what others say: none is to be the name of what every object has. */
+const keyIn = (keys: KeysById, keyId: string): KnownKey | undefined =>
+  Object.hasOwn(keys, keyId) ? keys[keyId] : undefined
+
+/** §Publishing Keys: the lesser of `valid_until_ts` and seven days into the future, as that is read. */
+const goodUntilTs = (
+  { validUntilTs, heardTs, expiredTs }: KnownKey,
+  { keyValidityClamp }: KeyReadings,
+  nowMs: number,
+): number => {
+  const clamp = expiredTs === undefined ? keyValidityClamp : "none"
+  if (clamp === "none") return validUntilTs
+  return Math.min(validUntilTs, (clamp === "when-heard" ? heardTs : nowMs) + keyValidityMsMax)
+}
+
+/** Most servers have one key: an object that is written with it has no room for others. */
+const keysById = (keys: ReadonlyMap<string, KnownKey>): KeysById => {
+  const [[keyId, key] = []] = keys
+  return keys.size === 1 ? { [keyId!]: key! } : Object.fromEntries(keys)
 }
 
 /** Of key bytes that many virtual servers hold in common. */

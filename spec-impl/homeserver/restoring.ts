@@ -71,7 +71,7 @@ export class Restorer<Room extends RestoredRoom> {
     { verdict, objection, history, position }: EventWrite,
     held: { readonly event: Event; readonly index: number },
   ): EventRecord {
-    if (history === undefined) return { place: "outlier", ...held, verdict, objection }
+    if (history === undefined) return { place: "outlier", ...held, verdict, objection, children: undefined }
     const stateOf = this.#stateOf.get(roomId)!
     const { stateBefore, stateAfter, claimedBy } = history
     return {
@@ -84,6 +84,8 @@ export class Restorer<Room extends RestoredRoom> {
       // What was fetched of the past has a place in the past (`timeline.ts`); the rest was news once.
       arrival: position !== undefined && position < 0 ? "historical" : "new",
       stateSource: claimedBy === undefined ? computed : { kind: "claimed", by: claimedBy },
+      children: undefined,
+      position: 0,
     }
   }
 }

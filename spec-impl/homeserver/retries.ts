@@ -1,11 +1,6 @@
 /** When to try again what failed: one fiber for all that wait, since of a thousand servers hundreds may be down. */
 import { type Clock, type Context, Duration, Effect, Exit, Fiber } from "effect"
 
-interface Waiting<A> {
-  readonly atMs: number
-  readonly what: A
-}
-
 const nanosPerMilli = 1_000_000n
 
 /** What waits, by when it is due on this server's clock, however that is set meanwhile. */
@@ -14,7 +9,9 @@ export class Retries<A> {
   readonly #clock: Clock.Clock
   readonly #wake: (what: A) => void
   /** The first that is due stands first. */
-  readonly #waiting: Waiting<A>[] = []
+  readonly #waiting: A[] = []
+  /** When each is due. */
+  readonly #dueMs: number[] = []
   #sleeper: Fiber.Fiber<void> | undefined
   #sleepsUntilMs = 0
 
@@ -27,18 +24,20 @@ export class Retries<A> {
 
   /** Has `what` wait for so many milliseconds. */
   add(what: A, ms: number): void {
-    const waiting = { atMs: this.#nowMs() + ms, what }
+    const dueMs = this.#nowMs() + ms
     let at = this.#waiting.length
-    while (at > 0 && this.#waiting[at - 1]!.atMs > waiting.atMs) at -= 1
-    this.#waiting.splice(at, 0, waiting)
+    while (at > 0 && this.#dueMs[at - 1]! > dueMs) at -= 1
+    this.#waiting.splice(at, 0, what)
+    this.#dueMs.splice(at, 0, dueMs)
     if (at === 0) this.#sleep()
   }
 
   /** Whether `what` waited; it does not any more. */
   cancel(what: A): boolean {
-    const at = this.#waiting.findIndex((waiting) => waiting.what === what)
+    const at = this.#waiting.indexOf(what)
     if (at < 0) return false
     this.#waiting.splice(at, 1)
+    this.#dueMs.splice(at, 1)
     if (at === 0) this.#sleep()
     return true
   }
@@ -46,6 +45,7 @@ export class Retries<A> {
   /** Wakes nothing any more. */
   readonly end: Effect.Effect<void> = Effect.suspend(() => {
     this.#waiting.length = 0
+    this.#dueMs.length = 0
     return this.#sleeper === undefined ? Effect.void : Fiber.interrupt(this.#sleeper)
   })
 
@@ -56,12 +56,12 @@ export class Retries<A> {
   #sleep(): void {
     this.#sleeper?.interruptUnsafe()
     this.#sleeper = undefined
-    const [first] = this.#waiting
-    if (first === undefined) return
-    const sleepMs = Math.max(0, first.atMs - this.#nowMs())
+    const [firstMs] = this.#dueMs
+    if (firstMs === undefined) return
+    const sleepMs = Math.max(0, firstMs - this.#nowMs())
     const sleeper = this.#run(this.#clock.sleep(Duration.millis(sleepMs)))
     this.#sleeper = sleeper
-    this.#sleepsUntilMs = first.atMs
+    this.#sleepsUntilMs = firstMs
     sleeper.addObserver((exit) => {
       if (Exit.isSuccess(exit) && this.#sleeper === sleeper) this.#wakeAll()
     })
@@ -69,9 +69,11 @@ export class Retries<A> {
 
   /** Those that are due when the sleep is over: by the clock that it was slept by, which may be wrong. */
   #wakeAll(): void {
-    const end = this.#waiting.findIndex(({ atMs }) => atMs > this.#sleepsUntilMs)
-    const due = this.#waiting.splice(0, end < 0 ? this.#waiting.length : end)
+    const end = this.#dueMs.findIndex((dueMs) => dueMs > this.#sleepsUntilMs)
+    const count = end < 0 ? this.#waiting.length : end
+    const due = this.#waiting.splice(0, count)
+    this.#dueMs.splice(0, count)
     this.#sleep()
-    for (const { what } of due) this.#wake(what)
+    for (const what of due) this.#wake(what)
   }
 }

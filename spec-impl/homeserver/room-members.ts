@@ -64,7 +64,13 @@ const hasExactly = (servers: ReadonlySet<string>, counts: ReadonlyMap<string, nu
   servers.size === counts.size && [...servers].every((server) => counts.has(server))
 
 const serverOfJoined = ({ type, stateKey, content }: Event): string | undefined =>
-  type === "m.room.member" && content.membership === "join" ? domainOf(stateKey ?? "") : undefined
+  type === "m.room.member" && content.membership === "join" ? serverName(domainOf(stateKey ?? "")) : undefined
+
+/** The same text for all virtual servers, each of which counts all others. */
+const serverName = (name: string | undefined): string | undefined =>
+  name === undefined ? undefined : (serverNames.get(name) ?? serverNames.keep(name, name))
+
+const serverNames = new Recent<string, string>()
 
 /** Whether the user is joined in `state`. */
 export const isJoinedIn = (dag: RoomDag, state: StateMap, userId: string): boolean =>

@@ -1,3 +1,5 @@
+import type { Event } from "../core/event.ts"
+import { Recent } from "../core/recent.ts"
 import type { EventRecord, TimelineRecord } from "../core/room-dag/event-record.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { AuthGraph } from "../core/state-resolution/auth-graph.ts"
@@ -111,12 +113,17 @@ const stateWrites = (
 const changeFrom = (dag: RoomDag, from: StateMap, to: StateMap): readonly StateWrite[] => {
   if (from.digest === to.digest) return []
   const changes = StateMap.differences([from, to]).map((key) => {
-    const [type, stateKey] = dag.graph.keyOf(key)
     const index = to.get(key)
-    return [type, stateKey, index < 0 ? null : dag.graph.event(index).eventId] as const
+    return index < 0 ? ([...dag.graph.keyOf(key), null] as const) : changeTo(dag.graph.event(index))
   })
   return [{ digest: to.digest, basedOn: from.size === 0 ? undefined : from.digest, changes }]
 }
+
+/** The same for all virtual servers, each of which begins with a state of hundreds of events. */
+const changeTo = (event: Event): StateWrite["changes"][number] =>
+  changesTo.get(event) ?? changesTo.keep(event, [event.type, event.stateKey!, event.eventId])
+
+const changesTo = new Recent<Event, StateWrite["changes"][number]>()
 
 /**
  * The states of a room that was kept, by their digests, with what its events are in `graph`. Each is made once, of the

@@ -131,9 +131,9 @@ export const isOfState = (entry: TimelineEntry): boolean =>
 export class RoomTimeline {
   readonly #dagOf: () => RoomDag
   /** Live events in stream order. */
-  #live: Slots<TimelineEntry, Place>
+  #live: Slots<TimelineRecord, Place>
   /** All events in room order. */
-  #history: Slots<TimelineEntry, Place>
+  #history: Slots<TimelineRecord, Place>
 
   /** `dagOf` gives the room's events as they are now; without it none is evicted. */
   constructor(dagOf: () => RoomDag = noDag) {
@@ -142,7 +142,7 @@ export class RoomTimeline {
     this.#history = this.#noSlots()
   }
 
-  #noSlots(): Slots<TimelineEntry, Place> {
+  #noSlots(): Slots<TimelineRecord, Place> {
     return new Slots(
       () => this.#dagOf().held.evicted.pages,
       (slot) => this.#placeOf(slot),
@@ -195,8 +195,7 @@ export class RoomTimeline {
     const start = this.#history.countWhile((place) => place.depth < depth)
     for (let at = start; at < this.#history.length; at++) {
       const slot = this.#history.at(at)!
-      const id =
-        typeof slot === "number" ? this.#dagOf().held.evicted.eventId(slot) : slot.record.event.eventId
+      const id = typeof slot === "number" ? this.#dagOf().held.evicted.eventId(slot) : slot.event.eventId
       if (id === eventId) return this.#entryIn(slot)
       if (this.#placeOf(slot).depth > depth) return undefined
     }
@@ -211,10 +210,11 @@ export class RoomTimeline {
   /** Events that are seen by all from now on. */
   add(entries: readonly TimelineEntry[]): void {
     for (const entry of entries) {
-      if (entry.position > 0) this.#live.insert(this.#indexInStream(entry.position), entry)
+      const record = placed(entry)
+      if (entry.position > 0) this.#live.insert(this.#indexInStream(entry.position), record)
       const last = this.#history.last
       const isLast = last === undefined || comparePlaces(this.#placeOf(last), placeOf(entry)) < 0
-      this.#history.insert(isLast ? this.#history.length : this.indexOf(placeOf(entry)), entry)
+      this.#history.insert(isLast ? this.#history.length : this.indexOf(placeOf(entry)), record)
     }
   }
 
@@ -223,10 +223,10 @@ export class RoomTimeline {
     this.#live = this.#noSlots()
     this.#history = this.#noSlots()
     for (const entry of [...entries].sort((one, other) => one.position - other.position)) {
-      if (entry.position > 0) this.#live.insert(this.#live.length, entry)
+      if (entry.position > 0) this.#live.insert(this.#live.length, placed(entry))
     }
     for (const entry of [...entries].sort((one, other) => comparePlaces(placeOf(one), placeOf(other)))) {
-      this.#history.insert(this.#history.length, entry)
+      this.#history.insert(this.#history.length, placed(entry))
     }
   }
 
@@ -243,15 +243,22 @@ export class RoomTimeline {
       : this.#live.countWhile((place) => place.position < position)
   }
 
-  #entryIn(slot: Slot<TimelineEntry> | undefined): TimelineEntry | undefined {
-    return typeof slot === "number" ? new EvictedEntry(this.#dagOf(), slot) : slot
+  #entryIn(slot: Slot<TimelineRecord> | undefined): TimelineEntry | undefined {
+    if (typeof slot === "number") return new EvictedEntry(this.#dagOf(), slot)
+    return slot === undefined ? undefined : { position: slot.position, record: slot }
   }
 
-  #placeOf(slot: Slot<TimelineEntry>): Place {
-    if (typeof slot !== "number") return placeOf(slot)
+  #placeOf(slot: Slot<TimelineRecord>): Place {
+    if (typeof slot !== "number") return { depth: slot.event.depth, position: slot.position }
     const { evicted } = this.#dagOf().held
     return { depth: evicted.depth(slot), position: evicted.position(slot) }
   }
+}
+
+/** The record of an entry, with its position: of a thousand servers each has thousands of events at such a place. */
+const placed = ({ position, record }: TimelineEntry): TimelineRecord => {
+  record.position = position
+  return record
 }
 
 const noDag = (): never => {

@@ -4,7 +4,7 @@
  */
 import { type Clock, type Context, Duration, Effect, Exit, Fiber } from "effect"
 import type { DestinationWrite, EventReference, EventStore, StoreFailure } from "../store/event-store.ts"
-import type { Destination } from "./destination.ts"
+import { type Destination, noteKept } from "./destination.ts"
 
 /** What a destination need not be told any more. */
 export interface Over {
@@ -149,8 +149,7 @@ export class TransactionLog {
         onSuccess: () => {
           ended()
           for (const destination of beginning) {
-            destination.isKept = true
-            destination.covered = []
+            noteKept(destination)
           }
           this.#sender.send(beginning)
         },

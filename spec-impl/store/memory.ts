@@ -3,7 +3,7 @@ import { compareCodePoints } from "../core/json/encode.ts"
 import type { JsonValue } from "../core/json/value.ts"
 import { memoryScratch } from "../core/paging/pages.ts"
 import { Recent } from "../core/recent.ts"
-import { SmallMap } from "../core/small-map.ts"
+import { SmallMap, withEntry, withoutKey } from "../core/small-map.ts"
 import {
   type DestinationWrite,
   type EventReference,
@@ -15,30 +15,32 @@ import {
   type StoredRoom,
   StoreFailure,
   type StoreGroup,
-  type TransactionAnswer,
   type TransactionInFlight,
 } from "./event-store.ts"
+import { KeptAnswers } from "./kept-answers.ts"
+import { KeptLog } from "./kept-log.ts"
 import { eventWriteOf, type KeptEvent, keptEventOf, sharedState } from "./shared-writes.ts"
 
 interface KeptRoom {
   readonly roomVersion: string
-  readonly events: Map<string, KeptEvent>
+  readonly events: KeptLog<KeptEvent>
   extremities: readonly string[]
 }
 
 interface KeptDestination {
-  readonly unsent: SmallMap<string, EventReference>
-  readonly unsentEdus: SmallMap<string, QueuedEdu>
+  /** Undefined where there is none, as mostly. */
+  unsent: SmallMap<string, EventReference> | undefined
+  unsentEdus: SmallMap<string, QueuedEdu> | undefined
   inFlight: TransactionInFlight | undefined
 }
 
 /** What survives a crash: made once for a server, and handed to the store of each of its incarnations. */
 export class MemoryDisk {
   readonly rooms = new Map<string, KeptRoom>()
-  readonly states = new Map<string, StateWrite>()
+  states = new KeptLog<StateWrite>(({ digest }) => digest)
   readonly destinations = new Map<string, KeptDestination>()
   readonly outside = new Map<string, OutsideWrite>()
-  readonly answers = new Map<string, { readonly answer: TransactionAnswer; readonly answeredTs: number }>()
+  answers = new KeptAnswers()
   /** By collection, then by key. */
   readonly records = new Map<string, Map<string, JsonValue>>()
   /** By collection, then by key. */
@@ -47,17 +49,17 @@ export class MemoryDisk {
   /** All that is kept now, on a disk of its own: a backup. What is kept is never changed, but replaced. */
   copy(): MemoryDisk {
     const copy = new MemoryDisk()
-    for (const [roomId, room] of this.rooms) copy.rooms.set(roomId, { ...room, events: new Map(room.events) })
-    for (const [digest, state] of this.states) copy.states.set(digest, state)
+    for (const [roomId, room] of this.rooms) copy.rooms.set(roomId, { ...room, events: room.events.copy() })
+    copy.states = this.states.copy()
     for (const [name, { unsent, unsentEdus, inFlight }] of this.destinations) {
       copy.destinations.set(name, {
-        unsent: new SmallMap(unsent),
-        unsentEdus: new SmallMap(unsentEdus),
+        unsent: unsent && new SmallMap(unsent),
+        unsentEdus: unsentEdus && new SmallMap(unsentEdus),
         inFlight,
       })
     }
     for (const [key, write] of this.outside) copy.outside.set(key, write)
-    for (const [key, answer] of this.answers) copy.answers.set(key, answer)
+    copy.answers = this.answers.copy()
     for (const [collection, records] of this.records) copy.records.set(collection, new Map(records))
     for (const [collection, blobs] of this.blobs) copy.blobs.set(collection, new Map(blobs))
     return copy
@@ -97,11 +99,11 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
     states: Effect.sync(() => [...disk.states.values()]),
     destinations: Effect.sync(() =>
       [...disk.destinations]
-        .filter(([, kept]) => kept.unsent.size + kept.unsentEdus.size > 0)
+        .filter(([, { unsent, unsentEdus }]) => unsent !== undefined || unsentEdus !== undefined)
         .map(([destination, kept]) => ({
           destination,
-          unsent: [...kept.unsent.values()],
-          unsentEdus: [...kept.unsentEdus.values()],
+          unsent: [...(kept.unsent?.values() ?? [])],
+          unsentEdus: [...(kept.unsentEdus?.values() ?? [])],
           inFlight: kept.inFlight,
         }))
         .sort((a, b) => compareCodePoints(a.destination, b.destination)),
@@ -116,27 +118,13 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
         (a, b) => compareCodePoints(a.userId, b.userId) || compareCodePoints(a.roomId, b.roomId),
       ),
     ),
-    answered: (countMax) =>
-      Effect.sync(() =>
-        [...disk.answers]
-          .sort(([, a], [, b]) => a.answeredTs - b.answeredTs)
-          .slice(-countMax)
-          .map(([key]) => readAnswerKey(key)),
-      ),
-    answer: (origin, transactionId) =>
-      Effect.sync(() => disk.answers.get(answerKey(origin, transactionId))?.answer),
+    answered: (countMax) => Effect.sync(() => disk.answers.newest(countMax)),
+    answer: (origin, transactionId) => Effect.sync(() => disk.answers.get(origin, transactionId)),
   })
 
 /** The layer in memory. */
 export const layerMemory = (disk: MemoryDisk): Layer.Layer<EventStore> =>
   Layer.succeed(EventStore, memoryStore(disk))
-
-/** A server name has no line break. Joined it is one text, where a template would hold on to its three parts. */
-const answerKey = (origin: string, transactionId: string): string => [origin, transactionId].join("\n")
-const readAnswerKey = (key: string): readonly [string, string] => {
-  const end = key.indexOf("\n")
-  return [key.slice(0, end), key.slice(end + 1)]
-}
 
 const none: readonly never[] = []
 
@@ -149,10 +137,10 @@ export const commitNow = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<vo
   if (problem !== undefined) return new StoreFailure({ reason: "broken", detail: problem })
   for (const roomId of group.forgottenRooms ?? none) disk.rooms.delete(roomId)
   for (const { roomId, roomVersion } of group.rooms ?? none) {
-    if (!disk.rooms.has(roomId)) disk.rooms.set(roomId, { roomVersion, events: new Map(), extremities: [] })
+    if (!disk.rooms.has(roomId)) disk.rooms.set(roomId, { roomVersion, events: noEvents(), extremities: [] })
   }
   for (const state of group.states ?? none) {
-    if (!disk.states.has(state.digest)) disk.states.set(state.digest, sharedState(state))
+    if (!disk.states.has(state.digest)) disk.states.set(sharedState(state))
   }
   for (const event of group.events ?? none) keepEvent(disk.rooms.get(event.roomId)!, event)
   for (const { roomId, eventIds } of group.extremities ?? none) disk.rooms.get(roomId)!.extremities = eventIds
@@ -175,15 +163,10 @@ export const commitNow = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<vo
     else kept.set(key, bytes)
   }
   for (const { origin, transactionId, answer, answeredTs } of group.answers ?? none) {
-    disk.answers.set(answerKey(origin, transactionId), { answer, answeredTs })
+    disk.answers.set(origin, transactionId, { answer, answeredTs })
   }
-  const { answersForgottenBefore } = group
-  if (answersForgottenBefore !== undefined) forgetAnswers(disk, answersForgottenBefore)
+  if (group.answersForgottenBefore !== undefined) disk.answers.forgetBefore(group.answersForgottenBefore)
   return Effect.void
-}
-
-const forgetAnswers = ({ answers }: MemoryDisk, beforeTs: number): void => {
-  for (const [key, { answeredTs }] of answers) if (answeredTs < beforeTs) answers.delete(key)
 }
 
 /** Why the group cannot be kept: an event of no room, or a state that rests on none. */
@@ -208,9 +191,10 @@ const problemOf = (disk: MemoryDisk, group: StoreGroup): string | undefined => {
 const keepEvent = (room: KeptRoom, event: EventWrite): void => {
   const kept = room.events.get(event.eventId)
   if (kept?.write.history !== undefined && event.history === undefined) return
-  const write = keptEventOf(event)
-  room.events.set(write.write.eventId, write)
+  room.events.set(keptEventOf(event))
 }
+
+const noEvents = () => new KeptLog<KeptEvent>(({ write }) => write.eventId)
 
 /** The same text for all destinations of an event, which are given one and the same reference. */
 const referenceKey = (reference: EventReference): string =>
@@ -219,17 +203,16 @@ const referenceKey = (reference: EventReference): string =>
 const referenceKeys = new Recent<EventReference, string>(256)
 
 const keepDestination = (disk: MemoryDisk, write: DestinationWrite): void => {
-  const kept = disk.destinations.get(write.destination) ?? {
-    unsent: new SmallMap(),
-    unsentEdus: new SmallMap(),
-    inFlight: undefined,
-  }
+  const kept = disk.destinations.get(write.destination) ?? noneKept()
   disk.destinations.set(write.destination, kept)
-  for (const reference of write.queued ?? []) kept.unsent.set(referenceKey(reference), reference)
-  for (const reference of write.settled ?? []) kept.unsent.delete(referenceKey(reference))
-  for (const queued of write.queuedEdus ?? []) kept.unsentEdus.set(queued.id, queued)
-  for (const id of write.settledEdus ?? []) kept.unsentEdus.delete(id)
+  for (const reference of write.queued ?? [])
+    kept.unsent = withEntry(kept.unsent, referenceKey(reference), reference)
+  for (const reference of write.settled ?? []) kept.unsent = withoutKey(kept.unsent, referenceKey(reference))
+  for (const queued of write.queuedEdus ?? []) kept.unsentEdus = withEntry(kept.unsentEdus, queued.id, queued)
+  for (const id of write.settledEdus ?? []) kept.unsentEdus = withoutKey(kept.unsentEdus, id)
   if (write.inFlight !== undefined) kept.inFlight = write.inFlight ?? undefined
-  const isIdle = kept.unsent.size + kept.unsentEdus.size === 0 && kept.inFlight === undefined
+  const isIdle = (kept.unsent ?? kept.unsentEdus ?? kept.inFlight) === undefined
   if (isIdle) disk.destinations.delete(write.destination)
 }
+
+const noneKept = (): KeptDestination => ({ unsent: undefined, unsentEdus: undefined, inFlight: undefined })

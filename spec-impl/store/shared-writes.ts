@@ -9,6 +9,7 @@ export interface KeptEvent {
 }
 
 const events = new Recent<EventWrite["pdu"], EventWrite>()
+const placed = new Recent<EventWrite, Map<number | undefined, KeptEvent>>(512)
 const states = new Recent<string, StateWrite>()
 
 /** The event, with what is equal in the write that was last kept of its PDU. */
@@ -16,7 +17,17 @@ export const keptEventOf = (write: EventWrite): KeptEvent => {
   const last = events.get(write.pdu)
   const shared = last !== undefined && isEqualButForPosition(last, write) ? last : write
   if (shared !== last) events.keep(write.pdu, write)
-  return { write: shared, position: write.position }
+  return keptAt(shared, write.position)
+}
+
+/** Servers that came into a room together take in its events as the same ones of theirs. */
+const keptAt = (write: EventWrite, position: number | undefined): KeptEvent => {
+  const byPosition = placed.get(write) ?? placed.keep(write, new Map())
+  const known = byPosition.get(position)
+  if (known !== undefined) return known
+  const kept = { write, position }
+  byPosition.set(position, kept)
+  return kept
 }
 
 /** As it was written. */

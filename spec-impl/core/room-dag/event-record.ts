@@ -58,7 +58,12 @@ interface Held {
   readonly objection: Objection | undefined
   /** Its place in the auth graph; −1 for message events, and for events that their own auth_events reject. */
   readonly index: number
+  /** Which events of the history name it among their prev_events. Of those that hold it alone `HeldEvents` writes it. */
+  children: Children | undefined
 }
+
+/** Most events have one child, which stands for itself; more are an array that has no room for others. */
+export type Children = string | readonly string[]
 
 /** Held for the sake of the events that cite it; its place in the room's history is not known. */
 export interface OutlierRecord extends Held {
@@ -73,4 +78,9 @@ export interface TimelineRecord extends Held {
   readonly stateAfter: StateMap
   readonly stateSource: StateSource
   readonly arrival: Arrival
+  /**
+   * Its place in the order in which this server took events in; negative for what was fetched of the past, 0 while it
+   * has none. Written once, by the room's timeline.
+   */
+  position: number
 }

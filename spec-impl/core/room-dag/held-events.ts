@@ -3,7 +3,13 @@ import type { Event } from "../event.ts"
 import { memoryScratch, Pages } from "../paging/pages.ts"
 import type { RoomVersion } from "../room-version.ts"
 import type { StateMap } from "../state-resolution/state-map.ts"
-import type { EventRecord, TimelineRecord, Verdict } from "./event-record.ts"
+import {
+  type Children,
+  computed,
+  type EventRecord,
+  type TimelineRecord,
+  type Verdict,
+} from "./event-record.ts"
 import { EvictedEvents, type Ordinal } from "./evicted-events.ts"
 import type { History } from "./forward-extremities.ts"
 
@@ -32,8 +38,8 @@ export class HeldEvents implements History {
   #recalledLast: Ordinal | undefined
   readonly #records = new Map<string, EventRecord>()
   #revision = 0
-  /** Most have one child, which stands for itself; more are an array that has no room for others. */
-  readonly #children = new Map<string, string | readonly string[]>()
+  /** The children of events that are not in memory; of all others each record has them. */
+  readonly #childrenOfOthers = new Map<string, Children>()
 
   /** Without `elsewhere` none is evicted. */
   constructor(version: RoomVersion, elsewhere: Elsewhere | undefined) {
@@ -100,7 +106,7 @@ export class HeldEvents implements History {
 
   /** Timeline events that name `eventId` among their prev_events. */
   readonly childrenOf = (eventId: string): readonly string[] => {
-    const known = this.#children.get(eventId)
+    const known = this.#knownChildren(eventId)
     if (known !== undefined) return typeof known === "string" ? [known] : known
     const ordinal = this.evicted.find(eventId)
     return ordinal < 0 ? [] : this.evicted.childrenOf(ordinal)
@@ -112,28 +118,45 @@ export class HeldEvents implements History {
   }
 
   put(record: EventRecord): void {
+    const { eventId } = record.event
     this.#revision += 1
-    this.#records.set(record.event.eventId, record)
+    record.children = this.#knownChildren(eventId)
+    this.#records.set(eventId, record)
+    this.#childrenOfOthers.delete(eventId)
   }
 
   remove(eventId: string): void {
     this.#revision += 1
+    const children = this.#records.get(eventId)?.children
     this.#records.delete(eventId)
+    if (children !== undefined) this.#childrenOfOthers.set(eventId, children)
+  }
+
+  /** The children of an event, but for those that are kept with it where it is evicted. */
+  #knownChildren(eventId: string): Children | undefined {
+    const record = this.#records.get(eventId)
+    return record === undefined ? this.#childrenOfOthers.get(eventId) : record.children
+  }
+
+  #setChildren(eventId: string, children: Children | undefined): void {
+    const record = this.#records.get(eventId)
+    if (record !== undefined) record.children = children
+    else if (children === undefined) this.#childrenOfOthers.delete(eventId)
+    else this.#childrenOfOthers.set(eventId, children)
   }
 
   addChild(parent: string, child: string): void {
     const children = this.childrenOf(parent)
-    this.#children.set(parent, children.length === 0 ? child : children.concat(child))
+    this.#setChildren(parent, children.length === 0 ? child : children.concat(child))
   }
 
   removeLastChild(parent: string): void {
-    if (!this.#children.has(parent)) return
+    if (this.#knownChildren(parent) === undefined) return
     const left = this.childrenOf(parent).slice(0, -1)
     const ordinal = this.evicted.find(parent)
     // Those that are kept with an evicted parent are the first ones that it had.
     const kept = ordinal < 0 ? 0 : this.evicted.childrenOf(ordinal).length
-    if (left.length === kept) this.#children.delete(parent)
-    else this.#children.set(parent, left)
+    this.#setChildren(parent, left.length === kept ? undefined : left)
   }
 
   /** Whether an event can ever be evicted: an accepted message that redacts nothing, before which the state was computed. */
@@ -158,7 +181,7 @@ export class HeldEvents implements History {
     const record = this.#records.get(eventId)
     if (record?.place !== "timeline" || !this.isEvictable(record, position)) return undefined
     const ordinal = this.evicted.add(record, position)
-    this.#records.delete(eventId)
+    this.remove(eventId)
     for (const each of [eventId, ...record.event.prevEvents]) this.#evictChildren(each)
     return ordinal
   }
@@ -166,14 +189,14 @@ export class HeldEvents implements History {
   /** The children of an evicted event are kept with it, once all of them are evicted too. */
   #evictChildren(eventId: string): void {
     const parent = this.evicted.find(eventId)
-    const children = parent >= 0 && this.#children.has(eventId) ? this.childrenOf(eventId) : []
+    const children = parent >= 0 && this.#childrenOfOthers.has(eventId) ? this.childrenOf(eventId) : []
     // Those that came last are evicted last.
     const isWhole =
       children.length > 0 &&
       children.findLast((child) => this.#records.has(child) || this.evicted.find(child) < 0) === undefined
     if (!isWhole) return
     this.evicted.setChildren(parent, children)
-    this.#children.delete(eventId)
+    this.#childrenOfOthers.delete(eventId)
   }
 
   /** The ids of those that come next where one goes on in that direction. */
@@ -199,8 +222,10 @@ export class HeldEvents implements History {
       index: -1,
       stateBefore: state,
       stateAfter: state,
-      stateSource: { kind: "computed" },
+      stateSource: computed,
       arrival: this.evicted.position(ordinal) > 0 ? "new" : "historical",
+      children: undefined,
+      position: this.evicted.position(ordinal),
     }
   }
 }

@@ -223,6 +223,7 @@ export class RoomDag {
       verdict: objection === undefined ? "accepted" : "rejected",
       objection,
       index: objection === undefined ? this.intern(event) : -1,
+      children: undefined,
     }
   }
 
@@ -261,6 +262,8 @@ export class RoomDag {
       stateAfter: applies ? this.applied(stateBefore, index) : stateBefore,
       stateSource,
       arrival,
+      children: undefined,
+      position: 0,
     }
   }
 

@@ -1,3 +1,4 @@
+import { Recent } from "../recent.ts"
 import type { AuthGraph } from "./auth-graph.ts"
 import { digestText, emptyDigest } from "./digest.ts"
 import { absent, differingKeys, digestOf, entryOf, type Trie, TrieDraft, visitEntries } from "./state-trie.ts"
@@ -13,6 +14,8 @@ interface Origin {
 
 /** More changes than that are not made again, nor are they looked for among more: such a map keeps its tree. */
 const changesMax = 64
+const none: readonly number[] = []
+const noOrigin = { base: undefined, put: none, remove: none, changes: 0 } as const
 const mentionsMax = 256
 
 /**
@@ -30,7 +33,13 @@ export class StateMap {
   readonly size: number
   /** Undefined while it is folded. */
   #trie: Trie | undefined
-  readonly #origin: Origin | undefined
+  // What it came of is no object of its own: of a thousand servers each holds thousands of states.
+  /** Undefined for a map that is never folded. */
+  readonly #base: StateMap | undefined
+  /** One alone stands for itself. */
+  readonly #put: number | readonly number[]
+  readonly #remove: readonly number[]
+  readonly #changes: number
   /** Undefined for the empty map, which is every graph's. */
   readonly #graph: AuthGraph | undefined
   #digest: string | undefined
@@ -39,26 +48,32 @@ export class StateMap {
     this.#trie = trie
     this.size = size
     this.#graph = graph
-    this.#origin = origin
+    const { base, put, remove, changes } = origin ?? noOrigin
+    this.#base = base
+    this.#put = put.length === 1 ? put[0]! : put
+    this.#remove = remove
+    this.#changes = changes
     if (origin !== undefined) graph?.statesInUse.note(this)
   }
 
   /** Lets go of the tree, where it can be made again. */
   fold(): void {
-    if (this.#origin !== undefined) this.#trie = undefined
+    if (this.#base !== undefined) this.#trie = undefined
   }
 
-  get #tree(): Trie {
-    return this.#trie ?? this.#unfold(this.#origin!, this.#graph!)
+  // Static, for each instance has room for a mark of its class where one method of its own is private.
+  static #treeOf(state: StateMap): Trie {
+    return state.#trie ?? StateMap.#unfolded(state, state.#base!, state.#graph!)
   }
 
-  #unfold({ base, put, remove }: Origin, graph: AuthGraph): Trie {
-    const draft = new TrieDraft(base.#tree)
-    for (const key of remove) draft.write(key, absent)
-    for (const event of put) draft.write(graph.keyOfEvent(event), event)
+  static #unfolded(state: StateMap, base: StateMap, graph: AuthGraph): Trie {
+    const draft = new TrieDraft(StateMap.#treeOf(base))
+    for (const key of state.#remove) draft.write(key, absent)
+    const put = state.#put
+    for (const event of typeof put === "number" ? [put] : put) draft.write(graph.keyOfEvent(event), event)
     const { trie } = draft
-    this.#trie = trie
-    graph.statesInUse.note(this)
+    state.#trie = trie
+    graph.statesInUse.note(state)
     return trie
   }
 
@@ -69,7 +84,7 @@ export class StateMap {
 
   /** The event under `key`, or −1 where there is none (and for the key −1). */
   get(key: number): number {
-    return entryOf(this.#tree, key)
+    return entryOf(StateMap.#treeOf(this), key)
   }
 
   /** The map with that event of `graph` in its place. */
@@ -82,38 +97,37 @@ export class StateMap {
     graph: AuthGraph,
     { put, remove }: { readonly put: Iterable<number>; readonly remove: Iterable<number> },
   ): StateMap {
-    const draft = new TrieDraft(this.#tree)
+    const draft = new TrieDraft(StateMap.#treeOf(this))
     const removed = [...remove]
     const added = [...put]
     let size = this.size
     for (const key of removed) if (draft.write(key, absent) !== absent) size -= 1
     for (const event of added) if (draft.write(graph.keyOfEvent(event), event) === absent) size += 1
-    return new StateMap(draft.trie, size, graph, this.#originOf(draft.trie, graph, added, removed))
+    return new StateMap(draft.trie, size, graph, StateMap.#originOf(this, draft.trie, graph, added, removed))
   }
 
-  /** How a map comes of this one, if that can be done again in a few changes. */
-  #originOf(
+  /** How a map comes of another one, if that can be done again in a few changes. */
+  static #originOf(
+    base: StateMap,
     trie: Trie,
     graph: AuthGraph,
     added: readonly number[],
     removed: readonly number[],
   ): Origin | undefined {
     if (added.length + removed.length > mentionsMax) return undefined
-    const remove = removed.filter((key) => entryOf(trie, key) === absent && this.get(key) !== absent)
+    const remove = removed.filter((key) => entryOf(trie, key) === absent && base.get(key) !== absent)
     const put = added.filter((event) => {
       const key = graph.keyOfEvent(event)
-      return entryOf(trie, key) === event && this.get(key) !== event
+      return entryOf(trie, key) === event && base.get(key) !== event
     })
     // One at least: whoever unfolds goes through no more maps than there are changes.
-    const changes = (this.#origin?.changes ?? 0) + Math.max(1, put.length + remove.length)
-    return changes > changesMax
-      ? undefined
-      : { base: this, put: exactly(put), remove: exactly(remove), changes }
+    const changes = base.#changes + Math.max(1, put.length + remove.length)
+    return changes > changesMax ? undefined : { base, put: exactly(put), remove: exactly(remove), changes }
   }
 
   /** Calls `visit` for each entry, in no order that means anything. */
   forEach(visit: (event: number, key: number) => void): void {
-    visitEntries(this.#tree, visit)
+    visitEntries(StateMap.#treeOf(this), visit)
   }
 
   /**
@@ -122,21 +136,23 @@ export class StateMap {
    */
   get digest(): string {
     if (this.#digest !== undefined) return this.#digest
-    const { root } = this.#tree
-    this.#digest = digestText(
+    const { root } = StateMap.#treeOf(this)
+    const text = digestText(
       root === undefined || this.#graph === undefined ? emptyDigest() : digestOf(root, this.#graph),
     )
+    this.#digest = texts.get(text) ?? texts.keep(text, text)
     return this.#digest
   }
 
   /** The keys under which any two of the maps, all of one graph, differ; absence counts. */
   static differences(maps: readonly StateMap[]): readonly number[] {
-    return differingKeys(maps.map((map) => map.#tree))
+    return differingKeys(maps.map(StateMap.#treeOf))
   }
 }
+
+/** Of states that servers of one process have in common: each text once. */
+const texts = new Recent<string, string>()
 
 /** The same without room for more, of which a filtered array has plenty. */
 const exactly = (numbers: readonly number[]): readonly number[] =>
   numbers.length === 0 ? none : numbers.slice()
-
-const none: readonly number[] = []
