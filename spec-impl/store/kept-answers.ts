@@ -54,6 +54,9 @@ export class KeptAnswers {
   }
 
   forgetBefore(ts: number): void {
+    const isYoung = (answeredTs: number): boolean => answeredTs >= ts
+    const areYoung = this.#packs.every(({ answeredTs }) => answeredTs.every(isYoung))
+    if (areYoung && this.#answeredTs.every(isYoung)) return
     const known = this.#byKey()
     this.#packs = []
     this.#clear()
@@ -62,7 +65,10 @@ export class KeptAnswers {
 
   copy(): KeptAnswers {
     const copy = new KeptAnswers()
-    for (const [key, kept] of this.#byKey()) copy.#add(key, kept)
+    copy.#packs = [...this.#packs]
+    copy.#keys = [...this.#keys]
+    copy.#answers = [...this.#answers]
+    copy.#answeredTs = [...this.#answeredTs]
     return copy
   }
 
