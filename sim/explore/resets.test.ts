@@ -13,7 +13,7 @@ const shapesIn = async (seed: number, roomVersion: string) => {
 
 describe("a random plan with a stale server", () => {
   test.each([
-    ["phantom-join-rules", 30116],
+    ["phantom-join-rules", 30349],
     ["lost-promotion-chain", 30022],
   ])("shows %s in room 11, and nothing of the kind in room 12", async (shape, seed) => {
     expect(await shapesIn(seed, "11")).toEqual([shape])

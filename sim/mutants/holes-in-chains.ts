@@ -13,5 +13,6 @@ export const holesInChains: Mutant = {
   wrong: "what was once not to be had of an auth chain is never asked for again: events are kept without it",
   real: "I16: synapse#18746; Complement TestCorruptedAuthChain",
   killedBy: "event-graph",
+  wishes: { hostile: true },
   mutation: withDag(Dag),
 }
