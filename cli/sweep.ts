@@ -34,8 +34,8 @@ const parameters = {
     Flag.optional,
   ),
   failuresMax: integerFlag("failures-max", 1).pipe(
-    Flag.withDescription("Stop after so many failures; 100 unless given"),
-    Flag.withDefault(100),
+    Flag.withDescription("Stop after so many failures; 1,000 unless given"),
+    Flag.withDefault(1_000),
   ),
   transport: Flag.Literals("transport", ["http", "direct"]).pipe(
     Flag.withDescription("Whole requests as bytes (http), or typed calls, for speed (direct)"),
