@@ -19,7 +19,6 @@ import type { Arrival, Claim, EventRecord, Objection, OutlierRecord, TimelineRec
 import { computed } from "./event-record.ts"
 import { ForeseenExtremities } from "./forward-extremities.ts"
 import { type Elsewhere, HeldEvents } from "./held-events.ts"
-import { LateResolutions } from "./late-resolutions.ts"
 import {
   objectionByCitations,
   objectionByPresent,
@@ -28,6 +27,7 @@ import {
   verdictBy,
 } from "./objections.ts"
 import { isPolicyEvent, type PolicyServer, policyServerOf } from "./policy-server.ts"
+import { RecentResolutions } from "./recent-resolutions.ts"
 import { Redactions } from "./redactions.ts"
 
 /** What a room needs from outside: its rules, its readings, and the two pure functions that may be shared. */
@@ -60,7 +60,7 @@ export class RoomDag {
   #extremities: ReadonlySet<string> = new Set()
   readonly #foreseen = new ForeseenExtremities()
   #currentState: StateMap | undefined
-  readonly #lateResolutions = new LateResolutions()
+  readonly #recentResolutions = new RecentResolutions()
 
   constructor(rules: RoomRules, signedRestrictedJoins = new Set<string>()) {
     this.rules = rules
@@ -146,7 +146,7 @@ export class RoomDag {
       if (state === undefined) throw new Error(`no state is known after ${eventId}`)
       return state
     })
-    return this.#lateResolutions.of(this.graph, this.#signedRestrictedJoins.size, states, () =>
+    return this.#recentResolutions.of(this.graph, this.#signedRestrictedJoins.size, states, () =>
       this.rules.resolve(this.graph, states, this.context),
     )
   }

@@ -13,7 +13,7 @@ const countMax = 32
  * The last resolutions of a room: while branches go on beside each other it is asked for with each event, of the same
  * states. What is given is one object then, so that whoever has seen it need not compare it with itself.
  */
-export class LateResolutions {
+export class RecentResolutions {
   readonly #known: Resolution[] = []
   #next = 0
   #revision = -1

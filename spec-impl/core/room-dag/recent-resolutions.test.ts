@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import { roomVersion } from "../room-version.ts"
 import type { StateMap } from "../state-resolution/state-map.ts"
 import { StoryRoom } from "../state-resolution/testing/story-room.ts"
-import { LateResolutions } from "./late-resolutions.ts"
+import { RecentResolutions } from "./recent-resolutions.ts"
 
 /** A room of two topics at once, and how often it was resolved which of them stays. */
 const tellTopics = () => {
@@ -14,7 +14,7 @@ const tellTopics = () => {
   for (const name of ["one", "two", "three"]) {
     room.tell(name, { by: alice, type: "m.room.topic", content: { topic: name }, after: ["join"] })
   }
-  const last = new LateResolutions()
+  const last = new RecentResolutions()
   let count = 0
   const ask = (states: readonly StateMap[], signedJoins = 0) => {
     last.of(room.graph, signedJoins, states, () => {
