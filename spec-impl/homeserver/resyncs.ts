@@ -6,6 +6,7 @@ import { Context, Effect, Layer } from "effect"
 import { domainOf } from "../core/identifiers.ts"
 import { compareCodePoints } from "../core/json/encode.ts"
 import { decideAnew } from "../core/room-dag/decide-anew.ts"
+import type { StateMap } from "../core/state-resolution/state-map.ts"
 import type { FederationClient } from "../federation/client.ts"
 import { backfillBefore } from "./backfill.ts"
 import { badAnswer, isNoAnswer } from "./failures.ts"
@@ -34,10 +35,10 @@ export class Resyncs extends Context.Service<
     readonly makeWhole: (room: Room) => Effect.Effect<void>
     /**
      * Begins to fetch the history before the events `from`: of `server`, then of those who made these events, which build
-     * on it, and of all others in the room; and again, later and later, as long as some of it is missing. Nobody must have
-     * it (§Backfilling and retrieving missing events), so that it is given up in the end, once those who can be asked have
-     * said for long that they have none. Once some other gap of the room is filled it is asked for anew: whoever filled that
-     * may be back after a long time, and what came may be what was missing here.
+     * on it, and of all others who are in the room or were by then; and again, later and later, as long as some of it is
+     * missing. Nobody must have it (§Backfilling and retrieving missing events), so that it is given up in the end, once
+     * those who can be asked have said for long that they have none. Once some other gap of the room is filled it is asked
+     * for anew: whoever filled that may be back after a long time, and what came may be what was missing here.
      */
     readonly backfill: (room: Room, server: string, from: readonly string[]) => Effect.Effect<void>
     /** How many requests of these are under way: for observers. */
@@ -169,12 +170,19 @@ export class Resyncs extends Context.Service<
 /** So long it is asked for history of servers that do answer; and any server may be the one to tell it. */
 const vainMsMax = 15 * 60_000
 
-/** Asks one server after the other, as long as something is missing; gives them all, and who of them did not answer. */
+/**
+ * Asks one server after the other, as long as something is missing; gives them all, and who of them did not answer. Who
+ * was in the room at that time may be out of it by now, by what was said here, and be the only one to hold its history.
+ */
 const backfillOfEach = Effect.fnUntraced(function* (room: Room, server: string, from: readonly string[]) {
   const { serverName } = yield* ServerIdentity
-  const makers = from.flatMap((eventId) => domainOf(room.dag.timeline(eventId)?.event.sender ?? "") ?? [])
-  const others = [...joinedServersIn(room.dag, room.dag.currentState())].sort(compareCodePoints)
-  const servers = [...new Set([server, ...makers, ...others])].filter((name) => name !== serverName)
+  const { dag } = room
+  const records = from.flatMap((eventId) => dag.timeline(eventId) ?? [])
+  const makers = records.flatMap(({ event }) => domainOf(event.sender) ?? [])
+  const inRoom = (state: StateMap) => [...joinedServersIn(dag, state)].sort(compareCodePoints)
+  const now = inRoom(dag.currentState())
+  const then = records.flatMap(({ stateBefore }) => inRoom(stateBefore))
+  const servers = [...new Set([server, ...makers, ...now, ...then])].filter((name) => name !== serverName)
   const silent: string[] = []
   for (const asked of servers) {
     if (!hasGapBefore(room, from)) break
