@@ -161,6 +161,30 @@ describe("backfill", () => {
       }),
     ))
 
+  it("asks who was in the room by the event that builds on it, though it was removed here", () =>
+    play({ servers: 3, roomVersion: "11" }, (played) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        const roomId = yield* stage.user(alice).createRoom()
+        yield* stage.user("@bob:s2").join(roomId, "s1")
+        // By this one s3 knows Alice's keys.
+        yield* stage.user("@carol:s3").join(yield* stage.user(alice).createRoom(), "s1")
+        yield* stage.quiet
+        yield* stage.rule("lost", { source: "s2", path: /\/send\// }, reply(200, { pdus: {} }))
+        yield* stage.partition(["s1"], ["s2", "s3"])
+        const unheard = yield* stage.user("@bob:s2").say(roomId, "unheard")
+        yield* stage.user("@carol:s3").join(roomId, "s2")
+        yield* stage.user(alice).kick(roomId, "@bob:s2")
+        yield* stage.partition(["s1", "s3"], ["s2"])
+        const here = yield* stage.user("@carol:s3").say(roomId, "here")
+        yield* stage.wait(10_000)
+        expect(roomOn(played, "s1", roomId).dag.holds(here.eventId)).toBe(true)
+        yield* stage.heal
+        yield* stage.quiet
+        expect(roomOn(played, "s1", roomId).dag.isInHistory(unheard.eventId)).toBe(true)
+      }),
+    ))
+
   it("waits for nobody once all have said for long that they have nothing, though one was away for a while", () =>
     inRoom((played, roomId) =>
       Effect.gen(function* () {
