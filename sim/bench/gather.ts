@@ -6,20 +6,23 @@ import type { BenchScene } from "./bench-world.ts"
 export const residentOf = (server: string): string => `@resident:${server}`
 
 /** Who is in the room hears of so many at a time, or each would be told of each by a request of its own. */
-const joiningAtOnce = 20
+const toldAtOnce = 20
 
-/** A public room of the first server's, in which all may set the topic; all others join by way of it. Gives its id. */
+/**
+ * A public room of the first server's, in which all may set the topic; all others join by way of it, one after the other,
+ * while what it has to tell waits for some more. Gives its id.
+ */
 export const gather = Effect.fnUntraced(function* ({ stage, progress }: BenchScene) {
   const [first = "", ...others] = stage.servers
   const powerLevels = { events: { "m.room.topic": 0 } }
   const roomId = yield* stage.user(residentOf(first)).createRoom({ powerLevels })
   for (let joined = 0; joined < others.length; ) {
-    const group = others.slice(joined, joined + joiningAtOnce)
-    yield* Effect.forEach(group, (server) => stage.user(residentOf(server)).join(roomId, first), {
-      concurrency: "unbounded",
-      discard: true,
-    })
-    joined += group.length
+    const release = yield* stage.fault({ fault: "hold", endpoints: ["send"] })
+    for (const server of others.slice(joined, joined + toldAtOnce)) {
+      yield* stage.user(residentOf(server)).join(roomId, first)
+      joined += 1
+    }
+    yield* release
     yield* progress("joining", joined, others.length)
   }
   yield* stage.quiet

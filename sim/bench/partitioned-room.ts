@@ -25,7 +25,10 @@ const tell = Effect.fnUntraced(function* (scene: BenchScene) {
   // By the time that they meet again each has a state of its own.
   for (const [part, [first = ""]] of parts.entries())
     yield* stage.user(residentOf(first)).setState(roomId, "m.room.topic", { topic: `of part ${part + 1}` })
-  yield* eachSpeaks(scene, roomId, "apart", { servers: stage.servers, everyMs: everyMs / partCount })
+  yield* eachSpeaks(scene, roomId, "apart", {
+    servers: stage.servers,
+    everyMs: Math.floor(everyMs / partCount),
+  })
   yield* stage.heal
   yield* stage.quiet
   yield* eachSpeaks(scene, roomId, "healed", { servers: stage.servers, everyMs })
