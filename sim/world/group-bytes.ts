@@ -118,7 +118,8 @@ const objectText = (object: object): string => {
   for (const key of sortedKeys(object)) {
     const child = (object as Readonly<Record<string, unknown>>)[key]
     if (child === undefined) continue
-    const written = textOf(child)
+    // The values of records are JSON throughout.
+    const written = key === "value" ? canonicalJson(child as JsonValue) : textOf(child)
     text += text === "{" ? `${canonicalJson(key)}:${written}` : `,${canonicalJson(key)}:${written}`
   }
   return `${text}}`

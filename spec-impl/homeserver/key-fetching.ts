@@ -4,12 +4,11 @@
  */
 import { Clock, Deferred, Effect } from "effect"
 import type { JsonObject } from "../core/json/value.ts"
-import { jsonSignatureChecks } from "../core/signing.ts"
 import { FederationClient } from "../federation/client.ts"
 import { ServerIdentity } from "./identity.ts"
 import { type Asked, type KeyHolder, keyHolders, lacks, type WantedKeys, want } from "./key-holders.ts"
 import type { Teller } from "./known-keys.ts"
-import { readServerKeys, type ServerKeys } from "./server-keys.ts"
+import { readServerKeys, type ServerKeys, vouchingChecks } from "./server-keys.ts"
 import { Settings } from "./settings.ts"
 import { Signatures } from "./signatures/signatures.ts"
 
@@ -105,7 +104,7 @@ export const makeKeyFetching = Effect.gen(function* () {
   /** A notary's own keys come from itself alone, or two of them could wait for each other. */
   const isVouchedBy = Effect.fnUntraced(function* (notary: string, keys: JsonObject) {
     const { keys: known } = holderOf(notary)
-    for (const check of jsonSignatureChecks(keys, notary)) {
+    for (const check of vouchingChecks(keys, notary)) {
       if (known.forRequest(check.keyId, yield* Clock.currentTimeMillis) === undefined)
         yield* askItself(notary)
       const key = known.forRequest(check.keyId, yield* Clock.currentTimeMillis)
@@ -120,7 +119,7 @@ export const makeKeyFetching = Effect.gen(function* () {
       holder.keys.learn(keys, teller, nowMs)
       const { validUntilTs } = keys
       if (teller === "itself" || validUntilTs >= (holder.given?.validUntilTs ?? 0)) {
-        holder.given = { keys: object, fetchedTs: nowMs, validUntilTs }
+        holder.given = { fetchedTs: nowMs, keys: object, validUntilTs }
       }
     }
     yield* keep([...told.keys()])

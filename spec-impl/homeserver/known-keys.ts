@@ -60,7 +60,7 @@ export class KnownKeys {
     }
     for (const [keyId, publicKey] of verifyKeys) {
       const key = textOf(publicKey)
-      bind(keys, keyId, { key, validUntilTs, heardTs: nowMs, isCurrent: isLastWord, toldBy })
+      bind(keys, keyId, { heardTs: nowMs, isCurrent: isLastWord, key, toldBy, validUntilTs })
     }
     for (const [keyId, { publicKey, expiredTs }] of oldVerifyKeys) {
       if (verifyKeys.has(keyId)) continue
@@ -112,7 +112,7 @@ export class KnownKeys {
     return known === undefined || known.isCurrent
   }
 
-  /** All that is known, to be kept. */
+  /** All that is known, to be kept: in canonical order, as most keys are. */
   toJson(): JsonObject {
     const ownWordUntilTs = this.#ownWordUntilTs
     const isSaid = ownWordUntilTs !== undefined && Number.isFinite(ownWordUntilTs)

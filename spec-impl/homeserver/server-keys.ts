@@ -6,7 +6,7 @@ import { decodeBase64, encodeBase64 } from "../core/base64.ts"
 import { canonicalJson } from "../core/json/encode.ts"
 import { isJsonObject, type JsonObject } from "../core/json/value.ts"
 import { Recent } from "../core/recent.ts"
-import { signingBytes, signJson } from "../core/signing.ts"
+import { jsonSignatureChecks, type SignatureCheck, signingBytes, signJson } from "../core/signing.ts"
 import type { Identity } from "./identity.ts"
 import type { Signatures } from "./signatures/signatures.ts"
 
@@ -26,16 +26,18 @@ export const publishedKeys = (
   validUntilTs: number,
   signatures: Signatures["Service"],
 ): JsonObject => {
+  // In canonical order: whoever keeps them need not sort them.
   const unsigned = {
-    server_name: serverName,
-    valid_until_ts: validUntilTs,
-    verify_keys: { [signingKey.keyId]: { key: encodeBase64(signingKey.publicKey) } },
     old_verify_keys: Object.fromEntries(
       oldKeys.map(({ keyId, publicKey, expiredTs }) => [
         keyId,
-        { key: encodeBase64(publicKey), expired_ts: expiredTs },
+        { expired_ts: expiredTs, key: encodeBase64(publicKey) },
       ]),
     ),
+    server_name: serverName,
+    signatures: {},
+    valid_until_ts: validUntilTs,
+    verify_keys: { [signingKey.keyId]: { key: encodeBase64(signingKey.publicKey) } },
   }
   return signJson(unsigned, serverName, signingKey.keyId, (message) =>
     signatures.sign(signingKey.seed, message),
@@ -66,6 +68,20 @@ type ReadKeys = { readonly keys: ServerKeys } | { readonly problem: string }
 const readings = new Recent<
   JsonObject,
   { readonly serverName: string; readonly signatures: Signatures["Service"]; readonly read: ReadKeys }
+>()
+
+/** The signatures by which `notary` vouches for a server's keys (§Querying Keys Through Another Server). */
+export const vouchingChecks = (keys: JsonObject, notary: string): readonly SignatureCheck[] => {
+  const known = vouched.get(keys)
+  if (known?.notary === notary) return known.checks
+  const checks = jsonSignatureChecks(keys, notary)
+  vouched.keep(keys, { notary, checks })
+  return checks
+}
+
+const vouched = new Recent<
+  JsonObject,
+  { readonly notary: string; readonly checks: readonly SignatureCheck[] }
 >()
 
 /** Hundreds of keys fit in. Each is verified, and all are kept: whoever publishes more is not believed. */
