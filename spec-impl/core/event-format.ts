@@ -45,7 +45,7 @@ export const parseEvent = (
   options: FormatOptions = {},
 ): ParsedEvent => {
   const known = readings.get(received)
-  if (known !== undefined && isReadingOf(known, version, options)) return known.parsed
+  if (known !== undefined && holdsFor(known, version, options)) return known.parsed
   const parsed = parseAnew(received, version, options)
   if ("event" in parsed) readings.keep(received, { parsed, version, options })
   return parsed
@@ -60,12 +60,15 @@ interface Reading {
   readonly options: FormatOptions
 }
 
-/** Whether an event that was read like that would be read alike. */
-const isReadingOf = (reading: Reading, version: RoomVersion, options: FormatOptions): boolean =>
-  reading.version === version &&
-  (reading.options.identifierLength ?? "bytes") === (options.identifierLength ?? "bytes") &&
-  (reading.options.repeatedKeys ?? "refused") === (options.repeatedKeys ?? "refused") &&
-  (reading.options.checkReferenceCounts ?? true) === (options.checkReferenceCounts ?? true)
+/** Whether an event that was read like that would be read alike: pushed, or told in answer to a question. */
+const holdsFor = ({ parsed, version, options }: Reading, asked: RoomVersion, by: FormatOptions): boolean =>
+  version === asked &&
+  (options.identifierLength ?? "bytes") === (by.identifierLength ?? "bytes") &&
+  (options.repeatedKeys ?? "refused") === (by.repeatedKeys ?? "refused") &&
+  (by.checkReferenceCounts === false || hasFewReferences(parsed.event))
+
+const hasFewReferences = ({ prevEvents, authEvents }: Event): boolean =>
+  prevEvents.length <= prevEventsMax && authEvents.length <= authEventsMax
 
 const parseAnew = (received: JsonObject, version: RoomVersion, options: FormatOptions): ParsedEvent => {
   const pdu = Object.hasOwn(received, "unsigned") ? without(received, ["unsigned"]) : received
