@@ -46,8 +46,11 @@ export const extremitiesWith = (
   if (!covered && (!accepted || isHistorical)) return before
   const after = new Set(before)
   if (accepted && !covered) after.add(newcomer.eventId)
-  const earlier = isHistorical ? ancestors(newcomer.prevEvents, history) : coveredBy(newcomer, history)
-  for (const eventId of earlier) after.delete(eventId)
+  const nearest = isHistorical ? [] : nearestAccepted(newcomer.prevEvents, history, history.parentsOf)
+  for (const eventId of nearest) after.delete(eventId)
+  // Behind one that was fetched of the past, which covers nothing by itself, are all others too.
+  const past = isHistorical ? newcomer.prevEvents : nearest.filter(history.isHistorical)
+  for (const tip of past.length > 0 ? before : []) if (isBefore(tip, past, history)) after.delete(tip)
   return after
 }
 
@@ -78,11 +81,21 @@ export const isCovered = (eventId: string, history: History): boolean => {
   return children.length > 0 && nearestAccepted(children, history, history.childrenOf).length > 0
 }
 
-/** The nearest that were accepted; behind one that was fetched of the past, which covers nothing by itself, all others too. */
-const coveredBy = ({ prevEvents }: Newcomer, history: History): Iterable<string> => {
-  const nearest = nearestAccepted(prevEvents, history, history.parentsOf)
-  const ofThePast = nearest.filter(history.isHistorical)
-  return ofThePast.length === 0 ? nearest : [...nearest, ...ancestors(ofThePast, history)]
+/**
+ * Whether a tip is one of those events, or comes before one. It is sought from the tip: little comes after that, and all
+ * of the history may come before them.
+ */
+const isBefore = (tip: string, eventIds: readonly string[], history: History): boolean => {
+  const sought = new Set(eventIds)
+  const seen = new Set<string>()
+  const waiting = [tip]
+  for (let eventId = waiting.pop(); eventId !== undefined; eventId = waiting.pop()) {
+    if (sought.has(eventId)) return true
+    if (seen.has(eventId)) continue
+    seen.add(eventId)
+    waiting.push(...history.childrenOf(eventId))
+  }
+  return false
 }
 
 const extremitiesAfterEntry = (
