@@ -166,6 +166,37 @@ const forgottenEnd = planOf(
 )
 
 /**
+ * Bob's server has forgotten what Charlie said, and is cut off while Alice builds on it and takes the word from all: hers,
+ * which would tell it of that, goes away.
+ */
+const builtOnUnheard: Plan = {
+  ...planOf(
+    3,
+    charlieJoins,
+    {
+      id: "trust",
+      atMs: 3_000,
+      do: { act: "set-levels", user: "@alice:s1", room: "r", users: { "@charlie:s3": 50 } },
+    },
+    { id: "backup", atMs: 4_000, fault: { fault: "store-rollback", server: "s2", afterMs: 6_000 } },
+    { id: "say", atMs: 5_000, do: { act: "message", user: "@charlie:s3", room: "r" } },
+    { id: "cut", atMs: 12_000, fault: { fault: "isolation", servers: ["s2"] } },
+    {
+      id: "silence",
+      atMs: 15_000,
+      do: {
+        act: "set-levels",
+        user: "@alice:s1",
+        room: "r",
+        users: { "@alice:s1": 0, "@bob:s2": 0, "@charlie:s3": 0 },
+        asked: { events_default: 50 },
+      },
+    },
+  ),
+  core: ["s2", "s3"],
+}
+
+/**
  * Bob's server has forgotten what he said, and hears of that again from Alice's, which removes him and goes away. Charlie's
  * was cut off: nobody tells it what Bob said.
  */
@@ -273,6 +304,13 @@ describe("what a server lacks", () => {
     // It has not forgotten what it never took in.
     const mutant = withMutant(forgottenEnd, "s2", { user: "@alice:s1", atMs: 3_000 })
     expect(await shapesIn(mutant)).toEqual(["live null"])
+  })
+
+  test("what it knew and has forgotten, on which somebody built who is away", async () => {
+    expect(await shapesIn(builtOnUnheard)).toEqual(["core-live unheard-departure"])
+    // It has not forgotten what it never took in.
+    const mutant = withMutant(builtOnUnheard, "s2", { user: "@charlie:s3", atMs: 5_500 })
+    expect(await shapesIn(mutant)).toEqual(["core-live null", "live null"])
   })
 
   test("what its own server has forgotten, and heard of again from another", async () => {

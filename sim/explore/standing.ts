@@ -227,12 +227,18 @@ class Standing {
       (rolledBack.has(server) &&
         overheard.hasTaken(server, eventId) &&
         (this.#copies.lackedFrom("forgotten", server, hasKnownDeparture).has(eventId) ||
-          this.#copies.builtOn(eventId).every((later) => this.#isKnownOnce(server, later))))
+          this.#copies.builtOn(eventId).every((later) => this.#isUntold(server, later))))
     )
   }
 
-  #isKnownOnce(server: string, eventId: string): boolean {
-    return this.#judged.overheard.hasTaken(server, eventId) && !this.#copies.isHeld(server, eventId)
+  /** Whether nobody tells the server of the event any more: it knew it once, or nobody who tells of it knew the server. */
+  #isUntold(server: string, eventId: string): boolean {
+    if (this.#copies.isHeld(server, eventId)) return false
+    const [heldBy] = this.#copies.holdersOf(eventId)
+    return (
+      this.#judged.overheard.hasTaken(server, eventId) ||
+      (heldBy !== undefined && this.#isUnowed({ server, eventId, heldBy }))
+    )
   }
 
   /**
