@@ -14,7 +14,15 @@ interface AskedForKeys {
   readonly by: string
   readonly of: string
   readonly at: number
+  /** When whoever was asked said what it did. */
+  readonly saidAt: number
   readonly isOwn: boolean
+}
+
+/** What a server published from some time on, until it published others. */
+interface Published {
+  readonly since: number
+  readonly keys: readonly PublicKey[]
 }
 
 export class HeardKeys {
@@ -22,8 +30,8 @@ export class HeardKeys {
   readonly #now: () => number
   readonly #told: AskedForKeys[] = []
   readonly #vain: AskedForKeys[] = []
-  /** By server: the keys that it published last, those that it ceased to publish at some time, and old ones, each time anew. */
-  readonly #published = new Map<string, readonly PublicKey[]>()
+  /** By server: the keys that it published, those that it ceased to publish at some time, and old ones, each time anew. */
+  readonly #published = new Map<string, Published[]>()
   readonly #gone = new Map<string, PublicKey[]>()
   readonly #old = new Map<string, OldKey[]>()
   /** By server and key id, of keys in the place of others: since when it is published, at the latest. */
@@ -35,23 +43,22 @@ export class HeardKeys {
   }
 
   /** Of a question that was answered, or came to nothing. */
-  asked(
-    { by, of, target }: { readonly by: string; readonly of: string; readonly target: string },
-    isVain: boolean,
-  ): void {
+  asked(question: Omit<AskedForKeys, "at" | "isOwn"> & { readonly target: string }, isVain: boolean): void {
+    const { by, of, saidAt, target } = question
     const questions = isVain ? this.#vain : this.#told
-    questions.push({ by, of, at: this.#now(), isOwn: isOwnKeys(target) })
+    questions.push({ by, of, at: this.#now(), saidAt, isOwn: isOwnKeys(target) })
   }
 
   note(server: string): void {
     const identity = this.#servers.get(server)?.identity
-    const known = this.#published.get(server) ?? []
+    const published = this.#published.get(server) ?? []
+    const known = published.at(-1)?.keys ?? []
     if (identity === undefined || identity.signingKey.publicKey === known[0]?.publicKey) return
     const keys = [identity.signingKey, ...identity.oldKeys]
     const gone = known.filter(({ publicKey }) => !keys.some((key) => isSame(key.publicKey, publicKey)))
     if (known.length > 0 && !known.some(({ keyId }) => keyId === identity.signingKey.keyId))
       this.#new.set(`${server} ${identity.signingKey.keyId}`, this.#now())
-    this.#published.set(server, keys)
+    this.#published.set(server, [...published, { since: this.#now(), keys }])
     this.#old.set(server, [...(this.#old.get(server) ?? []), ...identity.oldKeys])
     this.#gone.set(server, [...(this.#gone.get(server) ?? []), ...gone])
   }
@@ -69,24 +76,30 @@ export class HeardKeys {
   }
 
   /**
-   * Whether the server had asked for the keys of `signer` in vain by then: it had never heard from that one itself since
-   * that published the key, nor after it had asked from anybody else who could tell. Of a server's first keys any notary
-   * may know; of one in the place of another, who has heard since.
+   * Whether the server had asked for the keys of `signer` in vain by then: it had never heard of this one from itself, nor
+   * after it had asked from anybody who vouches for it, and so had heard of it last.
    */
   wereUnheard(server: string, by: number, signer: string, keyId: string): boolean {
+    const since = this.#new.get(`${signer} ${keyId}`) ?? 0
     const asked = this.#vain.findLast(
       (question) => question.by === server && question.of === signer && question.at < by && question.isOwn,
     )
-    const since = this.#new.get(`${signer} ${keyId}`)
-    if (asked === undefined || asked.at < (since ?? 0)) return false
-    const knowing = new Set([signer])
+    if (asked === undefined || asked.at < since) return false
+    const vouching = new Set<string>()
     for (const told of this.#told) {
-      if (told.at < (since ?? 0) || told.at > by) continue
-      const couldTell = told.of === signer || (!told.isOwn && (since === undefined || knowing.has(told.of)))
-      if (couldTell && told.by === server && (told.of === signer || told.at > asked.at)) return false
-      if (couldTell) knowing.add(told.by)
+      if (told.at < since || told.at > by) continue
+      const isOfItself = told.of === signer
+      const isNamed = isOfItself ? this.#publishes(signer, keyId, told.saidAt) : vouching.has(told.of)
+      if (isNamed && told.by === server && (isOfItself || told.at > asked.at)) return false
+      if (isNamed && (isOfItself || !told.isOwn)) vouching.add(told.by)
+      else if (isOfItself) vouching.delete(told.by)
     }
     return true
+  }
+
+  #publishes(server: string, keyId: string, at: number): boolean {
+    const published = this.#published.get(server)?.findLast(({ since }) => since <= at)
+    return published === undefined || published.keys.some((key) => key.keyId === keyId)
   }
 }
 

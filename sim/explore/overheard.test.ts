@@ -90,8 +90,29 @@ describe("keys that a server had asked for in vain", () => {
   test("nor those that it was told", async () => {
     const vain = asks("2", "s2", ownKeys, inVain("2"))
     expect(await wereUnheard(...asks("1", "s2", ownKeys, ...told("1")), ...vain, taken)).toBe(false)
-    expect(await wereUnheard(...vain, ...asks("3", "s3", notary, ...told("3")), taken)).toBe(false)
+    const asksNotary = asks("3", "s3", notary, ...told("3"))
+    const notaryAsks: readonly Line[] = [["request", "4", "s3", "s2", "GET", ownKeys, ""], ...told("4")]
+    expect(await wereUnheard(...notaryAsks, ...vain, ...asksNotary, taken)).toBe(false)
+    // Nobody has told the notary.
+    expect(await wereUnheard(...vain, ...asksNotary, taken)).toBe(true)
     expect(await wereUnheard(...vain, taken, ...asks("3", "s2", ownKeys, ...told("3")))).toBe(true)
+  })
+
+  test("of a notary that has heard since that the server lost it, and so vouches for the new one", async () => {
+    const vain = asks("2", "s2", ownKeys, inVain("2"))
+    const asksNotary = asks("3", "s3", notary, ...told("3"))
+    const notaryAsks = (id: string): readonly Line[] => [
+      ["request", id, "s3", "s2", "GET", ownKeys, ""],
+      ...told(id),
+    ]
+    const before = [...signsBy(1), ...notaryAsks("4")]
+    const wasFirstUnheard = (...lines: readonly Line[]): Promise<boolean> =>
+      heard(lines, (overheard) =>
+        overheard.keys.wereUnheard("s1", overheard.takenAt("s1", "$join"), "s2", "ed25519:1"),
+      )
+    const lost = [...before, ...signsBy(2)]
+    expect(await wasFirstUnheard(...lost, ...notaryAsks("5"), ...vain, ...asksNotary, taken)).toBe(true)
+    expect(await wasFirstUnheard(...lost, ...vain, ...asksNotary, taken)).toBe(false)
   })
 
   test("not by what another says of its own keys", async () => {

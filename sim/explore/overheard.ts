@@ -28,6 +28,7 @@ interface Asked {
   readonly by: string
   readonly of: string
   readonly target: string
+  saidAt: number
   isVain?: boolean
   isAltered?: boolean
 }
@@ -90,12 +91,13 @@ export class Overheard {
       this.#noteObjection(id, String(fields[1]), String(fields[2]))
     if (kind === "request") {
       const [, by, of, , target] = fields.map(String) as [string, string, string, string, string]
-      this.#requests.set(id, { by, of, target })
+      this.#requests.set(id, { by, of, target, saidAt: this.#now })
       return
     }
     const request = this.#requests.get(id)
     if (request === undefined) return
     if (kind === "delivered") this.#arrives(request)
+    if (kind === "answer") request.saidAt = this.#now
     if (kind === "answer" && isAboutKeys(request.target)) this.keys.note(request.of)
     const isAltered = kind === "altered-answer"
     const isError = kind === "answer" && Number(fields[1]) >= 400
