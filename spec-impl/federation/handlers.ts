@@ -4,7 +4,7 @@ import type { HttpRouter } from "effect/http"
 import type { HttpApiEndpoint } from "effect/http-api"
 import type { FederationChapters } from "./api.ts"
 import { Asker, Authentication, Origin } from "./authentication.ts"
-import { type Chapter, chapterKey } from "./chapter.ts"
+import { type Chapter, chapterKey, type Handler } from "./chapter.ts"
 import { MatrixEndpoint } from "./matrix-endpoint.ts"
 
 /** What the parts of a request say. */
@@ -18,6 +18,12 @@ export interface Given {
 export interface From {
   readonly asker: string
   readonly origin: string | undefined
+}
+
+/** Who answers one endpoint, and among which services. */
+interface Answering {
+  readonly handler: Handler
+  readonly among: Chapter["among"]
 }
 
 type ServicesOf<R> = HttpRouter.Request.Only<"Requires" | "GlobalRequires", R>
@@ -40,7 +46,16 @@ export const buildHandlers = Effect.fnUntraced(function* <E, R>(
     Layer.provide(chapters, layerMarks) as unknown as Layer.Layer<FederationChapters, E>,
   )
 
-  const chapterOf = (group: string) => built.mapUnsafe.get(chapterKey(group)) as Chapter
+  /** Of the endpoints that were asked for. */
+  const known = new Map<HttpApiEndpoint.Top, Answering>()
+  const answeringOf = (group: string, endpoint: HttpApiEndpoint.Top): Answering | undefined => {
+    const { handlers, among } = built.mapUnsafe.get(chapterKey(group)) as Chapter
+    const handler = handlers.get(endpoint.identifier)
+    if (handler === undefined) return undefined
+    const answering = { handler, among }
+    known.set(endpoint, answering)
+    return answering
+  }
 
   /** Runs `effect` among the services of the server. */
   const within = <A, Error>(effect: Effect.Effect<A, Error>): Effect.Effect<A, Error> =>
@@ -53,9 +68,9 @@ export const buildHandlers = Effect.fnUntraced(function* <E, R>(
     given: Given,
     { asker, origin }: From,
   ): Effect.Effect<unknown, unknown> => {
-    const { handlers, among } = chapterOf(group)
-    const handler = handlers.get(endpoint.identifier)
-    if (handler === undefined) return Effect.die(`nobody answers ${endpoint.identifier}`)
+    const answering = known.get(endpoint) ?? answeringOf(group, endpoint)
+    if (answering === undefined) return Effect.die(`nobody answers ${endpoint.identifier}`)
+    const { handler, among } = answering
     // In their place, not merged with what is there: that would copy them all for each request.
     const context = (
       origin === undefined ? Context.add(among, Asker, asker) : Context.add(among, Origin, origin)

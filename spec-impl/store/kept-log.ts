@@ -5,31 +5,36 @@
 export class KeptLog<V> {
   readonly #keyOf: (value: V) => string
   #values: V[] = []
-  /** By hash, the next place where that is taken: the index of the value, and one; 0 where there is none. */
-  #places = new Int32Array(8)
+  /**
+   * By hash, the next place where that is taken: the index of the value, and one; 0 where there is none. The highest bits
+   * are those of the hash: of most others it is seen by them that they have another key, and the value is not looked at.
+   */
+  #places = new Uint32Array(8)
 
   constructor(keyOf: (value: V) => string) {
     this.#keyOf = keyOf
   }
 
   get(key: string): V | undefined {
-    const known = this.#places[this.#placeOf(key)]!
+    const known = this.#places[this.#placeOf(key, hashOf(key))]! & indexBits
     return known === 0 ? undefined : this.#values[known - 1]
   }
 
   has(key: string): boolean {
-    return this.#places[this.#placeOf(key)] !== 0
+    return this.#places[this.#placeOf(key, hashOf(key))] !== 0
   }
 
   /** Keeps it, in the place of what has the same key. */
   set(value: V): void {
-    const place = this.#placeOf(this.#keyOf(value))
-    const known = this.#places[place]!
+    const key = this.#keyOf(value)
+    const hash = hashOf(key)
+    const place = this.#placeOf(key, hash)
+    const known = this.#places[place]! & indexBits
     if (known !== 0) {
       this.#values[known - 1] = value
       return
     }
-    this.#places[place] = this.#values.push(value)
+    this.#places[place] = (hash & ~indexBits) | this.#values.push(value)
     if (this.#values.length * 4 > this.#places.length * 3) this.#grow()
   }
 
@@ -45,21 +50,29 @@ export class KeptLog<V> {
     return copy
   }
 
-  /** Where the key is, or would be. */
-  #placeOf(key: string): number {
+  /** Where the key, which has that hash, is or would be. */
+  #placeOf(key: string, hash: number): number {
     const last = this.#places.length - 1
-    let place = hashOf(key) & last
-    while (this.#places[place] !== 0 && this.#keyOf(this.#values[this.#places[place]! - 1]!) !== key) {
-      place = (place + 1) & last
+    for (let place = hash & last; ; place = (place + 1) & last) {
+      const known = this.#places[place]!
+      if (known === 0) return place
+      const isLike = ((known ^ hash) & ~indexBits) === 0
+      if (isLike && this.#keyOf(this.#values[(known & indexBits) - 1]!) === key) return place
     }
-    return place
   }
 
   #grow(): void {
-    this.#places = new Int32Array(this.#places.length * 2)
-    for (const [at, value] of this.#values.entries()) this.#places[this.#placeOf(this.#keyOf(value))] = at + 1
+    this.#places = new Uint32Array(this.#places.length * 2)
+    for (const [at, value] of this.#values.entries()) {
+      const key = this.#keyOf(value)
+      const hash = hashOf(key)
+      this.#places[this.#placeOf(key, hash)] = (hash & ~indexBits) | (at + 1)
+    }
   }
 }
+
+/** Sixty million values are more than fit into memory. */
+const indexBits = 2 ** 26 - 1
 
 /** So many characters of a hash, as most keys are, tell it from others. */
 const hashedMax = 12
