@@ -272,6 +272,30 @@ const inviteTurnedDown: Plan = {
   })),
 }
 
+/**
+ * Bob leaves, which Alice's server hears only once Dora, of his, has turned an invite down by way of hers. Charlie's, which
+ * was told a state without members, rejects that Bob leaves, and takes his server to be in the room.
+ */
+const handedOver: Plan = {
+  ...planOf(
+    3,
+    charlieJoins,
+    { id: "holes", atMs: 3_000, fault: { fault: "holed-state", keysShare: 1, types: ["m.room.member"] } },
+    { id: "apart", atMs: 3_000, fault: { fault: "link-cut", between: [["s1", "s3"]] } },
+    { id: "invite", atMs: 4_000, do: { act: "invite", user: "@alice:s1", room: "r", target: "@dora:s2" } },
+    { id: "cut", atMs: 5_000, fault: { fault: "isolation", servers: ["s1"] }, forMs: 2_000 },
+    { id: "leave", atMs: 6_000, do: { act: "leave", user: "@bob:s2", room: "r" } },
+    { id: "no", atMs: 7_000, do: { act: "leave", user: "@dora:s2", room: "r" } },
+  ),
+  users: ["@alice:s1", "@bob:s2", "@charlie:s3", "@dora:s2"],
+  servers: [
+    { name: "s1" },
+    { name: "s2" },
+    { name: "s3", settings: { missingEventsLimit: 0, unfillableGap: "accept" } },
+  ],
+  faultsMs: 8_000,
+}
+
 describe("what a server lacks", () => {
   test("S15, of whose past nobody there holds all, and whoever could ask for it did so in vain", async () => {
     expect(await shapesIn(lostPast)).toEqual(["core-live outage-orphan"])
@@ -329,6 +353,12 @@ describe("what a server lacks", () => {
     expect(await shapesIn(inviteTurnedDown)).toEqual(["agree stale-state", "live unheard-departure"])
     const mutant = withMutant(inviteTurnedDown, "s3", { user: "@alice:s1", atMs: 25_000 })
     expect(await shapesIn(mutant)).toEqual(["agree stale-state", "live null"])
+  })
+
+  test("what it handed over itself to a server that takes it to be in the room still", async () => {
+    expect(await shapesIn(handedOver)).toEqual(["agree unheard-departure", "live unheard-departure"])
+    const mutant = withMutant(handedOver, "s2", { user: "@alice:s1", atMs: 3_500 })
+    expect(await shapesIn(mutant)).toEqual(["live null"])
   })
 
   test("S15, for the key of what it builds on was asked for in vain just before", async () => {

@@ -177,11 +177,14 @@ class Standing {
 
   /**
    * Whether nobody who told of the event when it was new knew of the server in the room: who made it, or else those who
-   * took it from a server outside (§Leaving Rooms).
+   * took it from a server outside (§Leaving Rooms). Whoever handed it over itself, and did not come in by it, is not told.
    */
   #isUnowed({ server, eventId, heldBy }: Lack): boolean {
     const origin = this.#copies.originOf(eventId, heldBy)
     if (!this.#copies.isOn(origin)) return true
+    const isJoin = this.#copies.dagOf(heldBy)?.timeline(eventId)?.event.content.membership === "join"
+    const isHandedOver = this.#judged.overheard.handedTo(server, eventId).length > 0
+    if (origin === server && isHandedOver && !isJoin) return true
     return this.#tellersOf(eventId, origin).every((teller) => {
       const dag = this.#copies.dagOf(teller)
       const record = dag?.timeline(eventId)
