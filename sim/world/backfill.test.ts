@@ -202,6 +202,38 @@ describe("backfill", () => {
       }),
     ))
 
+  it("that was given up begins anew when there is one more gap, though that is not filled", () =>
+    inRoom((played, roomId) =>
+      Effect.gen(function* () {
+        const { stage } = played
+        let told = ""
+        const telling = alterAnswer((body) => ({
+          ...body,
+          pdus: (body.pdus as JsonObject[]).filter(({ content }) => JSON.stringify(content).includes(told)),
+        }))
+        const apart = Effect.fnUntraced(function* (of: string, count: number) {
+          yield* stage.partition(["s1", "s3"], ["s2"])
+          const said: Event[] = []
+          for (let at = 0; at < count; at++) {
+            said.push(yield* stage.user(alice).say(roomId, `${of} ${at}`))
+            yield* stage.wait(100)
+          }
+          yield* stage.heal
+          yield* stage.quiet
+          return said
+        })
+        yield* stage.rule("telling", isBackfill, telling)
+        told = "nothing"
+        const first = yield* apart("first", 40)
+        yield* stage.wait(86_400_000)
+        told = "first"
+        const second = yield* apart("second", 120)
+        yield* stage.wait(86_400_000)
+        const verdicts = [first, second].map((said) => verdictOn(played, "s2", roomId, said[20]!.eventId))
+        expect(verdicts).toEqual(["accepted", undefined])
+      }),
+    ))
+
   it("is given up where all servers say for long that they have nothing", () =>
     inRoom((played, roomId) =>
       Effect.gen(function* () {

@@ -37,8 +37,9 @@ export class Resyncs extends Context.Service<
      * Begins to fetch the history before the events `from`: of `server`, then of those who made these events, which build
      * on it, and of all others who are in the room or were by then; and again, later and later, as long as some of it is
      * missing. Nobody must have it (§Backfilling and retrieving missing events), so that it is given up in the end, once
-     * those who can be asked have said for long that they have none. Once some other gap of the room is filled it is asked
-     * for anew: whoever filled that may be back after a long time, and what came may be what was missing here.
+     * those who can be asked have said for long that they have none. Once some other gap of the room is filled, or there is
+     * one more, it is asked for anew: whoever filled that may be back after a long time, and what came may be what was
+     * missing here.
      */
     readonly backfill: (room: Room, server: string, from: readonly string[]) => Effect.Effect<void>
     /** How many requests of these are under way: for observers. */
@@ -111,25 +112,21 @@ export class Resyncs extends Context.Service<
           gapsIn(room, serverName),
           ([server, from]) => {
             const left = from.filter((eventId) => asking.get(room)?.has(eventId) !== true)
-            return left.length > 0 ? later(backfill(room, server, left)) : Effect.void
+            return left.length > 0 ? backfill(room, server, left) : Effect.void
           },
           { discard: true },
         )
 
-      const backfill = (room: Room, server: string, from: readonly string[]) =>
-        Effect.acquireUseRelease(
-          Effect.sync(() => {
-            const ids = asking.get(room) ?? new Set()
-            asking.set(room, ids)
-            for (const eventId of from) ids.add(eventId)
-            return ids
-          }),
-          () => askForHistory(room, server, from),
-          (ids) =>
-            Effect.sync(() => {
-              for (const eventId of from) ids.delete(eventId)
-            }),
-        )
+      const backfill = (room: Room, server: string, from: readonly string[]): Effect.Effect<void> =>
+        Effect.suspend(() => {
+          const ids = asking.get(room) ?? new Set()
+          asking.set(room, ids)
+          for (const eventId of from) ids.add(eventId)
+          const end = Effect.sync(() => {
+            for (const eventId of from) ids.delete(eventId)
+          })
+          return later(Effect.ensuring(askForHistory(room, server, from), end))
+        })
 
       const askForHistory = Effect.fnUntraced(function* (
         room: Room,
@@ -159,7 +156,7 @@ export class Resyncs extends Context.Service<
       return Resyncs.of({
         makeWhole,
         backfill: (room, server, from) =>
-          from.length === 0 ? Effect.void : later(backfill(room, server, from)),
+          from.length === 0 ? Effect.void : Effect.andThen(backfill(room, server, from), fillGaps(room)),
         busy: () => busy,
         waiting: () => [...waiting],
       })
