@@ -73,8 +73,11 @@ const acceptedOutliersOf = (dag: RoomDag): Set<string> =>
   )
 
 const problemOf = (world: CheckedWorld, before: Noted, record: EventRecord): string | undefined => {
-  const { event, verdict } = record
-  if (before.known.has(event.eventId) && !before.outliers.has(event.eventId)) return undefined
+  const { event, verdict, place } = record
+  // Of what was decided anew, or read at a boot, only what gets its place later is looked at.
+  const isNew =
+    !before.known.has(event.eventId) || (place === "timeline" && before.outliers.has(event.eventId))
+  if (!isNew) return undefined
   const objection = objectionTo(world, before, record)
   const wanted = verdictBy(objection, before.dag.rules.readings)
   if (wanted === verdict) return undefined
