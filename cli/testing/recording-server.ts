@@ -61,7 +61,7 @@ export const startRecordingServer = Effect.fnUntraced(function* (port: number) {
     requests,
     events: () =>
       [...disk.rooms.values()].flatMap(({ roomVersion, events }) =>
-        events.values().map(({ write: { eventId, pdu } }) => ({ roomVersion, eventId, pdu })),
+        [...events.values()].map(({ eventId, pdu }) => ({ roomVersion, eventId, pdu })),
       ),
   } satisfies RecordingServer
 })

@@ -307,8 +307,7 @@ describe("a restart", () => {
               return [first, second, set] as const
             }),
           )
-          const kept = (eventId: string): unknown =>
-            disk.rooms.get(roomId)!.events.get(eventId)!.write.pdu.content
+          const kept = (eventId: string): unknown => disk.rooms.get(roomId)!.events.get(eventId)!.pdu.content
           expect([kept(said.eventId), kept(late.eventId)]).toEqual([{}, {}])
           const again = yield* bootServer("s2", parts)
           for (const { eventId } of [said, late, topic]) expect(shownBy(again, roomId, eventId)).toEqual({})

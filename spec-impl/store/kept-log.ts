@@ -16,26 +16,31 @@ export class KeptLog<V> {
   }
 
   get(key: string): V | undefined {
-    const known = this.#places[this.#placeOf(key, hashOf(key))]! & indexBits
-    return known === 0 ? undefined : this.#values[known - 1]
+    return this.#values[this.indexOf(key)]
+  }
+
+  /** Where it stands among `values`; -1 where there is none. */
+  indexOf(key: string): number {
+    return (this.#places[this.#placeOf(key, hashOf(key))]! & indexBits) - 1
   }
 
   has(key: string): boolean {
-    return this.#places[this.#placeOf(key, hashOf(key))] !== 0
+    return this.indexOf(key) >= 0
   }
 
-  /** Keeps it, in the place of what has the same key. */
-  set(value: V): void {
+  /** Keeps it, in the place of what has the same key; gives where it stands among `values`. */
+  set(value: V): number {
     const key = this.#keyOf(value)
     const hash = hashOf(key)
     const place = this.#placeOf(key, hash)
     const known = this.#places[place]! & indexBits
     if (known !== 0) {
       this.#values[known - 1] = value
-      return
+      return known - 1
     }
     this.#places[place] = (hash & ~indexBits) | this.#values.push(value)
     if (this.#values.length * 4 > this.#places.length * 3) this.#grow()
+    return this.#values.length - 1
   }
 
   /** In the order in which their keys came. */

@@ -8,7 +8,6 @@ import {
   type DestinationWrite,
   type EventReference,
   EventStore,
-  type EventWrite,
   type OutsideWrite,
   type QueuedEdu,
   type StateWrite,
@@ -18,12 +17,13 @@ import {
   type TransactionInFlight,
 } from "./event-store.ts"
 import { KeptAnswers } from "./kept-answers.ts"
+import { KeptEvents } from "./kept-events.ts"
 import { KeptLog } from "./kept-log.ts"
-import { eventWriteOf, type KeptEvent, keptEventOf, sharedState } from "./shared-writes.ts"
+import { sharedState } from "./shared-writes.ts"
 
 interface KeptRoom {
   readonly roomVersion: string
-  readonly events: KeptLog<KeptEvent>
+  readonly events: KeptEvents
   extremities: readonly string[]
 }
 
@@ -86,15 +86,12 @@ export const memoryStore = (disk: MemoryDisk): EventStore["Service"] =>
       Effect.sync(() => {
         for (const { events } of disk.rooms.values()) {
           for (const event of events.values()) {
-            if (which === "all" || Object.hasOwn(event.write.pdu, "state_key")) visit(eventWriteOf(event))
+            if (which === "all" || Object.hasOwn(event.pdu, "state_key")) visit(event)
           }
         }
       }),
     eventsNow: (roomId, eventIds) =>
-      eventIds.flatMap((eventId) => {
-        const kept = disk.rooms.get(roomId)?.events.get(eventId)
-        return kept === undefined ? [] : eventWriteOf(kept)
-      }),
+      eventIds.flatMap((eventId) => disk.rooms.get(roomId)?.events.get(eventId) ?? []),
     scratch: memoryScratch(),
     states: Effect.sync(() => [...disk.states.values()]),
     destinations: Effect.sync(() =>
@@ -137,12 +134,13 @@ export const commitNow = (disk: MemoryDisk, group: StoreGroup): Effect.Effect<vo
   if (problem !== undefined) return new StoreFailure({ reason: "broken", detail: problem })
   for (const roomId of group.forgottenRooms ?? none) disk.rooms.delete(roomId)
   for (const { roomId, roomVersion } of group.rooms ?? none) {
-    if (!disk.rooms.has(roomId)) disk.rooms.set(roomId, { roomVersion, events: noEvents(), extremities: [] })
+    if (!disk.rooms.has(roomId))
+      disk.rooms.set(roomId, { roomVersion, events: new KeptEvents(), extremities: [] })
   }
   for (const state of group.states ?? none) {
     if (!disk.states.has(state.digest)) disk.states.set(sharedState(state))
   }
-  for (const event of group.events ?? none) keepEvent(disk.rooms.get(event.roomId)!, event)
+  for (const event of group.events ?? none) disk.rooms.get(event.roomId)!.events.keep(event)
   for (const { roomId, eventIds } of group.extremities ?? none) disk.rooms.get(roomId)!.extremities = eventIds
   for (const write of group.destinations ?? none) keepDestination(disk, write)
   for (const write of group.outside ?? none) {
@@ -186,15 +184,6 @@ const problemOf = (disk: MemoryDisk, group: StoreGroup): string | undefined => {
   }
   return undefined
 }
-
-/** An event of the history replaces the outlier it was, and keeps its place: what cites it came after. */
-const keepEvent = (room: KeptRoom, event: EventWrite): void => {
-  const kept = room.events.get(event.eventId)
-  if (kept?.write.history !== undefined && event.history === undefined) return
-  room.events.set(keptEventOf(event))
-}
-
-const noEvents = () => new KeptLog<KeptEvent>(({ write }) => write.eventId)
 
 /** The same text for all destinations of an event, which are given one and the same reference. */
 const referenceKey = (reference: EventReference): string =>
