@@ -88,7 +88,7 @@ export const keyHolders = Effect.gen(function* () {
         const [longestUnheard] = holders.size < holdersMax ? [] : holders.keys()
         if (longestUnheard !== undefined) holders.delete(longestUnheard)
         holders.set(server, holder)
-        const value = { ...(given === undefined ? {} : { given }), ...keys.toJson() }
+        const value = keys.toJson(given)
         const gone = longestUnheard === undefined ? [] : [{ collection, key: longestUnheard, value: null }]
         return [{ collection, key: server, value }, ...gone]
       })

@@ -112,11 +112,16 @@ export class KnownKeys {
     return known === undefined || known.isCurrent
   }
 
-  /** All that is known, to be kept: in canonical order, as most keys are. */
-  toJson(): JsonObject {
-    const ownWordUntilTs = this.#ownWordUntilTs
-    const isSaid = ownWordUntilTs !== undefined && Number.isFinite(ownWordUntilTs)
-    return { keys: this.#keys, ...(isSaid ? { ownWordUntilTs } : {}) }
+  /**
+   * All that is known, to be kept, beside what was given last: in canonical order, and no larger than it is, for of a
+   * thousand servers each keeps that of all.
+   */
+  toJson(given?: JsonObject): JsonObject {
+    const [keys, ownWordUntilTs] = [this.#keys, this.#ownWordUntilTs]
+    if (ownWordUntilTs !== undefined && Number.isFinite(ownWordUntilTs)) {
+      return given === undefined ? { keys, ownWordUntilTs } : { given, keys, ownWordUntilTs }
+    }
+    return given === undefined ? { keys } : { given, keys }
   }
 
   /** What `toJson` gave. */
