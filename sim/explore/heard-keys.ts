@@ -1,5 +1,6 @@
 /** Keys that servers sign by, and which of them others had asked for in vain by when: what of that went over the wire. */
 import type { OldKey } from "#spec-impl/homeserver/identity.ts"
+import { waitMs } from "#spec-impl/homeserver/key-fetching.ts"
 import type { VirtualServer } from "../world/world.ts"
 import { isOwnKeys } from "./targets.ts"
 
@@ -28,6 +29,7 @@ interface Published {
 export class HeardKeys {
   readonly #servers: ReadonlyMap<string, VirtualServer>
   readonly #now: () => number
+  readonly #msAt: (at: number) => number
   readonly #told: AskedForKeys[] = []
   readonly #vain: AskedForKeys[] = []
   /** By server: the keys that it published, those that it ceased to publish at some time, and old ones, each time anew. */
@@ -37,9 +39,11 @@ export class HeardKeys {
   /** By server and key id, of keys in the place of others: since when it is published, at the latest. */
   readonly #new = new Map<string, number>()
 
-  constructor(servers: ReadonlyMap<string, VirtualServer>, now: () => number) {
+  /** `now` counts what was heard, and `msAt` gives when it was. */
+  constructor(servers: ReadonlyMap<string, VirtualServer>, now: () => number, msAt: (at: number) => number) {
     this.#servers = servers
     this.#now = now
+    this.#msAt = msAt
   }
 
   /** Of a question that was answered, or came to nothing. */
@@ -77,14 +81,19 @@ export class HeardKeys {
 
   /**
    * Whether the server had asked for the keys of `signer` in vain by then: it had never heard of this one from itself, nor
-   * after it had asked from anybody who vouches for it, and so had heard of it last.
+   * after it had asked from anybody who vouches for it, and so had heard of it last. It had asked since there was this
+   * key, or just before, and was not to ask again so soon (§Querying Keys).
    */
   wereUnheard(server: string, by: number, signer: string, keyId: string): boolean {
     const since = this.#new.get(`${signer} ${keyId}`) ?? 0
-    const asked = this.#vain.findLast(
-      (question) => question.by === server && question.of === signer && question.at < by && question.isOwn,
-    )
-    if (asked === undefined || asked.at < since) return false
+    const isOwn = (question: AskedForKeys): boolean =>
+      question.by === server && question.of === signer && question.at < by && question.isOwn
+    const asked = this.#vain.findLast(isOwn)
+    if (asked === undefined) return false
+    const toldAt = this.#told.findLast(isOwn)?.at ?? 0
+    const failures = this.#vain.filter((question) => isOwn(question) && question.at > toldAt).length
+    const isWaiting = this.#msAt(by) - this.#msAt(asked.at) <= waitMs(failures)
+    if (asked.at < since && !isWaiting) return false
     const vouching = new Set<string>()
     for (const told of this.#told) {
       if (told.at < since || told.at > by) continue

@@ -58,6 +58,8 @@ export class Overheard {
   readonly keys: HeardKeys
   readonly #world: CheckedWorld
   #now = 0
+  /** When each record came, by what `#now` was then. */
+  readonly #msAt: number[] = [0]
   /** Requests under way, by their id. */
   readonly #requests = new Map<string, Asked>()
   /** When transactions came whose answer is not kept yet, by receiver, sender and id. */
@@ -79,11 +81,16 @@ export class Overheard {
 
   constructor(world: CheckedWorld) {
     this.#world = world
-    this.keys = new HeardKeys(world.servers, () => this.#now)
+    this.keys = new HeardKeys(
+      world.servers,
+      () => this.#now,
+      (at) => this.#msAt[at] ?? 0,
+    )
   }
 
-  onRecord({ kind, fields }: TraceRecord): void {
+  onRecord({ kind, fields, virtualMs }: TraceRecord): void {
     this.#now++
+    this.#msAt.push(virtualMs)
     const id = String(fields[0])
     if (kind === "event" || kind === "crash") this.keys.note(id)
     if (kind === "event" && fields[3] === "timeline") this.#noteTaken(`${id} ${fields[2]}`)

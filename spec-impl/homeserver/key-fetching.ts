@@ -18,7 +18,8 @@ const retryMsMax = 60_000
 /** A server that answered is not asked again sooner (§Querying Keys: requesters limit how often they ask). */
 const askedAgainAfterMs = 1_000
 
-const waitMs = (failures: number): number =>
+/** So long a server is not asked for its keys again, after so many failures in a row. */
+export const waitMs = (failures: number): number =>
   failures === 0 ? askedAgainAfterMs : Math.min(retryMsMin * 2 ** (failures - 1), retryMsMax)
 
 const askedNow = (failures: number, nowMs: number): Asked => ({ failures, againTs: nowMs + waitMs(failures) })
