@@ -1,5 +1,5 @@
 /** The entries of a plan, each at its instant. */
-import { Cause, Context, Effect } from "effect"
+import { Cause, Context, Effect, Exit } from "effect"
 import type { Event } from "#spec-impl/core/event.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import { FederationUnreachable } from "#spec-impl/federation/client.ts"
@@ -36,9 +36,14 @@ export const performAll = Effect.fnUntraced(function* (plan: Plan, performance: 
   for (const entry of plan.entries.toSorted((a, b) => a.atMs - b.atMs)) {
     if (entry.atMs > plan.faultsMs) break
     yield* Effect.sleep(Math.max(0, entry.atMs - kernel.elapsedMs))
-    yield* isAction(entry)
+    const fiber = yield* isAction(entry)
       ? Effect.forkDetach(act(entry.id, entry.do, made, performance), { startImmediately: true })
       : Effect.forkDetach(disturb(entry, performance), { startImmediately: true })
+    // What an action comes to it says itself.
+    fiber.addObserver((exit) => {
+      if (Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+        performance.onDefect(`${entry.id}: ${String(Cause.squash(exit.cause))}`)
+    })
   }
   yield* Effect.sleep(Math.max(0, plan.faultsMs - kernel.elapsedMs))
 })

@@ -32,7 +32,8 @@ export class Attachments {
   /**
    * Lets `handler` answer for `server` for as long as the scope lives. From the instant at which that closes,
    * requests are refused and those at work are reset; only then are their handlers interrupted, and waited for. Once
-   * `isGone` nothing is handled any more, and nothing that is done then is told.
+   * `isGone` nothing is handled any more, and nothing that is done then is told; and another may take its place, though it
+   * has not left yet.
    */
   readonly attach = Effect.fnUntraced(function* (
     this: Attachments,
@@ -40,11 +41,13 @@ export class Attachments {
     handler: WireHandler,
     isGone: () => boolean = () => false,
   ) {
-    if (this.#attachments.has(server)) return yield* Effect.die(`${server} is attached already`)
+    const before = this.#attachments.get(server)
+    if (before?.isGone() === false) return yield* Effect.die(`${server} is attached already`)
     const run = Effect.runForkWith(yield* this.#kernel.within(server)(Effect.context<never>()))
     const attachment: Attachment = { handler, isGone, run, working: new Set(), unanswered: new Set() }
     yield* Effect.acquireRelease(
       Effect.sync(() => {
+        this.#leave(server, this.#attachments.get(server))
         this.#attachments.set(server, attachment)
         this.#kernel.trace.record("attach", server)
       }),
@@ -52,15 +55,22 @@ export class Attachments {
     )
   }).bind(this)
 
-  #detach(server: string, { unanswered, working }: Attachment): Effect.Effect<void> {
+  #detach(server: string, attachment: Attachment): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.#attachments.delete(server)
-      this.#kernel.trace.record("detach", server)
-      const cut = [...unanswered]
-      unanswered.clear()
-      for (const tell of cut) tell({ kind: "reset" })
-      return Fiber.interruptAll(working)
+      this.#leave(server, attachment)
+      return Fiber.interruptAll(attachment.working)
     })
+  }
+
+  /** Once, and not where another has come in its place. */
+  #leave(server: string, attachment: Attachment | undefined): void {
+    if (attachment === undefined || this.#attachments.get(server) !== attachment) return
+    this.#attachments.delete(server)
+    this.#kernel.trace.record("detach", server)
+    const { unanswered } = attachment
+    const cut = [...unanswered]
+    unanswered.clear()
+    for (const tell of cut) tell({ kind: "reset" })
   }
 
   /**

@@ -136,6 +136,31 @@ describe("servers", () => {
     )
   })
 
+  it("leave their place to the next at once where it is over with them, and keep it to the end where it is not", async () => {
+    await withServers(({ network }) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          let isGone = false
+          yield* network.attach(
+            "s4",
+            () => Effect.never,
+            () => isGone,
+          )
+          const attachNext = network.attach("s4", () =>
+            Effect.succeed({ status: 200, headers: {}, body: bytes("next") }),
+          )
+          expect(Exit.isFailure(yield* Effect.exit(attachNext))).toBe(true)
+          const asking = yield* Effect.forkDetach(timed(network.send(get("s1", "s4", "/a"))))
+          yield* Effect.sleep(200)
+          isGone = true
+          yield* attachNext
+          expect((yield* Fiber.join(asking)).outcome).toBe("reset")
+          expect((yield* timed(network.send(get("s1", "s4", "/b")))).outcome).toBe("next")
+        }),
+      ),
+    )
+  })
+
   it("finish what they began when their caller hangs up", async () => {
     await withServers(
       ({ network, handled }) =>

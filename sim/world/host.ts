@@ -29,6 +29,8 @@ export class Host {
   disk: MemoryDisk
   keyFile: KeyFile = { keyId: "ed25519:1", label: [], oldKeys: [] }
   readonly diskFaults = new Set<DiskFault>()
+  /** Of a boot that is under way, or has come to nothing. */
+  booting: Fence | undefined
   /** The faults that keep its server down: while there is one, no other fault boots it. */
   readonly keptDownBy = new Set<object>()
 

@@ -111,6 +111,8 @@ export const makeStage = (parts: StageParts): Stage => {
       const boot = Effect.ensuring(
         before.reboot,
         Effect.sync(() => {
+          // Of a boot that has come to nothing nothing goes on.
+          before.host.booting?.fall()
           boots.delete(server)
           Deferred.doneUnsafe(done, Effect.void)
         }),

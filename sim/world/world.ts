@@ -162,7 +162,9 @@ export const bootServer = (
     const world = yield* Effect.scope
     const scope = yield* Scope.fork(world)
     const fence = new Fence()
+    parts.host.booting = fence
     const { leave, ...server } = yield* bootBehind(fence, name, parts).pipe(Scope.provide(scope))
+    parts.host.booting = undefined
     return {
       ...server,
       isDown: () => fence.fallen,
