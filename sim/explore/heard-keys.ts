@@ -98,9 +98,11 @@ export class HeardKeys {
     for (const told of this.#told) {
       if (told.at < since || told.at > by) continue
       const isOfItself = told.of === signer
-      const isNamed = isOfItself ? this.#publishes(signer, keyId, told.saidAt) : vouching.has(told.of)
+      const isNamed = isOfItself
+        ? this.#publishes(signer, keyId, told.saidAt)
+        : !told.isOwn && vouching.has(told.of)
       if (isNamed && told.by === server && (isOfItself || told.at > asked.at)) return false
-      if (isNamed && (isOfItself || !told.isOwn)) vouching.add(told.by)
+      if (isNamed) vouching.add(told.by)
       else if (isOfItself) vouching.delete(told.by)
     }
     return true

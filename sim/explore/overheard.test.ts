@@ -122,6 +122,10 @@ describe("keys that a server had asked for in vain", () => {
   test("not by what another says of its own keys", async () => {
     const vain = asks("1", "s2", ownKeys, inVain("1"))
     expect(await wereUnheard(...vain, ...asks("2", "s3", ownKeys, ...told("2")), taken)).toBe(true)
+    const notaryAsks: readonly Line[] = [["request", "4", "s3", "s2", "GET", ownKeys, ""], ...told("4")]
+    expect(await wereUnheard(...notaryAsks, ...vain, ...asks("2", "s3", ownKeys, ...told("2")), taken)).toBe(
+      true,
+    )
   })
 
   test("of a key in the place of another: by its own server since, or by a notary that has heard since", async () => {
