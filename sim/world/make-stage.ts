@@ -108,16 +108,18 @@ export const makeStage = (parts: StageParts): Stage => {
       boots.set(server, done)
       const before = serverNamed(server)
       if (!before.isDown()) yield* before.crash
-      const boot = Effect.ensuring(
+      const booting = Effect.ensuring(
         before.reboot,
         Effect.sync(() => {
-          // Of a boot that has come to nothing nothing goes on.
-          before.host.booting?.fall()
+          const { boot } = before.host
+          // Whoever waits for it finds the server that is up now. Of a boot that has come to nothing nothing goes on.
+          if (boot?.server === undefined) boot?.fence.fall()
+          else servers.set(server, boot.server)
           boots.delete(server)
           Deferred.doneUnsafe(done, Effect.void)
         }),
       )
-      servers.set(server, yield* boot)
+      yield* booting
     })
   const { kernel, names } = parts
   const world: FaultWorld = {

@@ -36,7 +36,7 @@ import { makeSimulatedSend } from "../network/named-transport.ts"
 import type { Names } from "../network/names.ts"
 import type { Network } from "../network/network.ts"
 import { groupText } from "./group-bytes.ts"
-import { Host } from "./host.ts"
+import { type Boot, Host } from "./host.ts"
 import type { Mutation } from "./mutation.ts"
 
 /** A virtual homeserver, as the stage and the checks see it. */
@@ -162,10 +162,10 @@ export const bootServer = (
     const world = yield* Effect.scope
     const scope = yield* Scope.fork(world)
     const fence = new Fence()
-    parts.host.booting = fence
+    const boot: Boot = { fence, server: undefined }
+    parts.host.boot = boot
     const { leave, ...server } = yield* bootBehind(fence, name, parts).pipe(Scope.provide(scope))
-    parts.host.booting = undefined
-    return {
+    boot.server = {
       ...server,
       isDown: () => fence.fallen,
       crash: Effect.suspend(() => {
@@ -181,6 +181,7 @@ export const bootServer = (
         return bootServer(name, parts)
       }).pipe(Scope.provide(world)),
     }
+    return boot.server
   })
 
 const bootBehind = Effect.fnUntraced(function* (
