@@ -1,5 +1,5 @@
 /** The entries of a plan, each at its instant. */
-import { Cause, Context, Effect, Exit } from "effect"
+import { Cause, Context, Effect, Exit, type Fiber } from "effect"
 import type { Event } from "#spec-impl/core/event.ts"
 import { domainOf } from "#spec-impl/core/identifiers.ts"
 import { FederationUnreachable } from "#spec-impl/federation/client.ts"
@@ -29,16 +29,21 @@ export interface Performance {
   readonly onDefect: (why: string) => void
 }
 
-/** Begins each entry when its time has come, and ends when the faults are to end. */
+/**
+ * Begins each entry when its time has come, and ends when the faults are to end. Gives what says whether all have begun:
+ * a fault that waits for a slow boot ends once it has.
+ */
 export const performAll = Effect.fnUntraced(function* (plan: Plan, performance: Performance) {
   const { kernel } = performance
   const made = new Map<string, Event>()
+  const fibers: [id: string, Fiber.Fiber<void, unknown>][] = []
   for (const entry of plan.entries.toSorted((a, b) => a.atMs - b.atMs)) {
     if (entry.atMs > plan.faultsMs) break
     yield* Effect.sleep(Math.max(0, entry.atMs - kernel.elapsedMs))
     const fiber = yield* isAction(entry)
       ? Effect.forkDetach(act(entry.id, entry.do, made, performance), { startImmediately: true })
       : Effect.forkDetach(disturb(entry, performance), { startImmediately: true })
+    if (!isAction(entry)) fibers.push([entry.id, fiber])
     // What an action comes to it says itself.
     fiber.addObserver((exit) => {
       if (Exit.isFailure(exit) && Cause.hasDies(exit.cause))
@@ -46,6 +51,8 @@ export const performAll = Effect.fnUntraced(function* (plan: Plan, performance: 
     })
   }
   yield* Effect.sleep(Math.max(0, plan.faultsMs - kernel.elapsedMs))
+  return (): boolean =>
+    fibers.every(([id, fiber]) => performance.outcomes.has(id) || fiber.pollUnsafe() !== undefined)
 })
 
 const disturb = Effect.fnUntraced(function* (

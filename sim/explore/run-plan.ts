@@ -202,7 +202,7 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
           roomIdOf: (name) => roomIds.get(name),
           scope,
         })
-        yield* performAll(plan, {
+        const haveBegun = yield* performAll(plan, {
           kernel,
           stage,
           servers,
@@ -216,6 +216,7 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
         })
         storyEvents = countEvents(servers)
         yield* Scope.close(scope, Exit.void)
+        while (!haveBegun()) yield* Effect.sleep(beginningMs)
         fail(...(yield* healCore(plan, world, overheard, network, stage.restart)))
         yield* network.heal
         yield* restartAll(servers, stage.restart)
@@ -256,6 +257,9 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
     lastServer: kernel.lastServer,
   }
 }
+
+/** Between two looks whether all faults have begun, and so ended. */
+const beginningMs = 1_000
 
 type Restart = (server: string) => Effect.Effect<void, unknown>
 
