@@ -216,7 +216,8 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
         })
         storyEvents = countEvents(servers)
         yield* Scope.close(scope, Exit.void)
-        while (!haveBegun()) yield* Effect.sleep(beginningMs)
+        for (let looks = 0; looks < beginningLooksMax && !haveBegun(); looks++)
+          yield* Effect.sleep(beginningMs)
         fail(...(yield* healCore(plan, world, overheard, network, stage.restart)))
         yield* network.heal
         yield* restartAll(servers, stage.restart)
@@ -258,8 +259,9 @@ export const runPlan = async (plan: Plan, options: PlanRunOptions): Promise<Plan
   }
 }
 
-/** Between two looks whether all faults have begun, and so ended. */
+/** Between two looks whether all faults have begun, and so ended; one that waits for a server that has crashed never does. */
 const beginningMs = 1_000
+const beginningLooksMax = 600
 
 type Restart = (server: string) => Effect.Effect<void, unknown>
 

@@ -4,7 +4,6 @@ import type { OldKey } from "#spec-impl/homeserver/identity.ts"
 import type { EventStore, StoreFailure, StoreGroup } from "#spec-impl/store/event-store.ts"
 import { commitNow, type MemoryDisk, memoryStore } from "#spec-impl/store/memory.ts"
 import { type Fence, stopped } from "../kernel/fence.ts"
-import type { VirtualServer } from "./world.ts"
 
 /** The key that a server is set up with; those that came by rotation are in its store. */
 export interface KeyFile {
@@ -25,20 +24,11 @@ export interface DiskFault {
   readonly readMs?: number
 }
 
-/** One boot of a server. */
-export interface Boot {
-  readonly fence: Fence
-  /** Once it is up. */
-  server: VirtualServer | undefined
-}
-
 export class Host {
   /** Boots find what is here then. */
   disk: MemoryDisk
   keyFile: KeyFile = { keyId: "ed25519:1", label: [], oldKeys: [] }
   readonly diskFaults = new Set<DiskFault>()
-  /** The last boot. */
-  boot: Boot | undefined
   /** The faults that keep its server down: while there is one, no other fault boots it. */
   readonly keptDownBy = new Set<object>()
 

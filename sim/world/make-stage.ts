@@ -11,7 +11,7 @@ import type { VirtualIdentityServer } from "./identity-server.ts"
 import { makeActor } from "./make-actor.ts"
 import type { Actor, Stage } from "./stage.ts"
 import { unfinishedOn } from "./unfinished.ts"
-import type { VirtualServer } from "./world.ts"
+import type { Boot, VirtualServer } from "./world.ts"
 
 /** Between two looks at whether a world is quiet, and how long one waits for it at most. */
 const lookEveryMs = 500
@@ -108,12 +108,12 @@ export const makeStage = (parts: StageParts): Stage => {
       boots.set(server, done)
       const before = serverNamed(server)
       if (!before.isDown()) yield* before.crash
+      const boot: Boot = { fence: undefined, server: undefined }
       const booting = Effect.ensuring(
-        before.reboot,
+        before.reboot(boot),
         Effect.sync(() => {
-          const { boot } = before.host
           // Whoever waits for it finds the server that is up now. Of a boot that has come to nothing nothing goes on.
-          if (boot?.server === undefined) boot?.fence.fall()
+          if (boot.server === undefined) boot.fence?.fall()
           else servers.set(server, boot.server)
           boots.delete(server)
           Deferred.doneUnsafe(done, Effect.void)

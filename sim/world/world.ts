@@ -36,7 +36,7 @@ import { makeSimulatedSend } from "../network/named-transport.ts"
 import type { Names } from "../network/names.ts"
 import type { Network } from "../network/network.ts"
 import { groupText } from "./group-bytes.ts"
-import { type Boot, Host } from "./host.ts"
+import { Host } from "./host.ts"
 import type { Mutation } from "./mutation.ts"
 
 /** A virtual homeserver, as the stage and the checks see it. */
@@ -61,7 +61,15 @@ export interface VirtualServer {
   /** Ends this boot in the middle of what it does: from this instant nothing of it reaches disk or network. */
   readonly crash: Effect.Effect<void>
   /** After a crash: the next boot, on what the disk holds. */
-  readonly reboot: Effect.Effect<VirtualServer, StoreFailure>
+  readonly reboot: (boot: Boot) => Effect.Effect<VirtualServer, StoreFailure>
+}
+
+/** What whoever asks for a boot can see of it, however it ends. */
+export interface Boot {
+  /** Behind which it goes on, once it has begun. */
+  fence: Fence | undefined
+  /** Once it is up. */
+  server: VirtualServer | undefined
 }
 
 /** What all servers of a world share. */
@@ -156,14 +164,14 @@ Hash.hash(new MatrixError({ status: 500, errcode: "M_UNKNOWN", error: "" }))
 export const bootServer = (
   name: string,
   given: WorldParts,
+  boot: Boot = { fence: undefined, server: undefined },
 ): Effect.Effect<VirtualServer, StoreFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const parts = { ...given, host: given.host ?? new Host(given.disk ?? new MemoryDisk()) }
     const world = yield* Effect.scope
     const scope = yield* Scope.fork(world)
     const fence = new Fence()
-    const boot: Boot = { fence, server: undefined }
-    parts.host.boot = boot
+    boot.fence = fence
     const { leave, ...server } = yield* bootBehind(fence, name, parts).pipe(Scope.provide(scope))
     boot.server = {
       ...server,
@@ -175,11 +183,12 @@ export const bootServer = (
         const end = Effect.andThen(leave, Scope.close(scope, Exit.void))
         return Effect.asVoid(Effect.forkDetach(end, { startImmediately: true }))
       }),
-      reboot: Effect.suspend(() => {
-        // A new process is not paused.
-        parts.kernel.resume(name)
-        return bootServer(name, parts)
-      }).pipe(Scope.provide(world)),
+      reboot: (next) =>
+        Effect.suspend(() => {
+          // A new process is not paused.
+          parts.kernel.resume(name)
+          return bootServer(name, parts, next)
+        }).pipe(Scope.provide(world)),
     }
     return boot.server
   })
