@@ -65,6 +65,25 @@ describe("a plan", () => {
     expect(crossing).toEqual([])
   })
 
+  test("is judged once a fault has ended that waited for a slow boot, and two that wait boot the server once more each", async () => {
+    const slow = planOf(
+      {
+        id: "slow",
+        atMs: 5_000,
+        fault: { fault: "restart", server: "s2", downMs: 10, readMs: 8_000 },
+        forMs: 1_000,
+      },
+      { id: "lost", atMs: 6_000, fault: { fault: "key-loss", server: "s2" }, forMs: 500 },
+      { id: "lost again", atMs: 7_000, fault: { fault: "key-loss", server: "s2" }, forMs: 500 },
+    )
+    const { failures, records } = await run({ ...slow, faultsMs: 10_000 })
+    expect(failures).toEqual([])
+    const kinds = records.filter(({ fields }) => fields[0] === "s2").map(({ kind }) => kind)
+    const moves = kinds.filter((kind) => kind === "attach" || kind === "detach")
+    expect(moves.filter((kind, at) => kind === moves[at - 1])).toEqual([])
+    expect(moves.length).toBeGreaterThan(4)
+  })
+
   test("that is looked through for one failure ends where that is seen, and is checked for no other", async () => {
     const redact = { act: "redact", user: "@bob:s2", room: "r", of: "hi" } as const
     const plan: Plan = {
