@@ -52,12 +52,14 @@ interface Work extends Placed {
   readonly outgoing: ServerResponse
   /** When the answer began to leave; nothing of it has where undefined. */
   answeredMs: number | undefined
+  /** Whether the other side was found to say no more, while it had no answer yet. */
+  saysNoMore: boolean
   readonly free: () => void
 }
 
 const drainReadsMs = 1_000
 
-const makeServer = ({ tls, limits }: ListenOptions): Server => {
+const makeServer = ({ tls, limits }: ListenOptions): Server & { httpAllowHalfOpen?: boolean } => {
   const options = {
     // RFC 9110 §5.3: what stands in several lines is one list. Of several signatures none may be lost.
     joinDuplicateHeaders: true,
@@ -72,7 +74,7 @@ const makeServer = ({ tls, limits }: ListenOptions): Server => {
     // A request without a body is whole with its headers: no stream is read to its end for it.
     optimizeEmptyRequests: true,
   }
-  const server: Server =
+  const server: Server & { httpAllowHalfOpen?: boolean } =
     tls === undefined
       ? createServer(options)
       : createTlsServer({
@@ -87,6 +89,8 @@ const makeServer = ({ tls, limits }: ListenOptions): Server => {
   server.maxRequestsPerSocket = limits.requestsOfConnectionMax
   server.maxConnections = limits.connectionsMax
   server.timeout = limits.silenceMsMax
+  // Who says no more may still listen: without this an answer that does not come at once is lost.
+  server.httpAllowHalfOpen = true
   return server
 }
 
@@ -180,7 +184,7 @@ export const listen = Effect.fnUntraced(function* (
     const { host: destination = "" } = headers
     const source = socket.remoteAddress ?? ""
     const fiber = run(handler({ source, destination, method, target: targetOf(url), headers, body }))
-    const work: Work = { method, fiber, outgoing, answeredMs: undefined, free, place: -1 }
+    const work: Work = { method, fiber, outgoing, answeredMs: undefined, saysNoMore: false, free, place: -1 }
     inWork.add(work)
     fiber.addObserver((exit) => {
       if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) run(Effect.logError(exit.cause))
@@ -214,11 +218,17 @@ export const listen = Effect.fnUntraced(function* (
     end(work)
   }
 
-  /** Who does not take an answer in time gets no more of it. All are looked at together: a timer each costs too much. */
+  /**
+   * Who does not take an answer in time gets no more of it; and who closed the connection, or only says no more, does
+   * not wait for news. All are looked at together: a timer each costs too much.
+   */
   const endOverdue = (): void => {
     const sinceMs = performance.now() - limits.answerMsMax
-    for (const { outgoing, answeredMs = Number.POSITIVE_INFINITY } of inWork) {
-      if (answeredMs < sinceMs) outgoing.destroy()
+    for (const work of inWork) {
+      const { outgoing, answeredMs } = work
+      const waitsInVain = answeredMs === undefined && work.saysNoMore && work.method === "GET"
+      if (waitsInVain || (answeredMs ?? sinceMs) < sinceMs) outgoing.destroy()
+      else work.saysNoMore = outgoing.socket?.readableEnded === true
     }
   }
 
