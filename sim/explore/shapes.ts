@@ -12,7 +12,13 @@ import { contextByTheRules, objectionOfState } from "../checks/by-the-rules.ts"
 import type { VirtualServer } from "../world/world.ts"
 import { authChainOf } from "./auth-chains.ts"
 import { type Judged, shapeOfStanding } from "./standing.ts"
-import { isDamagedEvent, isStaleState, isUnheardKey, isUnverifiableState } from "./told-states.ts"
+import {
+  isDamagedEvent,
+  isRedactedJoin,
+  isStaleState,
+  isUnheardKey,
+  isUnverifiableState,
+} from "./told-states.ts"
 
 /** States that one server resolved, and what came out of it. */
 export interface Resolution {
@@ -186,4 +192,5 @@ const disagreements: readonly (readonly [string, (judged: Judged, roomId: string
   ["stale-state", isStaleState],
   ["unheard-key", isUnheardKey],
   ["damaged-event", isDamagedEvent],
+  ["redacted-join", isRedactedJoin],
 ]

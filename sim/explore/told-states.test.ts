@@ -131,6 +131,35 @@ const forgottenLie: Plan = {
   ],
 }
 
+/**
+ * Bob comes into a room that members of another may join, and his join is redacted before Charlie comes, of a third server:
+ * that gets no other copy of it than the redacted one.
+ */
+const joinRedacted = (version: string): Plan => {
+  const joins = (user: string, room: string, atMs: number): PlanEntry => ({
+    id: `${user} ${room}`,
+    atMs,
+    do: { act: "join", user, room, via: ["s1"] },
+  })
+  return {
+    ...planOf(3),
+    entries: [
+      { id: "club", atMs: 0, do: { act: "create", user: "@alice:s1", room: "club", version: "8" } },
+      { id: "make", atMs: 500, do: { act: "create", user: "@alice:s1", room: "r", version } },
+      {
+        id: "rule",
+        atMs: 1_000,
+        do: { act: "set-join-rule", user: "@alice:s1", room: "r", rule: "restricted", allow: ["club"] },
+      },
+      joins("@bob:s2", "club", 1_500),
+      joins("@charlie:s3", "club", 2_000),
+      joins("@bob:s2", "r", 3_000),
+      { id: "redact", atMs: 5_000, do: { act: "redact", user: "@alice:s1", room: "r", of: "@bob:s2 r" } },
+      joins("@charlie:s3", "r", 10_000),
+    ],
+  }
+}
+
 describe("a state of an earlier time", () => {
   test("told by a server that has forgotten the event since", async () => {
     expect(await shapesIn(forgottenLie)).toEqual(["agree stale-state"])
@@ -173,6 +202,14 @@ describe("what was told in vain", () => {
     // With another seed one of these comes as it was said.
     expect(await shapesIn({ ...damaged, seed: 7 })).toEqual([])
     const mutant = withMutant(damaged, "s1", { user: "@bob:s2", atMs: 4_000 })
+    expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
+  })
+
+  test("a restricted join that is redacted, and does not keep who let it in", async () => {
+    // Charlie's server does not know of Bob's, and so does not tell it what Charlie does.
+    expect(await shapesIn(joinRedacted("8"))).toEqual(["agree redacted-join", "live unheard-departure"])
+    expect(await shapesIn(joinRedacted("9"))).toEqual([])
+    const mutant = withMutant(joinRedacted("8"), "s2", { user: "@alice:s1", atMs: 20_000 })
     expect(await shapesIn(mutant)).toEqual(["agree null", "live null"])
   })
 })

@@ -1,5 +1,6 @@
 /** States that were told and differ from what their tellers hold, and why the specification lets them. */
 import type { Event } from "#spec-impl/core/event.ts"
+import { isWhole } from "#spec-impl/core/hash.ts"
 import type { RoomDag } from "#spec-impl/core/room-dag/room-dag.ts"
 import { differingKeys, stateByKey } from "../checks/agreement.ts"
 import { objectionOfCitations } from "../checks/by-the-rules.ts"
@@ -7,34 +8,48 @@ import { authChainOf } from "./auth-chains.ts"
 import { isSignedByUnheardKey } from "./lost-keys.ts"
 import { isOfLostKey, type Judged, lacksIn } from "./standing.ts"
 
-/** A state that one server told another, beside what it holds itself. */
+/** A state that one server told another, beside what is held before the same event elsewhere. */
 interface Told {
+  readonly roomId: string
   readonly to: string
   readonly by: string
   readonly eventId: string
   readonly ofHearer: RoomDag
-  /** As the teller holds it, or if that has forgotten the event with a backup, another who has not. */
-  readonly ofTeller: RoomDag
+  /** By which it is compared. */
+  readonly ofHolder: RoomDag
   readonly keys: readonly (readonly [told: Event | undefined, held: Event | undefined])[]
 }
 
-/** Those that differ from what their teller holds, whoever was told it: who believed it tells it to others in good faith. */
+/**
+ * Those that differ from what their teller holds, whoever was told it: who believed it tells it to others in good faith.
+ * What it has forgotten with a backup another may hold.
+ */
 const toldOtherwise = (judged: Judged, roomId: string): readonly Told[] =>
+  toldUnlike(judged, roomId, (by, eventId) => dagOfTeller(judged, roomId, by, eventId))
+
+/** Those that differ from what somebody has worked out from the history itself. */
+const toldUnlikeComputed = (judged: Judged, roomId: string): readonly Told[] =>
+  toldUnlike(judged, roomId, (_, eventId) => dagThatComputed(judged.everybody, roomId, eventId))
+
+const toldUnlike = (
+  judged: Judged,
+  roomId: string,
+  holderOf: (by: string, eventId: string) => RoomDag | undefined,
+): readonly Told[] =>
   [...judged.everybody.values()].flatMap(({ name, rooms }) => {
     const dag = rooms.find(roomId)?.dag
     return [...(dag?.records() ?? [])].flatMap((record): readonly Told[] => {
       if (dag === undefined || record.place === "outlier" || record.stateSource.kind === "computed") return []
       const { by } = record.stateSource
-      const ofTeller = dagOfTeller(judged, roomId, by, record.event.eventId)
-      const there = ofTeller?.timeline(record.event.eventId)
-      if (ofTeller === undefined || there === undefined) return []
-      const [told, held] = [stateByKey(dag, record.stateBefore), stateByKey(ofTeller, there.stateBefore)]
+      const { eventId } = record.event
+      const ofHolder = holderOf(by, eventId)
+      const there = ofHolder?.timeline(eventId)
+      if (ofHolder === undefined || there === undefined) return []
+      const [told, held] = [stateByKey(dag, record.stateBefore), stateByKey(ofHolder, there.stateBefore)]
       const keys = differingKeys([told, held]).map(
-        (key) => [dag.record(told[key] ?? "")?.event, ofTeller.record(held[key] ?? "")?.event] as const,
+        (key) => [dag.record(told[key] ?? "")?.event, ofHolder.record(held[key] ?? "")?.event] as const,
       )
-      return keys.length === 0
-        ? []
-        : [{ to: name, by, eventId: record.event.eventId, ofHearer: dag, ofTeller, keys }]
+      return keys.length === 0 ? [] : [{ roomId, to: name, by, eventId, ofHearer: dag, ofHolder, keys }]
     })
   })
 
@@ -66,12 +81,12 @@ const dagThatComputed = (
  */
 export const isStaleState = (judged: Judged, roomId: string): boolean =>
   toldOtherwise(judged, roomId).some(
-    ({ to, by, eventId, ofTeller, keys }) =>
+    ({ to, by, eventId, ofHolder, keys }) =>
       judged.overheard.wasStateAltered(to, by, eventId) &&
       keys.every(
         ([told, held]) =>
           told === undefined ||
-          (held !== undefined && ofTeller.record(told.eventId) !== undefined && told.depth < held.depth),
+          (held !== undefined && ofHolder.record(told.eventId) !== undefined && told.depth < held.depth),
       ),
   )
 
@@ -118,18 +133,55 @@ const isToldInVain = (judged: Judged, roomId: string, isSo: Reason): boolean => 
           got === undefined && held !== undefined && reasons.some((reason) => reason(judged, one, held)),
       ),
     ) &&
-    lacksIn(judged, roomId).every(([, reason]) => reason !== null)
+    isAllHeld(judged, roomId)
   )
 }
 
+const isAllHeld = (judged: Judged, roomId: string): boolean =>
+  lacksIn(judged, roomId).every(([, reason]) => reason !== null)
+
+/**
+ * Before room version 9 a restricted join does not keep `join_authorised_via_users_server` when it is redacted (MSC3375):
+ * the membership that it cites for that is then one too many (rule 2.2), and whoever gets it redacted has to
+ * reject it, for good. That server's state is without it, and so is what it tells those who ask. All that is told is
+ * explained so, as far as somebody has worked the state there out.
+ */
+export const isRedactedJoin = (judged: Judged, roomId: string): boolean => {
+  const told = toldUnlikeComputed(judged, roomId)
+  return (
+    told.some((one) => one.keys.some(([, held]) => held !== undefined && isStripped(judged, one, held))) &&
+    told.every((one) =>
+      one.keys.every(
+        ([got, held]) =>
+          held !== undefined &&
+          (got === undefined || got.depth < held.depth) &&
+          (isStripped(judged, one, held) || isRejected(judged, one, held)),
+      ),
+    ) &&
+    isAllHeld(judged, roomId)
+  )
+}
+
+/** Whether its teller or its hearer rejected the event, or what it rests on, by a redacted copy, and a whole one stands. */
+const isStripped: Reason = ({ everybody }, told, held) =>
+  withChain(told, held).some(
+    (whole) =>
+      isWhole(whole.pdu) &&
+      objectionOfCitations(told.ofHolder, whole) === undefined &&
+      [everybody.get(told.by)?.rooms.find(told.roomId)?.dag, told.ofHearer].some((dag) => {
+        const copy = dag?.record(whole.eventId)?.event.pdu
+        return dag !== undefined && copy !== undefined && !isWhole(copy) && isRejectedIn(dag, whole.eventId)
+      }),
+  )
+
 /** The event, and what it rests on. */
-const withChain = ({ ofTeller }: Told, { eventId }: Event): readonly Event[] =>
-  [eventId, ...authChainOf(ofTeller, [eventId])].flatMap((id) => ofTeller.record(id)?.event ?? [])
+const withChain = ({ ofHolder }: Told, { eventId }: Event): readonly Event[] =>
+  [eventId, ...authChainOf(ofHolder, [eventId])].flatMap((id) => ofHolder.record(id)?.event ?? [])
 
 const isUnheard: Reason = ({ overheard }, told, held) => {
   const takenAt = overheard.takenAt(told.to, told.eventId)
   return withChain(told, held).some((event) =>
-    isSignedByUnheardKey(overheard, event, told.ofTeller.rules.version, told.to, takenAt),
+    isSignedByUnheardKey(overheard, event, told.ofHolder.rules.version, told.to, takenAt),
   )
 }
 
@@ -137,7 +189,9 @@ const isDamaged: Reason = ({ overheard }, told, held) =>
   withChain(told, held).some(({ eventId }) => overheard.wasEventAltered(told.to, eventId, told.eventId))
 
 /** Whether the server holds the event as one that its own auth_events reject, and they do. */
-const isRejected: Reason = (_, { ofHearer }, { eventId }) => {
-  const record = ofHearer.record(eventId)
-  return record?.verdict === "rejected" && objectionOfCitations(ofHearer, record.event) !== undefined
+const isRejected: Reason = (_, { ofHearer }, { eventId }) => isRejectedIn(ofHearer, eventId)
+
+const isRejectedIn = (dag: RoomDag, eventId: string): boolean => {
+  const record = dag.record(eventId)
+  return record?.verdict === "rejected" && objectionOfCitations(dag, record.event) !== undefined
 }
