@@ -11,7 +11,7 @@ import { provideOften } from "#spec-impl/homeserver/provide-often.ts"
 import { AmbientSource, whileGuarded } from "./guard.ts"
 import { KernelExhausted, KernelStalled, StoppedAtStep } from "./kernel-failures.ts"
 import { hashParts, KeyedChance } from "./keyed-chance.ts"
-import { Heap, makeRunQueue } from "./run-queue.ts"
+import { makeRunQueue } from "./run-queue.ts"
 import { makeServerDraws } from "./server-draws.ts"
 import {
   CurrentServer,
@@ -23,6 +23,7 @@ import {
   type ServerRuntime,
   serverHash,
 } from "./server-runtime.ts"
+import { Timers } from "./timers.ts"
 import { Trace } from "./trace.ts"
 import { byRate, type ClockError, makeVirtualClock } from "./virtual-clock.ts"
 
@@ -50,14 +51,6 @@ export interface Wire {
   readonly until: (effect: Effect.Effect<void>, task: () => void) => void
 }
 
-interface Timer {
-  readonly atMs: number
-  readonly turn: number
-  readonly server: ServerRuntime
-  wake: (() => void) | undefined
-  readonly onWire: boolean
-}
-
 interface Outstanding {
   readonly server: ServerRuntime
   /** Begins the work, and gives what tells its result to who waits. */
@@ -65,8 +58,6 @@ interface Outstanding {
 }
 
 const startMsDefault = 1_700_000_000_000
-/** From so many on, timers that were cancelled are taken out when they are half of all. */
-const cancelledMax = 1_024
 
 export class Kernel {
   readonly chance: KeyedChance
@@ -75,9 +66,7 @@ export class Kernel {
   stopAtStep: number
   readonly #options: Required<Omit<KernelOptions, "trace" | "stopAtStep">>
   readonly #queue = makeRunQueue()
-  readonly #timers = new Heap<Timer>((a, b) => (a.atMs !== b.atMs ? a.atMs < b.atMs : a.turn < b.turn))
-  /** How many of the timers are cancelled: most requests are answered long before they time out. */
-  #cancelled = 0
+  readonly #timers: Timers
   readonly #servers = new Map<string, ServerRuntime>()
   /** Open while a server is not paused. */
   readonly #latches = new Map<string, Latch.Latch>()
@@ -99,6 +88,7 @@ export class Kernel {
     this.chance = new KeyedChance(options.seed)
     this.trace = options.trace ?? new Trace()
     this.#nowMs = this.#options.startMs
+    this.#timers = new Timers(this.#options.startMs)
   }
 
   /** The server whose step was the last; none, where it was that of who drives the run. */
@@ -288,21 +278,11 @@ export class Kernel {
         if (step >= stepsMax) return this.#exhausted("stepsMax")
       }
       if (this.#outstanding.length > 0) return undefined
-      const timer = this.#timers.peek()
-      if (timer === undefined) return new KernelStalled({ step: this.trace.steps, virtualMs: this.#nowMs })
-      if (timer.atMs - this.#options.startMs > virtualMsMax) return this.#exhausted("virtualMsMax")
-      this.#advanceTo(timer.atMs)
-    }
-  }
-
-  #advanceTo(atMs: number): void {
-    this.#nowMs = atMs
-    for (let timer = this.#timers.peek(); timer?.atMs === atMs; timer = this.#timers.peek()) {
-      this.#timers.pop()
-      const { wake, server, onWire } = timer
-      timer.wake = undefined
-      if (wake === undefined) this.#cancelled -= 1
-      else this.#enqueue(server, 0, wake, onWire)
+      const atMs = this.#timers.nextMs
+      if (atMs === undefined) return new KernelStalled({ step: this.trace.steps, virtualMs: this.#nowMs })
+      if (atMs - this.#options.startMs > virtualMsMax) return this.#exhausted("virtualMsMax")
+      this.#nowMs = atMs
+      this.#timers.takeNext((server, wake, onWire) => this.#enqueue(server, 0, wake, onWire))
     }
   }
 
@@ -329,22 +309,14 @@ export class Kernel {
   }
 
   #enqueue(server: ServerRuntime, priority: number, task: () => void, onWire = false): void {
-    const key = this.#options.shuffle ? server.draw() : 0
+    // With its sign turned a draw keeps its place among others, and is an integer that needs no memory of its own.
+    const key = this.#options.shuffle ? server.draw() ^ 0x8000_0000 : 0
     const keeper = onWire ? undefined : server
     this.#queue.push({ priority, key, turn: this.#turn++, serverHash: server.hash, keeper, task })
   }
 
   #at(server: ServerRuntime, atMs: number, wake: () => void, onWire: boolean): () => void {
-    const timer: Timer = { atMs, turn: this.#turn++, server, wake, onWire }
-    this.#timers.push(timer)
-    return () => {
-      if (timer.wake === undefined) return
-      timer.wake = undefined
-      this.#cancelled += 1
-      if (this.#cancelled < cancelledMax || this.#cancelled * 2 < this.#timers.size) return
-      this.#timers.retain(({ wake }) => wake !== undefined)
-      this.#cancelled = 0
-    }
+    return this.#timers.set(atMs, { server, wake, onWire })
   }
 
   #server(name: string): ServerRuntime {

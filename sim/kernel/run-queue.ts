@@ -35,15 +35,6 @@ export class Heap<A> {
     return this.#items[0]
   }
 
-  /** Takes out all that `isWanted` does not hold for. */
-  retain(isWanted: (item: A) => boolean): void {
-    const wanted = this.#items.filter(isWanted)
-    // What is in order is a heap.
-    wanted.sort((a, b) => (this.#precedes(a, b) ? -1 : 1))
-    this.#items.length = 0
-    for (const item of wanted) this.#items.push(item)
-  }
-
   push(item: A): void {
     const items = this.#items
     let at = items.length
