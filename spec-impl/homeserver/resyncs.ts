@@ -6,6 +6,7 @@ import { Context, Effect, Layer } from "effect"
 import { domainOf } from "../core/identifiers.ts"
 import { compareCodePoints } from "../core/json/encode.ts"
 import { decideAnew } from "../core/room-dag/decide-anew.ts"
+import type { TimelineRecord } from "../core/room-dag/event-record.ts"
 import type { StateMap } from "../core/state-resolution/state-map.ts"
 import type { FederationClient } from "../federation/client.ts"
 import { backfillBefore } from "./backfill.ts"
@@ -192,12 +193,14 @@ const backfillOfEach = Effect.fnUntraced(function* (room: Room, server: string, 
 /** By who told the state there, the events behind which history is missing. Before its own joins a server may have none. */
 const gapsIn = ({ dag, partial }: Room, serverName: string): ReadonlyMap<string, readonly string[]> => {
   const gaps = new Map<string, string[]>()
-  if (partial !== undefined) return gaps
+  const isGap = ({ event }: TimelineRecord): boolean =>
+    domainOf(event.sender) !== serverName && dag.missingPrevEvents(event).length > 0
+  const claimed = [...dag.held.claimed].flatMap((eventId) => dag.timeline(eventId) ?? [])
+  if (partial !== undefined || !claimed.some(isGap)) return gaps
+  // As they came, be it as outliers at first.
   for (const record of dag.held.allInMemory()) {
-    if (record.place === "outlier" || record.stateSource.kind === "computed") continue
+    if (record.place === "outlier" || record.stateSource.kind === "computed" || !isGap(record)) continue
     const { event, stateSource } = record
-    const isOwn = domainOf(event.sender) === serverName
-    if (isOwn || dag.missingPrevEvents(event).length === 0) continue
     gaps.set(stateSource.by, [...(gaps.get(stateSource.by) ?? []), event.eventId])
   }
   return gaps

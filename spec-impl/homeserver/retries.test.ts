@@ -47,3 +47,32 @@ it.effect("what no longer waits is not woken, and the others are as before", () 
     expect(woken).toEqual(["second"])
   }),
 )
+
+it.effect(
+  "of many, some of which are cancelled, the others are woken in the order in which they are due",
+  () =>
+    Effect.gen(function* () {
+      const { retries, woken } = yield* withRetries
+      const dueMs = new Map<string, number>()
+      const expected: string[] = []
+      let nowMs = 0
+      for (let round = 0; round < 400; round++) {
+        const ms = 1 + ((round * 37) % 90)
+        retries.add(`of ${round}`, ms)
+        dueMs.set(`of ${round}`, nowMs + ms)
+        const cancelled = `of ${(round * 13) % (round + 1)}`
+        if (round % 4 > 0) expect(retries.cancel(cancelled)).toBe(dueMs.delete(cancelled))
+        const stepMs = round % 7
+        yield* TestClock.adjust(stepMs)
+        nowMs += stepMs
+        const due = [...dueMs]
+          .filter(([, atMs]) => atMs <= nowMs)
+          .toSorted(([, one], [, other]) => one - other)
+        for (const [what] of due) {
+          expected.push(what)
+          dueMs.delete(what)
+        }
+        expect(woken).toEqual(expected)
+      }
+    }),
+)

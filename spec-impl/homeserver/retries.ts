@@ -4,14 +4,17 @@ import { type Clock, type Context, Duration, Effect, Exit, Fiber } from "effect"
 const nanosPerMilli = 1_000_000n
 
 /** What waits, by when it is due on this server's clock, however that is set meanwhile. */
-export class Retries<A> {
+export class Retries<A extends string | object> {
   readonly #run: ReturnType<typeof Effect.runForkWith<never>>
   readonly #clock: Clock.Clock
   readonly #wake: (what: A) => void
-  /** The first that is due stands first. */
-  readonly #waiting: A[] = []
+  /** The first that is due stands first; undefined where it was cancelled. */
+  #waiting: (A | undefined)[] = []
   /** When each is due. */
-  readonly #dueMs: number[] = []
+  #dueMs: number[] = []
+  /** Before it none waits; from there on they stand as they are due. */
+  #first = 0
+  #cancelled = 0
   #sleeper: Fiber.Fiber<void> | undefined
   #sleepsUntilMs = 0
 
@@ -26,26 +29,45 @@ export class Retries<A> {
   add(what: A, ms: number): void {
     const dueMs = this.#nowMs() + ms
     let at = this.#waiting.length
-    while (at > 0 && this.#dueMs[at - 1]! > dueMs) at -= 1
-    this.#waiting.splice(at, 0, what)
-    this.#dueMs.splice(at, 0, dueMs)
-    if (at === 0) this.#sleep()
+    while (at > this.#first && this.#dueMs[at - 1]! > dueMs) at -= 1
+    if (at === this.#waiting.length) {
+      this.#waiting.push(what)
+      this.#dueMs.push(dueMs)
+    } else {
+      this.#waiting.splice(at, 0, what)
+      this.#dueMs.splice(at, 0, dueMs)
+    }
+    if (at === this.#first) this.#sleep()
   }
 
   /** Whether `what` waited; it does not any more. */
   cancel(what: A): boolean {
-    const at = this.#waiting.indexOf(what)
+    const at = this.#waiting.indexOf(what, this.#first)
     if (at < 0) return false
-    this.#waiting.splice(at, 1)
-    this.#dueMs.splice(at, 1)
-    if (at === 0) this.#sleep()
+    this.#waiting[at] = undefined
+    this.#cancelled += 1
+    const wasFirst = at === this.#first
+    this.#tidy()
+    if (wasFirst) this.#sleep()
     return true
+  }
+
+  /** Lets go of those that were cancelled where they stand first, and of all where most are. */
+  #tidy(): void {
+    while (this.#first < this.#waiting.length && this.#waiting[this.#first] === undefined) this.#first += 1
+    if (this.#cancelled * 2 <= this.#waiting.length) return
+    this.#dueMs = this.#dueMs.filter((_, at) => this.#waiting[at] !== undefined)
+    this.#waiting = this.#waiting.filter((what) => what !== undefined)
+    this.#first = 0
+    this.#cancelled = 0
   }
 
   /** Wakes nothing any more. */
   readonly end: Effect.Effect<void> = Effect.suspend(() => {
-    this.#waiting.length = 0
-    this.#dueMs.length = 0
+    this.#waiting = []
+    this.#dueMs = []
+    this.#first = 0
+    this.#cancelled = 0
     return this.#sleeper === undefined ? Effect.void : Fiber.interrupt(this.#sleeper)
   })
 
@@ -56,7 +78,7 @@ export class Retries<A> {
   #sleep(): void {
     this.#sleeper?.interruptUnsafe()
     this.#sleeper = undefined
-    const [firstMs] = this.#dueMs
+    const firstMs = this.#dueMs[this.#first]
     if (firstMs === undefined) return
     const sleepMs = Math.max(0, firstMs - this.#nowMs())
     const sleeper = this.#run(this.#clock.sleep(Duration.millis(sleepMs)))
@@ -69,10 +91,13 @@ export class Retries<A> {
 
   /** Those that are due when the sleep is over: by the clock that it was slept by, which may be wrong. */
   #wakeAll(): void {
-    const end = this.#dueMs.findIndex((dueMs) => dueMs > this.#sleepsUntilMs)
-    const count = end < 0 ? this.#waiting.length : end
-    const due = this.#waiting.splice(0, count)
-    this.#dueMs.splice(0, count)
+    let end = this.#first
+    while (end < this.#waiting.length && this.#dueMs[end]! <= this.#sleepsUntilMs) end += 1
+    const due = this.#waiting.splice(0, end).filter((what) => what !== undefined)
+    this.#dueMs.splice(0, end)
+    this.#cancelled = this.#waiting.filter((what) => what === undefined).length
+    this.#first = 0
+    this.#tidy()
     this.#sleep()
     for (const what of due) this.#wake(what)
   }

@@ -38,6 +38,8 @@ export class HeldEvents implements History {
   #recalledLast: Ordinal | undefined
   readonly #records = new Map<string, EventRecord>()
   #revision = 0
+  /** Those before which another server told the state: few of many. */
+  readonly #claimed = new Set<string>()
   /** The children of events that are not in memory; of all others each record has them. */
   readonly #childrenOfOthers = new Map<string, Children>()
 
@@ -73,6 +75,11 @@ export class HeldEvents implements History {
   /** What is in memory, in the order in which it came: all state events among it. */
   allInMemory(): IterableIterator<EventRecord> {
     return this.#records.values()
+  }
+
+  /** The events of the history before which another server told the state. */
+  get claimed(): ReadonlySet<string> {
+    return this.#claimed
   }
 
   readonly verdictOf = (eventId: string): Verdict | undefined => {
@@ -121,6 +128,8 @@ export class HeldEvents implements History {
     const { eventId } = record.event
     this.#revision += 1
     record.children = this.#knownChildren(eventId)
+    if (record.place === "timeline" && record.stateSource.kind === "claimed") this.#claimed.add(eventId)
+    else this.#claimed.delete(eventId)
     this.#records.set(eventId, record)
     this.#childrenOfOthers.delete(eventId)
   }
@@ -129,6 +138,7 @@ export class HeldEvents implements History {
     this.#revision += 1
     const children = this.#records.get(eventId)?.children
     this.#records.delete(eventId)
+    this.#claimed.delete(eventId)
     if (children !== undefined) this.#childrenOfOthers.set(eventId, children)
   }
 
