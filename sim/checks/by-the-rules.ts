@@ -43,7 +43,8 @@ export const objectionOfCitations = (
   if (stoodThen === undefined) return objectionByCitations(judging(dag), event)
   const record = (eventId: string): EventRecord | undefined => {
     const held = dag.record(eventId)
-    return held?.verdict === "rejected" && stoodThen(eventId) ? { ...held, verdict: "accepted" } : held
+    if (held?.verdict !== "rejected" || !stoodThen(eventId)) return held
+    return held.place === "timeline" ? held.with({ verdict: "accepted" }) : { ...held, verdict: "accepted" }
   }
   return objectionByCitations({ ...judgingBy(dag, contextByTheRules(dag)), record }, event)
 }

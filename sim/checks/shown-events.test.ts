@@ -89,7 +89,7 @@ it("an event is not shown by right where what it cites was rejected from the fir
   const { eventId } = take(here, { type: "m.room.message", sender: bob, content: { body: "hello" } })
   const record = here.timeline(eventId)!
   const cited = { ...record.event, authEvents: [...record.event.authEvents, foreign.eventId] }
-  const shown = { ...record, event: cited }
+  const shown = record.with({ event: cited })
   const dag = new Proxy(here, {
     get: (target, key) => {
       if (key === "timeline") return (id: string) => (id === eventId ? shown : target.timeline(id))

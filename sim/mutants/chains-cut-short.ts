@@ -22,11 +22,13 @@ export class DagCutShort extends RoomDag {
   }
 
   override examineOutlier(event: Event): OutlierRecord {
-    return this.#mended(super.examineOutlier(this.#cut(event)))
+    const record = super.examineOutlier(this.#cut(event))
+    return { ...record, event: this.#whole.get(record.event) ?? record.event }
   }
 
   override examine(event: Event, arrival: Arrival, claimed?: Claim): TimelineRecord {
-    return this.#mended(super.examine(this.#cut(event), arrival, claimed))
+    const record = super.examine(this.#cut(event), arrival, claimed)
+    return record.with({ event: this.#whole.get(record.event) ?? record.event })
   }
 
   #cut(event: Event): Event {
@@ -36,11 +38,6 @@ export class DagCutShort extends RoomDag {
     const cut = { ...event, authEvents }
     this.#whole.set(cut, this.#whole.get(event) ?? event)
     return cut
-  }
-
-  #mended<A extends { readonly event: Event }>(record: A): A {
-    const event = this.#whole.get(record.event)
-    return event === undefined ? record : { ...record, event }
   }
 }
 

@@ -6,7 +6,7 @@ class Dag extends RoomDag {
   override examine(...asked: Parameters<RoomDag["examine"]>): TimelineRecord {
     const record = super.examine(...asked)
     return record.verdict === "soft-failed"
-      ? { ...record, verdict: "accepted", objection: undefined }
+      ? record.with({ verdict: "accepted", objection: undefined })
       : record
   }
 }

@@ -23,12 +23,11 @@ class Dag extends RoomDag {
   override examine(...asked: Parameters<RoomDag["examine"]>): TimelineRecord {
     const record = super.examine(...asked)
     if (record.verdict !== "accepted" || !this.#cameTooEarly.has(record.event.eventId)) return record
-    return {
-      ...record,
+    return record.with({
       verdict: "rejected",
       objection: { check: 5, rule: "none", reason: "it came before what it rests on" },
       stateAfter: record.stateBefore,
-    }
+    })
   }
 }
 

@@ -6,7 +6,7 @@ class Dag extends RoomDag {
   override examine(...asked: Parameters<RoomDag["examine"]>): TimelineRecord {
     const record = super.examine(...asked)
     return record.verdict === "rejected" && record.index >= 0
-      ? { ...record, stateAfter: this.applied(record.stateBefore, record.index) }
+      ? record.with({ stateAfter: this.applied(record.stateBefore, record.index) })
       : record
   }
 }

@@ -9,7 +9,9 @@ class Dag extends RoomDag {
     const base = this.timeline(event.prevEvents[0] ?? "")?.stateAfter
     const isMerge = stateSource.kind === "computed" && event.prevEvents.length > 1
     if (!isMerge || base === undefined) return record
-    return { ...record, stateAfter: verdict === "rejected" || index < 0 ? base : this.applied(base, index) }
+    return record.with({
+      stateAfter: verdict === "rejected" || index < 0 ? base : this.applied(base, index),
+    })
   }
 }
 

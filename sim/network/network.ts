@@ -14,6 +14,7 @@ import type { Kernel } from "../kernel/kernel.ts"
 import { hashParts } from "../kernel/keyed-chance.ts"
 import { CurrentServer } from "../kernel/server-runtime.ts"
 import { Attachments } from "./attachments.ts"
+import { Attempts } from "./attempts.ts"
 import { type Departure, type Disturbance, Disturbances } from "./disturbances.ts"
 import { makeCarrier } from "./exchange.ts"
 import { type LinkConditions, type LinkMatch, Links, linkConditionsDefault } from "./links.ts"
@@ -220,23 +221,6 @@ const makeNetwork = (kernel: Kernel, settings: NetworkSettings): Network["Servic
   }
 }
 
-/** How often each request was tried, of the last half a million at least: a world of a thousand servers sends millions. */
-class Attempts {
-  #recent = new Map<number, number>()
-  #older = new Map<number, number>()
-
-  next(identity: number): number {
-    const attempt = (this.#recent.get(identity) ?? this.#older.get(identity) ?? 0) + 1
-    if (this.#recent.size >= attemptsKeptMin) {
-      this.#older = this.#recent
-      this.#recent = new Map()
-    }
-    this.#recent.set(identity, attempt)
-    return attempt
-  }
-}
-const attemptsKeptMin = 500_000
-
 const attemptsOf = [0x13198a2e, 0x03707344] as const
 
 /** Numbers requests, and finds what keys their draws: no draw depends on how many others came before it. */
@@ -249,9 +233,7 @@ const makeDepartures = ({ eventIdsOf, labelOf }: NetworkSettings) => {
       const facts = new RequestFacts(request, eventIdsOf)
       const about = [request.source, request.destination, facts.endpoint, labelOf(request) ?? facts.label]
       const [high, low] = hashParts(attemptsOf, about)
-      // 53 bits of a hash stand for what it says.
-      const identity = (high >>> 11) * 2 ** 32 + (low >>> 0)
-      const attempt = attempts.next(identity)
+      const attempt = attempts.next(high, low)
       sent += 1
       // So do its draws not hash all of it, each anew.
       return { id: String(sent), facts, key: [high, low, attempt] }

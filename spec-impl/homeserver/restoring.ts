@@ -1,7 +1,7 @@
 /** Rooms as they were kept, taken up again event by event. */
 import type { Event } from "../core/event.ts"
 import { keptEvent } from "../core/event-format.ts"
-import { computed, type EventRecord } from "../core/room-dag/event-record.ts"
+import { computed, type EventRecord, TimelineRecord } from "../core/room-dag/event-record.ts"
 import type { RoomDag } from "../core/room-dag/room-dag.ts"
 import type { RoomVersion } from "../core/room-version.ts"
 import type { EventWrite, StateWrite } from "../store/event-store.ts"
@@ -74,8 +74,7 @@ export class Restorer<Room extends RestoredRoom> {
     if (history === undefined) return { place: "outlier", ...held, verdict, objection, children: undefined }
     const stateOf = this.#stateOf.get(roomId)!
     const { stateBefore, stateAfter, claimedBy } = history
-    return {
-      place: "timeline",
+    return new TimelineRecord({
       ...held,
       verdict,
       objection,
@@ -84,8 +83,6 @@ export class Restorer<Room extends RestoredRoom> {
       // What was fetched of the past has a place in the past (`timeline.ts`); the rest was news once.
       arrival: position !== undefined && position < 0 ? "historical" : "new",
       stateSource: claimedBy === undefined ? computed : { kind: "claimed", by: claimedBy },
-      children: undefined,
-      position: 0,
-    }
+    })
   }
 }

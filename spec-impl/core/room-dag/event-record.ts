@@ -70,17 +70,89 @@ export interface OutlierRecord extends Held {
   readonly place: "outlier"
 }
 
-/** Part of the room's history: the state before and after it is known. */
-export interface TimelineRecord extends Held {
-  readonly place: "timeline"
+/** What the checks made of an event, and from where they knew the state before it. */
+interface Judgement {
+  readonly verdict: Verdict
+  readonly objection: Objection | undefined
+  readonly stateSource: StateSource
+  readonly arrival: Arrival
+}
+
+/** One and the same for all events that were accepted, in view of a state that came of their parents. */
+const acceptedBy = (arrival: Arrival): Judgement => ({
+  ...{ verdict: "accepted", objection: undefined, stateSource: computed },
+  arrival,
+})
+const usual: Readonly<Record<Arrival, Judgement>> = {
+  new: acceptedBy("new"),
+  historical: acceptedBy("historical"),
+  entry: acceptedBy("entry"),
+}
+
+const sharedJudgement = ({ verdict, objection, stateSource, arrival }: Judgement): Judgement =>
+  verdict === "accepted" && objection === undefined && stateSource === computed
+    ? usual[arrival]
+    : { verdict, objection, stateSource, arrival }
+
+/** What a record of the history says. */
+interface TimelineFacts extends Judgement {
+  readonly event: Event
+  readonly index: number
+  readonly stateBefore: StateMap
+  readonly stateAfter: StateMap
+}
+
+/**
+ * Part of the room's history: the state before and after it is known. Of a room of a thousand servers each holds
+ * thousands, so what is alike of most is held once.
+ */
+export class TimelineRecord implements Held, TimelineFacts {
+  readonly event: Event
+  readonly index: number
   readonly stateBefore: StateMap
   /** The state before, with the event applied unless it was rejected (§Rejection). */
   readonly stateAfter: StateMap
-  readonly stateSource: StateSource
-  readonly arrival: Arrival
+  children: Children | undefined = undefined
   /**
    * Its place in the order in which this server took events in; negative for what was fetched of the past, 0 while it
    * has none. Written once, by the room's timeline.
    */
   position: number
+  readonly #judgement: Judgement
+
+  constructor(facts: TimelineFacts, position = 0) {
+    this.event = facts.event
+    this.index = facts.index
+    this.stateBefore = facts.stateBefore
+    this.stateAfter = facts.stateAfter
+    this.position = position
+    this.#judgement = sharedJudgement(facts)
+  }
+
+  get place(): "timeline" {
+    return "timeline"
+  }
+
+  get verdict(): Verdict {
+    return this.#judgement.verdict
+  }
+
+  get objection(): Objection | undefined {
+    return this.#judgement.objection
+  }
+
+  get stateSource(): StateSource {
+    return this.#judgement.stateSource
+  }
+
+  get arrival(): Arrival {
+    return this.#judgement.arrival
+  }
+
+  /** The same but for that, with no place in the room's order yet. */
+  with(changes: Partial<TimelineFacts>): TimelineRecord {
+    const { event, index, stateBefore, stateAfter, verdict, objection, stateSource, arrival } = this
+    const facts = { event, index, stateBefore, stateAfter, verdict, objection, stateSource, arrival }
+    return new TimelineRecord({ ...facts, ...changes })
+  }
 }

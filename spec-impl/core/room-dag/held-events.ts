@@ -3,13 +3,7 @@ import type { Event } from "../event.ts"
 import { memoryScratch, Pages } from "../paging/pages.ts"
 import type { RoomVersion } from "../room-version.ts"
 import type { StateMap } from "../state-resolution/state-map.ts"
-import {
-  type Children,
-  computed,
-  type EventRecord,
-  type TimelineRecord,
-  type Verdict,
-} from "./event-record.ts"
+import { type Children, computed, type EventRecord, TimelineRecord, type Verdict } from "./event-record.ts"
 import { EvictedEvents, type Ordinal } from "./evicted-events.ts"
 import type { History } from "./forward-extremities.ts"
 
@@ -224,18 +218,17 @@ export class HeldEvents implements History {
     const state = this.evicted.state(ordinal)
     const stride = ordinal - (this.#recalledLast ?? Number.NEGATIVE_INFINITY)
     this.#recalledLast = ordinal
-    return {
-      place: "timeline",
+    const position = this.evicted.position(ordinal)
+    const facts = {
       event: this.#recall!(this.evicted.eventId(ordinal), () => this.#following(ordinal, stride)),
-      verdict: "accepted",
+      verdict: "accepted" as const,
       objection: undefined,
       index: -1,
       stateBefore: state,
       stateAfter: state,
       stateSource: computed,
-      arrival: this.evicted.position(ordinal) > 0 ? "new" : "historical",
-      children: undefined,
-      position: this.evicted.position(ordinal),
+      arrival: position > 0 ? ("new" as const) : ("historical" as const),
     }
+    return new TimelineRecord(facts, position)
   }
 }

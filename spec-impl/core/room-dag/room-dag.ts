@@ -15,8 +15,15 @@ import type { Resolve } from "../state-resolution/resolve.ts"
 import type { StateMap } from "../state-resolution/state-map.ts"
 import { viewOfState } from "./auth-views.ts"
 import { areCopies, betterCopy } from "./copies.ts"
-import type { Arrival, Claim, EventRecord, Objection, OutlierRecord, TimelineRecord } from "./event-record.ts"
-import { computed } from "./event-record.ts"
+import {
+  type Arrival,
+  type Claim,
+  computed,
+  type EventRecord,
+  type Objection,
+  type OutlierRecord,
+  TimelineRecord,
+} from "./event-record.ts"
 import { ForeseenExtremities } from "./forward-extremities.ts"
 import { type Elsewhere, HeldEvents } from "./held-events.ts"
 import {
@@ -252,19 +259,9 @@ export class RoomDag {
     const verdict = verdictBy(objection, this.rules.readings)
     const index = byCitations === undefined ? this.intern(event) : -1
     const applies = verdict !== "rejected" && index >= 0
-    return {
-      place: "timeline",
-      event,
-      verdict,
-      objection,
-      index,
-      stateBefore,
-      stateAfter: applies ? this.applied(stateBefore, index) : stateBefore,
-      stateSource,
-      arrival,
-      children: undefined,
-      position: 0,
-    }
+    const stateAfter = applies ? this.applied(stateBefore, index) : stateBefore
+    const facts = { event, verdict, objection, index, stateBefore, stateAfter, stateSource, arrival }
+    return new TimelineRecord(facts)
   }
 
   /**
