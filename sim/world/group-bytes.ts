@@ -6,10 +6,11 @@ import { Recent } from "#spec-impl/core/recent.ts"
 import type {
   DestinationWrite,
   EventWrite,
+  StateWrite,
   StoreGroup,
   TransactionAnswer,
 } from "#spec-impl/store/event-store.ts"
-import { isEqualButForPosition } from "#spec-impl/store/shared-writes.ts"
+import { isEqualButForPosition, isEqualState } from "#spec-impl/store/shared-writes.ts"
 
 /**
  * A group as bytes, for the trace and for draws: JSON but for PDUs and other bytes, of which it has the hashes, and for
@@ -42,8 +43,22 @@ const hasRare = ({ forgottenRooms, rooms, states = none, answersForgottenBefore 
   states.length > 0 ||
   answersForgottenBefore !== undefined
 
-const rareText = ({ forgottenRooms, rooms, states, answersForgottenBefore }: StoreGroup): string =>
-  JSON.stringify([forgottenRooms, rooms, states, answersForgottenBefore])
+const rareText = ({ forgottenRooms, rooms, states, answersForgottenBefore }: StoreGroup): string => {
+  const stateList = states === undefined ? "null" : `[${states.map(stateText).join(",")}]`
+  const rest = [forgottenRooms, rooms, answersForgottenBefore].map((part) => JSON.stringify(part ?? null))
+  return `[${rest[0]},${rest[1]},${stateList},${rest[2]}]`
+}
+
+/** Many servers work out one and the same state. */
+const stateTexts = new Recent<string, { readonly state: StateWrite; readonly text: string }>()
+
+const stateText = (state: StateWrite): string => {
+  const last = stateTexts.get(state.digest)
+  if (last !== undefined && isEqualState(last.state, state)) return last.text
+  const text = JSON.stringify(state)
+  stateTexts.keep(state.digest, { state, text })
+  return text
+}
 
 /** What is written alike for destinations in a row stands there once, with the last of them: an event goes to many. */
 const destinationsText = (writes: readonly DestinationWrite[]): string => {

@@ -29,7 +29,8 @@ export const isEqualButForPosition = (one: EventWrite, other: EventWrite): boole
   one.history?.stateAfter === other.history?.stateAfter &&
   one.history?.claimedBy === other.history?.claimedBy
 
-const isEqualState = (one: StateWrite, other: StateWrite): boolean =>
+/** Whether two servers keep the same of a state. */
+export const isEqualState = (one: StateWrite, other: StateWrite): boolean =>
   one.basedOn === other.basedOn &&
   one.changes.length === other.changes.length &&
   one.changes.every((change, at) => change.every((part, place) => part === other.changes[at]![place]))
