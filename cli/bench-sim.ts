@@ -8,7 +8,7 @@ import { recorded } from "./recording/recorded.ts"
 import { layOutTable } from "./table.ts"
 
 const names = ["day", "hundred", "thousand"] as const
-/** The thousand takes thirteen minutes, and nearly 4 GiB. */
+/** The thousand takes ten minutes, and 3.5 GiB. */
 const namesDefault = ["day", "hundred"]
 
 const parameters = {
@@ -57,7 +57,7 @@ export const benchSim = Command.make(
   Command.withDescription(
     "Measure whole worlds. day: a day of 10 servers, with 14,400 events, a netsplit of six hours and faults of many kinds; " +
       "hundred and thousand: so many servers in one room, which falls into three parts and heals. " +
-      "All end healed. The thousand runs only when it is asked for: it takes some thirteen minutes, and nearly 4 GiB. " +
+      "All end healed. The thousand runs only when it is asked for: it takes some ten minutes, and 3.5 GiB. " +
       "Exit code: 0 all servers agree, 1 they do not, 64 wrong usage.",
   ),
   Command.withShortDescription("Measure whole simulated worlds"),
