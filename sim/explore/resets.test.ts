@@ -19,4 +19,14 @@ describe("a random plan with a stale server", () => {
     expect(await shapesIn(seed, "11")).toEqual([shape])
     expect(await shapesIn(seed, "12")).toEqual([])
   })
+
+  test.each([
+    ["11", 40396],
+    ["12", 30576],
+  ])(
+    "in which join rules go with their maker, who is kicked, shows nothing of that kind in room %s",
+    async (version, seed) => {
+      expect(await shapesIn(seed, version)).toEqual([])
+    },
+  )
 })

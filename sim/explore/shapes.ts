@@ -47,10 +47,30 @@ export const resolutionsIn = (dag: RoomDag): readonly Resolution[] => {
   return found
 }
 
-/** S01 (MSC4297 problem A): each state had join rules, and what they resolve to has none. */
-const isPhantomJoinRules = ({ dag, states, resolved }: Resolution): boolean =>
-  states.every((state) => dag.eventIn(state, "m.room.join_rules", "") !== undefined) &&
-  dag.eventIn(resolved, "m.room.join_rules", "") === undefined
+/**
+ * S01 (MSC4297 problem A): each state had join rules, and what they resolve to has none, though nobody was removed who
+ * made them. Where they go with their maker, by a kick or a ban of which only some states know, that is S04: so it comes
+ * out in room 12 too, for what has more power is replayed first.
+ */
+const isPhantomJoinRules = (resolution: Resolution): boolean => {
+  const { dag, states, resolved } = resolution
+  if (dag.eventIn(resolved, "m.room.join_rules", "") !== undefined) return false
+  return states.every((state) => {
+    const rules = dag.eventIn(state, "m.room.join_rules", "")
+    return rules !== undefined && !isRemovedAtOnce(resolution, rules.sender)
+  })
+}
+
+/** Whether the resolution removes the user, by somebody else's hand that not all states know of. */
+const isRemovedAtOnce = ({ dag, states, resolved }: Resolution, userId: string): boolean => {
+  const membership = dag.eventIn(resolved, "m.room.member", userId)
+  if (membership === undefined || membership.sender === userId) return false
+  const { membership: kind } = membership.content
+  const isKnownToAll = states.every(
+    (state) => dag.eventIn(state, "m.room.member", userId)?.eventId === membership.eventId,
+  )
+  return !isKnownToAll && (kind === "leave" || kind === "ban")
+}
 
 /**
  * S02 (MSC4297 problem B): power levels fall back to earlier ones, for what came between is in the auth chain of every
