@@ -57,9 +57,14 @@ export class HeardKeys {
     const identity = this.#servers.get(server)?.identity
     const published = this.#published.get(server) ?? []
     const known = published.at(-1)?.keys ?? []
-    if (identity === undefined || identity.signingKey.publicKey === known[0]?.publicKey) return
+    if (identity === undefined) return
+    const { keyId, publicKey } = identity.signingKey
+    if (keyId === known[0]?.keyId && publicKey === known[0].publicKey) return
     const keys = [identity.signingKey, ...identity.oldKeys]
-    const gone = known.filter(({ publicKey }) => !keys.some((key) => isSame(key.publicKey, publicKey)))
+    // One key may have two names: a signature names one of these.
+    const gone = known.filter(
+      ({ keyId, publicKey }) => !keys.some((key) => key.keyId === keyId && isSame(key.publicKey, publicKey)),
+    )
     if (known.length > 0 && !known.some(({ keyId }) => keyId === identity.signingKey.keyId))
       this.#new.set(`${server} ${identity.signingKey.keyId}`, this.#now())
     this.#published.set(server, [...published, { since: this.#now(), keys }])

@@ -6,7 +6,9 @@ import { runPlan } from "./run-plan.ts"
 const ownKeys = "/_matrix/key/v2/server"
 const notary = "/_matrix/key/v2/query"
 
-const keys = [1, 2].map((nth) => ({ keyId: `ed25519:${nth}`, publicKey: Uint8Array.of(nth) }))
+const firstKeys = [1, 2].map((nth) => ({ keyId: `ed25519:${nth}`, publicKey: Uint8Array.of(nth) }))
+/** The last is the second by another name. */
+const keys = [...firstKeys, { ...firstKeys[1]!, keyId: "ed25519:3" }]
 
 type Line = readonly [kind: string, ...fields: string[]]
 
@@ -195,4 +197,23 @@ describe("a join of its own that a server sent to another", () => {
       false,
     )
   })
+})
+
+test("a key that is published by another name is no longer to be had by the one that it had", async () => {
+  const gone = await heard([...signsBy(1), ...signsBy(2), ...signsBy(3)], ({ keys }) => keys.goneOf("s2"))
+  expect(gone.map(({ keyId }) => keyId)).toEqual(["ed25519:1", "ed25519:2"])
+})
+
+test("an event was dropped for want of an answer, though nobody waited for that any more who had pushed it", async () => {
+  const droppedAfter = (...lines: readonly Line[]) =>
+    heard(lines, (overheard) => {
+      const answer = { pdus: { $said: { error: "no history" } } }
+      overheard.onCommit("s1", { answers: [{ origin: "s2", transactionId: "t", answer, answeredTs: 0 }] })
+      return overheard.dropped("s1", "!r:s1", "$said")
+    })
+  const pushed: Line = ["request", "1", "s2", "s1", "PUT", "/_matrix/federation/v1/send/t", ""]
+  const asksInVain = asks("2", "s2", "/_matrix/federation/v1/get_missing_events/!r:s1", inVain("2"))
+  expect(await droppedAfter(pushed, ["delivered", "1"], ...asksInVain)).toBe("unanswered")
+  expect(await droppedAfter(pushed, ["abandoned", "1"], ["delivered", "1"], ...asksInVain)).toBe("unanswered")
+  expect(await droppedAfter(pushed, ["abandoned", "1"], ...asksInVain, ["delivered", "1"])).toBeUndefined()
 })

@@ -62,6 +62,8 @@ export class Overheard {
   readonly #msAt: number[] = [0]
   /** Requests under way, by their id. */
   readonly #requests = new Map<string, Asked>()
+  /** Those whose sender waits for no answer any more, and which may arrive all the same. */
+  readonly #abandoned = new Map<string, Asked>()
   /** When transactions came whose answer is not kept yet, by receiver, sender and id. */
   readonly #arrived = new Map<string, number>()
   readonly #vain: Vain[] = []
@@ -102,8 +104,9 @@ export class Overheard {
       return
     }
     const request = this.#requests.get(id)
+    const arriving = kind === "delivered" ? (request ?? this.#abandoned.get(id)) : undefined
+    if (arriving !== undefined) this.#arrives(arriving)
     if (request === undefined) return
-    if (kind === "delivered") this.#arrives(request)
     if (kind === "answer") request.saidAt = this.#now
     if (kind === "answer" && isAboutKeys(request.target)) this.keys.note(request.of)
     const isAltered = kind === "altered-answer"
@@ -117,6 +120,7 @@ export class Overheard {
       if (isAltered) request.isAltered = true
     }
     if (kind === "answered") this.#noteTold(request)
+    if (kind === "abandoned") this.#abandoned.set(id, request)
     if (kind === "failed" || kind === "abandoned" || kind === "answered") this.#requests.delete(id)
   }
 
