@@ -133,11 +133,11 @@ const isToldInVain = (judged: Judged, roomId: string, isSo: Reason): boolean => 
           got === undefined && held !== undefined && reasons.some((reason) => reason(judged, one, held)),
       ),
     ) &&
-    isAllHeld(judged, roomId)
+    areLacksExplained(judged, roomId)
   )
 }
 
-const isAllHeld = (judged: Judged, roomId: string): boolean =>
+const areLacksExplained = (judged: Judged, roomId: string): boolean =>
   lacksIn(judged, roomId).every(([, reason]) => reason !== null)
 
 /**
@@ -158,7 +158,7 @@ export const isRedactedJoin = (judged: Judged, roomId: string): boolean => {
           (isStripped(judged, one, held) || isRejected(judged, one, held)),
       ),
     ) &&
-    isAllHeld(judged, roomId)
+    areLacksExplained(judged, roomId)
   )
 }
 

@@ -59,7 +59,7 @@ interface Work extends Placed {
 
 const drainReadsMs = 1_000
 
-const makeServer = ({ tls, limits }: ListenOptions): Server & { httpAllowHalfOpen?: boolean } => {
+const makeServer = ({ tls, limits }: ListenOptions): Server => {
   const options = {
     // RFC 9110 §5.3: what stands in several lines is one list. Of several signatures none may be lost.
     joinDuplicateHeaders: true,
